@@ -1,0 +1,3 @@
+//! Where events go: one file per kind.
+
+pub mod notice;

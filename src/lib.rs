@@ -1,0 +1,8 @@
+//! andon: reads machines, decides locally what is abnormal, and gets the alert to people.
+
+pub mod alert;
+pub mod clock;
+pub mod config;
+pub mod destination;
+pub mod sample;
+pub mod source;

@@ -1,0 +1,148 @@
+//! What a source says about a tag: a value, or the reason why there is none.
+//!
+//! A sample has no name in it: names become a [`TagId`] where samples are made, and its arrival time travels beside it
+//! as [`crate::clock::Now`]. Decoding, scaling and plausibility are done by the source, before a sample exists.
+
+use std::fmt;
+
+use crate::clock::Wall;
+
+/// The index of a tag in the [`crate::alert::plant::Plant`] that the sources were started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagId(pub u32);
+
+/// One value of one tag at one instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Whose value.
+    pub tag: TagId,
+    /// The value, or why there is none.
+    pub reading: Reading,
+    /// The time that the payload itself carried, if it did: the source's clock, not ours.
+    pub stamp: Option<Wall>,
+}
+
+/// A value with its quality.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reading {
+    /// Measured, decoded and plausible.
+    Good(Value),
+    /// Not known, and why.
+    Bad(Bad),
+}
+
+/// What a tag can measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A finite number, in the tag's engineering unit. Sources never let an infinite one or a NaN through.
+    Number(f64),
+    /// A coil, a discrete input, a JSON boolean.
+    Bool(bool),
+}
+
+impl Value {
+    /// The value as conditions compare it: `false` is 0, `true` is 1.
+    pub fn as_number(self) -> f64 {
+        match self {
+            Self::Number(number) => number,
+            Self::Bool(bit) => f64::from(u8::from(bit)),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Bool(bit) => bit.fmt(f),
+        }
+    }
+}
+
+/// Why a tag has no value. The words are shown to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bad {
+    /// Nothing was heard since the agent started watching.
+    NeverHeard,
+    /// Nothing was heard for the tag's `stale_after`.
+    Stale,
+    /// The connection to the device or broker is down.
+    Unreachable,
+    /// The device did not answer in time.
+    NoAnswer,
+    /// The device answered with this Modbus exception code.
+    Exception(u8),
+    /// The answer or payload could not be understood.
+    Malformed,
+    /// The value lies outside `valid` or is listed in `invalid`: a broken sensor.
+    SensorFault,
+}
+
+impl Bad {
+    /// Whether this is what a machine that is switched off looks like.
+    pub fn is_silence(self) -> bool {
+        matches!(
+            self,
+            Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer
+        )
+    }
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NeverHeard => f.write_str("nothing heard yet"),
+            Self::Stale => f.write_str("nothing heard for too long"),
+            Self::Unreachable => f.write_str("no connection"),
+            Self::NoAnswer => f.write_str("no answer"),
+            Self::Exception(code) => {
+                write!(f, "Modbus exception {code} ({})", exception_name(*code))
+            }
+            Self::Malformed => f.write_str("answer not understood"),
+            Self::SensorFault => f.write_str("sensor fault"),
+        }
+    }
+}
+
+/// The name of an exception code (MODBUS Application Protocol V1.1b3, section 7).
+fn exception_name(code: u8) -> &'static str {
+    match code {
+        1 => "illegal function",
+        2 => "illegal data address",
+        3 => "illegal data value",
+        4 => "device failure",
+        5 => "acknowledge",
+        6 => "device busy",
+        8 => "memory parity error",
+        10 => "gateway path unavailable",
+        11 => "gateway target failed to respond",
+        _ => "not in the standard",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_compare_as_zero_and_one() {
+        assert_eq!(Value::Bool(true).as_number(), 1.0);
+        assert_eq!(Value::Bool(false).as_number(), 0.0);
+        assert_eq!(Value::Number(2.5).as_number(), 2.5);
+    }
+
+    #[test]
+    fn only_silence_is_what_a_machine_that_is_off_looks_like() {
+        assert!(Bad::NoAnswer.is_silence());
+        assert!(!Bad::SensorFault.is_silence());
+        assert!(!Bad::Exception(2).is_silence());
+    }
+
+    #[test]
+    fn a_bad_reading_says_why_in_words() {
+        assert_eq!(
+            Bad::Exception(2).to_string(),
+            "Modbus exception 2 (illegal data address)"
+        );
+    }
+}
