@@ -1,0 +1,458 @@
+//! Blindness: what is not seen is never taken for normal.
+//!
+//! A bad tag freezes the watches on it at once. What is wholly blind for [`super::plant::Times::blind_after`] is an alert of its
+//! own, rule `andon.blind`, one for the highest thing that is wholly blind: a source, a unit, a machine, a tag. Which
+//! that is gets reviewed at most once a second, so that a thousand tags lost with one cable cost one look.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{
+    engine::Engine,
+    event::EventKind,
+    lifecycle::Extra,
+    plant::{MachineIx, Severity, SourceIx, UnitIx, WatchIx},
+    signal::Signal,
+    timers::Timer,
+    watch::Face,
+};
+use crate::{
+    clock::{Mono, Now, Wall},
+    sample::{Bad, TagId, Value},
+};
+
+/// The rule of alerts about what is blind.
+pub const BLIND_RULE: &str = "andon.blind";
+
+/// How long after a change the review waits for the other tags behind the same cable.
+const REVIEW_AFTER: Duration = Duration::from_secs(1);
+
+/// How many watches a blind alert names before it only counts them.
+const NAMED_WATCHES: usize = 5;
+
+/// What is known of a tag.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct TagState {
+    /// The last good value.
+    pub(super) value: Option<Value>,
+    /// When a sample was last heard, good or bad; the start, if never.
+    pub(super) heard: Mono,
+    /// The last time stamp of the payload's own.
+    pub(super) stamp: Option<Wall>,
+    /// How many samples came with a stamp that was not newer than the last.
+    pub(super) late: u64,
+    /// Why it is bad, if it is.
+    pub(super) bad: Option<Blindness>,
+}
+
+/// That a tag is bad, and since when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Blindness {
+    pub(super) why: Bad,
+    /// For people.
+    pub(super) since: Wall,
+    /// For `blind_after`: starts anew where something wider was blind and this part of it stays so.
+    pub(super) from: Mono,
+    /// The width of what covered it at the last review.
+    pub(super) width: Option<Width>,
+}
+
+/// How much a blind alert covers, the narrowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Width {
+    Tag,
+    Machine,
+    Unit,
+    Source,
+}
+
+/// What a blind alert is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    Source(SourceIx),
+    Unit(UnitIx),
+    Machine(MachineIx),
+    Tag(TagId),
+}
+
+impl TagState {
+    pub(super) fn new(start: Mono) -> Self {
+        Self {
+            value: None,
+            heard: start,
+            stamp: None,
+            late: 0,
+            bad: None,
+        }
+    }
+}
+
+impl Subject {
+    fn width(self) -> Width {
+        match self {
+            Self::Source(_) => Width::Source,
+            Self::Unit(_) => Width::Unit,
+            Self::Machine(_) => Width::Machine,
+            Self::Tag(_) => Width::Tag,
+        }
+    }
+}
+
+impl Engine {
+    /// A tag has no value any more, for this reason.
+    pub(super) fn goes_blind(&mut self, tag: TagId, why: Bad, now: Now) {
+        let state = &mut self.tags[tag.0 as usize];
+        match &mut state.bad {
+            Some(blindness) => blindness.why = why,
+            None => {
+                state.bad = Some(Blindness {
+                    why,
+                    since: now.wall,
+                    from: now.mono,
+                    width: None,
+                });
+                self.set_timer(Timer::Stale(tag), None);
+                for watch in self.watches_of(tag) {
+                    self.freeze(watch, now.mono);
+                }
+                self.review_soon(now.mono);
+            }
+        }
+    }
+
+    /// A bad tag has a value again. Its watches thaw when they judge it.
+    pub(super) fn sees_again(&mut self, tag: TagId, now: Now) {
+        self.tags[tag.0 as usize].bad = None;
+        self.await_tag(tag);
+        self.review_soon(now.mono);
+    }
+
+    /// The time after which silence means something is over, or a sample has come since and it is not.
+    pub(super) fn may_be_stale(&mut self, tag: TagId, at: Now) {
+        let state = self.tags[tag.0 as usize];
+        if state.bad.is_some() {
+            return;
+        }
+        if state.heard + self.stale_after(tag) > at.mono {
+            return self.await_tag(tag);
+        }
+        let why = if state.value.is_none() {
+            Bad::NeverHeard
+        } else {
+            Bad::Stale
+        };
+        self.goes_blind(tag, why, at);
+        if let Some(blindness) = &mut self.tags[tag.0 as usize].bad {
+            // It has been silent since it was last heard, not since we noticed.
+            blindness.since = at.wall - at.mono.since(state.heard);
+        }
+    }
+
+    fn freeze(&mut self, watch: WatchIx, now: Mono) {
+        let live = &mut self.watches[watch.0 as usize];
+        let ran = live.ladder.stop(now);
+        let was_frozen = std::mem::replace(&mut live.frozen, true);
+        if ran || !was_frozen && live.open().is_some() {
+            self.dirty.insert(watch);
+        }
+        self.refresh(watch);
+    }
+
+    /// Looks again soon; already planned looks stay.
+    pub(super) fn review_soon(&mut self, now: Mono) {
+        let soon = now + REVIEW_AFTER;
+        if self.timers.due(Timer::Blind).is_none_or(|due| due > soon) {
+            self.set_timer(Timer::Blind, Some(soon));
+        }
+    }
+
+    /// Compares what is blind with the alerts about it, raises what has lasted and ends what is over.
+    pub(super) fn review_blind(&mut self, at: Now) {
+        let cover = self.cover();
+        let mut next: Option<Mono> = None;
+        let mut covered: Vec<Arc<str>> = Vec::new();
+        for (subject, tags) in &cover {
+            let from = self.note_width(*subject, tags, at.mono);
+            let due = from + self.plant.times.blind_after;
+            covered.push(self.subject_id(*subject));
+            if due > at.mono {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            } else if let Some(signal) = self.blind_signal(*subject, tags) {
+                self.signal(at, signal);
+            }
+        }
+        self.end_blind_alerts(&covered, at);
+        if let Some(next) = next
+            && self.timers.due(Timer::Blind).is_none_or(|due| due > next)
+        {
+            self.set_timer(Timer::Blind, Some(next));
+        }
+    }
+
+    /// The widest things that are wholly blind, with their blind tags. A machine that may be off and is silent does not count.
+    fn cover(&self) -> BTreeMap<Subject, Vec<TagId>> {
+        let mut counts: BTreeMap<Subject, (u32, u32)> = BTreeMap::new();
+        let excused = |index: usize| {
+            let machine = &self.plant.machines[self.plant.tags[index].machine.0 as usize];
+            machine.may_be_off
+                && self.tags[index]
+                    .bad
+                    .is_some_and(|blindness| blindness.why.is_silence())
+        };
+        for index in 0..self.tags.len() {
+            if excused(index) {
+                continue;
+            }
+            for subject in self.subjects_of(TagId(index as u32)) {
+                let (bad, all) = counts.entry(subject).or_default();
+                *all += 1;
+                *bad += u32::from(self.tags[index].bad.is_some());
+            }
+        }
+        let mut cover: BTreeMap<Subject, Vec<TagId>> = BTreeMap::new();
+        for index in
+            (0..self.tags.len()).filter(|&index| self.tags[index].bad.is_some() && !excused(index))
+        {
+            let tag = TagId(index as u32);
+            let wholly =
+                |subject: &Subject| counts.get(subject).is_some_and(|(bad, all)| bad == all);
+            if let Some(widest) = self.subjects_of(tag).find(wholly) {
+                cover.entry(widest).or_default().push(tag);
+            }
+        }
+        cover
+    }
+
+    /// What a tag belongs to, the widest first.
+    fn subjects_of(&self, tag: TagId) -> impl Iterator<Item = Subject> + use<> {
+        let definition = &self.plant.tags[tag.0 as usize];
+        let unit = definition.modbus_unit.map(Subject::Unit);
+        let (source, machine) = (
+            Subject::Source(definition.source),
+            Subject::Machine(definition.machine),
+        );
+        [Some(source), unit, Some(machine), Some(Subject::Tag(tag))]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Since when the subject counts as blind. A part of something wider that came back starts anew, so that a source whose
+    /// tags return one by one does not raise an alert for each of the others.
+    fn note_width(&mut self, subject: Subject, tags: &[TagId], now: Mono) -> Mono {
+        let mut earliest = now;
+        for tag in tags {
+            if let Some(blindness) = &mut self.tags[tag.0 as usize].bad {
+                if blindness
+                    .width
+                    .is_some_and(|before| before > subject.width())
+                {
+                    blindness.from = now;
+                }
+                blindness.width = Some(subject.width());
+                earliest = earliest.min(blindness.from);
+            }
+        }
+        earliest
+    }
+
+    /// The alert about a subject; none for a single tag that nothing watches.
+    fn blind_signal(&self, subject: Subject, tags: &[TagId]) -> Option<Signal> {
+        let watches: Vec<WatchIx> = tags.iter().flat_map(|&tag| self.watches_of(tag)).collect();
+        if watches.is_empty() && subject.width() == Width::Tag {
+            return None;
+        }
+        let rules = watches
+            .iter()
+            .map(|watch| &self.plant.watches[watch.0 as usize].rule);
+        let severity = rules
+            .clone()
+            .map(|rule| rule.worst_severity())
+            .max()
+            .unwrap_or(Severity::Info);
+        let mut names: Vec<&str> = rules.map(|rule| rule.id.as_ref()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let first = tags
+            .iter()
+            .filter_map(|tag| self.tags[tag.0 as usize].bad)
+            .min_by_key(|blindness| blindness.from)?;
+        let (machine, place) = self.subject_face(subject);
+        let message = format!(
+            "{} from {place}; not watched: {}",
+            first.why,
+            listed(&names)
+        );
+        let action = match first.why {
+            Bad::SensorFault => "Check the sensor and its wiring.",
+            Bad::Exception(_) | Bad::Malformed => {
+                "Check the tag's address and type, and the device."
+            }
+            _ => "Check power and cable.",
+        };
+        let face = Face {
+            message: message.into(),
+            action: action.into(),
+            ..machine
+        };
+        let subject = self.subject_id(subject);
+        Some(Signal {
+            rule: BLIND_RULE.into(),
+            subject,
+            severity: Some(severity),
+            face,
+            remind: false,
+        })
+    }
+
+    /// Ends the alerts about what is not wholly blind any more.
+    fn end_blind_alerts(&mut self, covered: &[Arc<str>], at: Now) {
+        let active: Vec<(Arc<str>, WatchIx)> = self
+            .signals
+            .iter()
+            .filter(|((rule, subject), _)| {
+                rule.as_ref() == BLIND_RULE && !covered.contains(subject)
+            })
+            .map(|((_, subject), &watch)| (subject.clone(), watch))
+            .filter(|(_, watch)| self.watches[watch.0 as usize].ladder.worst().is_some())
+            .collect();
+        if active.is_empty() {
+            return;
+        }
+        let mut tags_of: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+        for index in 0..self.tags.len() {
+            for subject in self.subjects_of(TagId(index as u32)) {
+                let id = self.subject_id(subject);
+                tags_of.entry(id).or_default().push(index);
+            }
+        }
+        for (subject, watch) in active {
+            let states: Vec<TagState> = tags_of
+                .get(&subject)
+                .into_iter()
+                .flatten()
+                .map(|&index| self.tags[index])
+                .collect();
+            let sees = |state: &TagState| state.bad.is_none() && state.value.is_some();
+            let unknown = !states.is_empty()
+                && !states.iter().any(sees)
+                && !states.iter().all(|state| state.bad.is_some());
+            if unknown {
+                // The agent has just started.
+                continue;
+            }
+            self.watches[watch.0 as usize].ladder.set(false);
+            if states.is_empty() {
+                let why = Some("not configured any more, not measured as normal".into());
+                self.end(
+                    watch,
+                    EventKind::Closed,
+                    at,
+                    Extra {
+                        why,
+                        ..Extra::default()
+                    },
+                );
+            } else if states.iter().any(sees) {
+                self.end(watch, EventKind::Resolved, at, Extra::default());
+            } else {
+                let why = Some(
+                    "still blind, as part of something larger or of a machine that may be off"
+                        .into(),
+                );
+                self.end(
+                    watch,
+                    EventKind::Closed,
+                    at,
+                    Extra {
+                        why,
+                        ..Extra::default()
+                    },
+                );
+            }
+        }
+    }
+
+    /// The subject's name in the key of its watch.
+    fn subject_id(&self, subject: Subject) -> Arc<str> {
+        let plant = &self.plant;
+        match subject {
+            Subject::Source(source) => {
+                format!("source.{}", plant.sources[source.0 as usize].name).into()
+            }
+            Subject::Unit(unit) => {
+                let unit = &plant.units[unit.0 as usize];
+                format!(
+                    "source.{}.{}",
+                    plant.sources[unit.source.0 as usize].name, unit.id
+                )
+                .into()
+            }
+            Subject::Machine(machine) => plant.machines[machine.0 as usize].id.clone(),
+            Subject::Tag(tag) => {
+                let tag = &plant.tags[tag.0 as usize];
+                format!("{}.{}", plant.machines[tag.machine.0 as usize].id, tag.name).into()
+            }
+        }
+    }
+
+    /// The machine that an alert about the subject counts to, and where people should look.
+    fn subject_face(&self, subject: Subject) -> (Face, String) {
+        let plant = &self.plant;
+        let of_agent = |name: String| Face {
+            machine: Signal::AGENT.into(),
+            machine_name: name.into(),
+            ..Face::default()
+        };
+        let of_machine = |index: MachineIx| {
+            let machine = &plant.machines[index.0 as usize];
+            Face {
+                machine: machine.id.clone(),
+                machine_name: machine.name.clone(),
+                class: machine.class.clone(),
+                labels: machine.labels.clone(),
+                ..Face::default()
+            }
+        };
+        match subject {
+            Subject::Source(index) => {
+                let source = &plant.sources[index.0 as usize];
+                (
+                    of_agent(format!("source {}", source.name)),
+                    source.address.to_string(),
+                )
+            }
+            Subject::Unit(index) => {
+                let unit = &plant.units[index.0 as usize];
+                let source = &plant.sources[unit.source.0 as usize];
+                let name = format!("source {} unit {}", source.name, unit.id);
+                (
+                    of_agent(name),
+                    format!("{} unit {}", source.address, unit.id),
+                )
+            }
+            Subject::Machine(index) => (
+                of_machine(index),
+                plant.machines[index.0 as usize].name.to_string(),
+            ),
+            Subject::Tag(tag) => {
+                let definition = &plant.tags[tag.0 as usize];
+                (of_machine(definition.machine), definition.name.to_string())
+            }
+        }
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() {
+        return "no rule uses it".to_owned();
+    }
+    let shown = names
+        .iter()
+        .take(NAMED_WATCHES)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().saturating_sub(NAMED_WATCHES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,355 @@
+//! The engine: one input and an instant go in, events come out.
+//!
+//! [`Engine::step`] first runs what fell due before its instant, in due order and stamped with its due time, then takes the input.
+//! [`Engine::next_deadline`] says when it wants to be woken next; a tick that comes too often does nothing. There is no
+//! IO here, no clock, no logging, no async, and ids are made from the state, so the same inputs give the same events.
+//!
+//! What this file decides is where an input goes. What a level does is in [`super::ladder`], what an alert goes through in
+//! [`super::lifecycle`], what is not watched in [`super::blind`], what survives a restart in [`super::restore`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    blind::TagState,
+    command::{Command, Refusal},
+    event::Event,
+    ids::Ids,
+    ladder::Turn,
+    plant::{Plant, WatchIx},
+    shelving::Shelves,
+    signal::Signal,
+    timers::{Timer, Timers},
+    watch::LiveWatch,
+};
+use crate::{
+    clock::{Mono, Now, Wall},
+    sample::{Reading, Sample, TagId},
+};
+
+/// Everything that can move the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A source measured something, or failed to.
+    Sample(Sample),
+    /// A person wants something.
+    Command(Box<Command>),
+    /// Something whose condition its sender sets: the agent about itself, later other systems.
+    Signal(Box<Signal>),
+    /// The configuration has changed. Tags are counted anew: samples made for the old plant must not follow.
+    Plant(Arc<Plant>),
+    /// Only time has passed.
+    Tick,
+}
+
+/// What a step decided.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decided {
+    /// In the order in which they happened. They are to be on disk before anybody outside hears of them.
+    pub events: Vec<Event>,
+    /// Why a command changed nothing.
+    pub refused: Option<Refusal>,
+}
+
+/// All rules, alerts and timers of one agent.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(super) plant: Arc<Plant>,
+    pub(super) now: Now,
+    pub(super) tags: Vec<TagState>,
+    /// For each tag where its watches begin in `watch_of_tag`; one more entry at the end.
+    watches_from: Vec<u32>,
+    watch_of_tag: Vec<u32>,
+    /// In the order of `watch_of_tag`: while a value stays in here, nothing can change. NaN where everything counts.
+    rest: Vec<(f64, f64)>,
+    /// Where a watch stands in `rest`.
+    rest_of_watch: Vec<u32>,
+    /// First those of the plant, by [`WatchIx`], then those of signals.
+    pub(super) watches: Vec<LiveWatch>,
+    /// Signals by rule and subject.
+    pub(super) signals: BTreeMap<(Arc<str>, Arc<str>), WatchIx>,
+    pub(super) shelves: Shelves,
+    pub(super) timers: Timers,
+    /// The next deadline, kept so that a sample costs one comparison for it.
+    next_due: Mono,
+    pub(super) ids: Ids,
+    pub(super) events: Vec<Event>,
+    pub(super) dirty: BTreeSet<WatchIx>,
+    pub(super) core_dirty: bool,
+}
+
+impl Engine {
+    /// Takes an input at its instant. Instants never go back: an earlier one counts as the last.
+    pub fn step(&mut self, now: Now, input: Input) -> Decided {
+        let now = if now.mono < self.now.mono {
+            Now {
+                mono: self.now.mono,
+                ..now
+            }
+        } else {
+            now
+        };
+        self.now = now;
+        if self.next_due <= now.mono {
+            self.run_due(now);
+        }
+        let mut refused = None;
+        match input {
+            Input::Sample(sample) => self.sample(now, sample),
+            Input::Command(command) => refused = self.command(now, *command).err(),
+            Input::Signal(signal) => self.signal(now, *signal),
+            Input::Plant(plant) => self.replace_plant(now, plant),
+            Input::Tick => {}
+        }
+        if !self.events.is_empty() || refused.is_some() {
+            return Decided {
+                events: std::mem::take(&mut self.events),
+                refused,
+            };
+        }
+        Decided::default()
+    }
+
+    /// When the engine wants a [`Input::Tick`] at the latest; always later than the last step.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        self.timers.next()
+    }
+
+    /// The plant that it runs.
+    pub fn plant(&self) -> &Arc<Plant> {
+        &self.plant
+    }
+
+    /// An engine over a plant, without any history: what [`Engine::restore`] fills.
+    pub(super) fn empty(plant: Arc<Plant>, now: Now, ids: Ids) -> Self {
+        let site = plant.site.clone();
+        let live = |watch: &super::plant::Watch| {
+            let machine = plant.machines[watch.machine.0 as usize].id.clone();
+            LiveWatch::new(
+                &site,
+                watch.rule.id.clone(),
+                machine,
+                watch.rule.levels.len(),
+            )
+        };
+        let watches: Vec<LiveWatch> = plant.watches.iter().map(live).collect();
+        let mut of_tag: Vec<Vec<u32>> = vec![Vec::new(); plant.tags.len()];
+        for (index, watch) in (0_u32..).zip(&plant.watches) {
+            of_tag[watch.tag.0 as usize].push(index);
+        }
+        let mut watches_from = vec![0];
+        let mut watch_of_tag = Vec::with_capacity(watches.len());
+        let mut rest_of_watch = vec![0; watches.len()];
+        for list in of_tag {
+            for watch in list {
+                rest_of_watch[watch as usize] = watch_of_tag.len() as u32;
+                watch_of_tag.push(watch);
+            }
+            watches_from.push(watch_of_tag.len() as u32);
+        }
+        let mut engine = Self {
+            now,
+            tags: vec![TagState::new(now.mono); plant.tags.len()],
+            watches_from,
+            rest: vec![(f64::NAN, f64::NAN); watch_of_tag.len()],
+            watch_of_tag,
+            rest_of_watch,
+            watches,
+            signals: BTreeMap::new(),
+            shelves: Shelves::default(),
+            timers: Timers::default(),
+            next_due: Mono::from_nanos(i64::MAX),
+            ids,
+            events: Vec::new(),
+            dirty: BTreeSet::new(),
+            core_dirty: false,
+            plant,
+        };
+        for index in 0..engine.plant.tags.len() {
+            engine.await_tag(TagId(index as u32));
+        }
+        for index in 0..engine.plant.watches.len() {
+            engine.refresh(WatchIx(index as u32));
+        }
+        engine
+    }
+
+    /// A sample: the fast path. A good value in which no watch of its tag can change costs one comparison per watch.
+    fn sample(&mut self, now: Now, sample: Sample) {
+        let index = sample.tag.0 as usize;
+        let Some(tag) = self.tags.get_mut(index) else {
+            return;
+        };
+        let heard_before = std::mem::replace(&mut tag.heard, now.mono);
+        let value = match sample.reading {
+            Reading::Good(value) if tag.bad.is_none() => value,
+            Reading::Good(value) => {
+                self.sees_again(sample.tag, now);
+                value
+            }
+            Reading::Bad(why) => return self.goes_blind(sample.tag, why, now),
+        };
+        if self.tags[index].value.replace(value).is_none() {
+            // A blind alert from before a restart waits for the first value.
+            self.review_soon(now.mono);
+        }
+        if let Some(stamp) = sample.stamp {
+            self.catch_up(sample.tag, stamp, heard_before, now);
+        }
+        let number = value.as_number();
+        for at in self.watches_from[index]..self.watches_from[index + 1] {
+            let (low, high) = self.rest[at as usize];
+            if low <= number && number <= high {
+                continue;
+            }
+            self.judge(WatchIx(self.watch_of_tag[at as usize]), number, now);
+        }
+    }
+
+    /// Lets a watch judge a good value.
+    fn judge(&mut self, watch: WatchIx, value: f64, now: Now) {
+        let rule = Arc::clone(&self.plant.watches[watch.0 as usize].rule);
+        let live = &mut self.watches[watch.0 as usize];
+        let thawed = std::mem::replace(&mut live.frozen, false);
+        let turn = live.ladder.judge(&rule, value, now.mono);
+        if turn.changed || thawed {
+            self.dirty.insert(watch);
+        }
+        self.measure(watch, &rule, value);
+        self.settle(watch, turn, now);
+        self.refresh(watch);
+    }
+
+    /// Makes of a turn of levels what it means for the alert.
+    pub(super) fn settle(&mut self, watch: WatchIx, turn: Turn, now: Now) {
+        let index = watch.0 as usize;
+        if turn.came_back
+            && let Some(open) = self.watches[index].open_mut()
+        {
+            open.occurrences = open.occurrences.saturating_add(1);
+            self.dirty.insert(watch);
+        }
+        match (turn.before, turn.after) {
+            (None, None) if self.watches[index].ladder.is_idle() => {
+                self.nothing_is_active(watch, now)
+            }
+            (None, None) => {}
+            (Some(_), None) => self.nothing_is_active(watch, now),
+            (before, Some(after)) if before != Some(after) => {
+                self.level_is(watch, after, before, now)
+            }
+            (_, Some(after)) => self.level_stays(watch, after, now),
+        }
+    }
+
+    /// Runs everything that is due, in due order, each at its own instant.
+    fn run_due(&mut self, now: Now) {
+        while let Some((due, timer)) = self.timers.pop(now.mono) {
+            let at = Now {
+                mono: due,
+                wall: now.wall - now.mono.since(due),
+                synchronised: now.synchronised,
+            };
+            match timer {
+                Timer::Stale(tag) => self.may_be_stale(tag, at),
+                Timer::Delay(watch) => self.delay_is_over(watch, at),
+                Timer::Blind => self.review_blind(at),
+                Timer::Shelves => self.shelves_end(at),
+                Timer::Escalation(watch) => self.escalate(watch, at),
+            }
+        }
+        self.next_due = self.timers.next().unwrap_or(Mono::from_nanos(i64::MAX));
+    }
+
+    fn delay_is_over(&mut self, watch: WatchIx, at: Now) {
+        let turn = self.watches[watch.0 as usize].ladder.elapse(at.mono);
+        self.dirty.insert(watch);
+        self.settle(watch, turn, at);
+        self.refresh(watch);
+    }
+
+    /// The payload carries its own time: what passed between two samples at their source is what delays count (a message
+    /// that waited at a broker arrives late, but its values lasted). A stamp that is not newer takes no time.
+    fn catch_up(&mut self, tag: TagId, stamp: Wall, heard_before: Mono, now: Now) {
+        let state = &mut self.tags[tag.0 as usize];
+        let Some(last) = state.stamp.replace(stamp) else {
+            return;
+        };
+        if stamp <= last {
+            state.stamp = Some(last);
+            state.late = state.late.saturating_add(1);
+            return;
+        }
+        let at_source = stamp.since(last).min(self.plant.times.max_catch_up);
+        let extra = at_source.saturating_sub(now.mono.since(heard_before));
+        if extra.is_zero() {
+            return;
+        }
+        for watch in self.watches_of(tag) {
+            let ladder = &mut self.watches[watch.0 as usize].ladder;
+            if ladder.due().is_none() {
+                continue;
+            }
+            ladder.advance(extra);
+            let turn = ladder.elapse(now.mono);
+            self.dirty.insert(watch);
+            self.settle(watch, turn, now);
+            self.refresh(watch);
+        }
+    }
+
+    /// The watches of a tag.
+    pub(super) fn watches_of(&self, tag: TagId) -> Vec<WatchIx> {
+        let index = tag.0 as usize;
+        let range = self.watches_from[index] as usize..self.watches_from[index + 1] as usize;
+        self.watch_of_tag[range]
+            .iter()
+            .map(|&watch| WatchIx(watch))
+            .collect()
+    }
+
+    /// Brings timers and the fast path in line with a watch that has changed.
+    pub(super) fn refresh(&mut self, watch: WatchIx) {
+        let index = watch.0 as usize;
+        if let Some(definition) = self.plant.watches.get(index) {
+            let live = &self.watches[index];
+            let at_rest = live.ladder.is_idle() && !live.frozen && live.open().is_none();
+            let rest = definition.rule.levels.iter().try_fold(
+                (f64::NEG_INFINITY, f64::INFINITY),
+                |(low, high): (f64, f64), level| {
+                    level
+                        .condition
+                        .rest()
+                        .map(|(from, to)| (low.max(from), high.min(to)))
+                },
+            );
+            let rest = rest.filter(|_| at_rest).unwrap_or((f64::NAN, f64::NAN));
+            self.rest[self.rest_of_watch[index] as usize] = rest;
+            let due = live.ladder.due();
+            self.set_timer(Timer::Delay(watch), due);
+        }
+    }
+
+    /// Sets a timer and keeps `next_due` true.
+    pub(super) fn set_timer(&mut self, timer: Timer, due: Option<Mono>) {
+        self.timers.set(timer, due);
+        self.next_due = self.timers.next().unwrap_or(Mono::from_nanos(i64::MAX));
+    }
+
+    /// Arms the timer that notices silence.
+    pub(super) fn await_tag(&mut self, tag: TagId) {
+        let due = self.tags[tag.0 as usize].heard + self.stale_after(tag);
+        self.set_timer(Timer::Stale(tag), Some(due));
+    }
+
+    pub(super) fn stale_after(&self, tag: TagId) -> Duration {
+        self.plant.tags[tag.0 as usize].stale_after
+    }
+
+    fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {
+        self.obey(now, command)
+    }
+}

@@ -1,0 +1,330 @@
+//! The live state of a rule's levels: rising, active, falling, each with its delay.
+//!
+//! This is the state machine of ISA-18.2's on-delay, off-delay and deadband, for a ladder of levels:
+//!
+//! ```text
+//!          holds                on-delay over               gone
+//!  Idle ----------> Rising ----------------------> Active ---------> Falling
+//!   ^                 |                              ^                 |  |
+//!   |    not holding  |                              |    not gone     |  |
+//!   +-----------------+                              +-----------------+  |
+//!   +---------------------------------------------------------------------+
+//!                                 off-delay over
+//! ```
+//!
+//! While a worse level is active, milder ones are active without their delay. Nothing here knows of alerts: a [`Turn`] says
+//! what the change was, and [`super::engine`] makes of it what it means.
+
+use std::time::Duration;
+
+use super::plant::Rule;
+use crate::clock::Mono;
+
+/// The phases of all levels of a watch, the mildest first.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ladder(Vec<Phase>);
+
+/// Where one level stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Phase {
+    /// Not active.
+    Idle,
+    /// The condition holds, the on-delay runs.
+    Rising(Delay),
+    /// Active.
+    Active,
+    /// Still active; the condition is gone, the off-delay runs.
+    Falling(Delay),
+}
+
+/// A delay that runs, or stands still because the watch is blind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Delay {
+    /// Over at this instant.
+    Running(Mono),
+    /// This much remained when it was stopped.
+    Stopped(Duration),
+}
+
+/// What one change did to a ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// The worst active level before.
+    pub(super) before: Option<usize>,
+    /// The worst active level after.
+    pub(super) after: Option<usize>,
+    /// The condition came back while the mildest level was falling: one more occurrence.
+    pub(super) came_back: bool,
+    /// Any phase changed: the state that is on disk is out of date.
+    pub(super) changed: bool,
+}
+
+impl Ladder {
+    /// All levels idle.
+    pub(super) fn idle(levels: usize) -> Self {
+        Self(vec![Phase::Idle; levels])
+    }
+
+    /// With these phases, as they were saved.
+    pub(super) fn from_phases(phases: Vec<Phase>) -> Self {
+        Self(phases)
+    }
+
+    /// The phases, the mildest level first.
+    pub(super) fn phases(&self) -> &[Phase] {
+        &self.0
+    }
+
+    /// The worst active level.
+    pub(super) fn worst(&self) -> Option<usize> {
+        self.0
+            .iter()
+            .rposition(|phase| matches!(phase, Phase::Active | Phase::Falling(_)))
+    }
+
+    /// Whether nothing is active and nothing runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.iter().all(|phase| *phase == Phase::Idle)
+    }
+
+    /// When the next delay is over.
+    pub(super) fn due(&self) -> Option<Mono> {
+        let due = |phase: &Phase| match phase {
+            Phase::Rising(Delay::Running(due)) | Phase::Falling(Delay::Running(due)) => Some(*due),
+            _ => None,
+        };
+        self.0.iter().filter_map(due).min()
+    }
+
+    /// Judges a good value. Stopped delays go on with what remained where the value agrees with them, and end where not.
+    pub(super) fn judge(&mut self, rule: &Rule, value: f64, now: Mono) -> Turn {
+        let falling = matches!(self.0.first(), Some(Phase::Falling(_)));
+        let mut turn = self.change(|index, phase| {
+            let level = &rule.levels[index];
+            let holds = level.condition.holds(value);
+            let gone = level.condition.is_gone(value, rule.deadband);
+            match phase {
+                Phase::Idle if !holds => Phase::Idle,
+                Phase::Idle if level.on_delay.is_zero() => Phase::Active,
+                Phase::Idle => Phase::Rising(Delay::Running(now + level.on_delay)),
+                Phase::Rising(delay) if holds => Phase::Rising(delay.resumed(now)),
+                Phase::Rising(_) => Phase::Idle,
+                Phase::Active if !gone => Phase::Active,
+                Phase::Active if rule.off_delay.is_zero() => Phase::Idle,
+                Phase::Active => Phase::Falling(Delay::Running(now + rule.off_delay)),
+                Phase::Falling(delay) if gone => Phase::Falling(delay.resumed(now)),
+                Phase::Falling(_) => Phase::Active,
+            }
+        });
+        turn.came_back = falling
+            && self.0.first() == Some(&Phase::Active)
+            && rule
+                .levels
+                .first()
+                .is_some_and(|level| level.condition.holds(value));
+        turn
+    }
+
+    /// Sets all levels at once: for signals, whose sender judges.
+    pub(super) fn set(&mut self, active: bool) -> Turn {
+        self.change(|_, _| if active { Phase::Active } else { Phase::Idle })
+    }
+
+    /// Ends every delay that is over at `now`.
+    pub(super) fn elapse(&mut self, now: Mono) -> Turn {
+        self.change(|_, phase| match phase {
+            Phase::Rising(Delay::Running(due)) if due <= now => Phase::Active,
+            Phase::Falling(Delay::Running(due)) if due <= now => Phase::Idle,
+            other => other,
+        })
+    }
+
+    /// Brings every running delay nearer by `by`: the payload's own stamps say that more time has passed than we saw.
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.map_delays(|delay| match delay {
+            Delay::Running(due) => Delay::Running(due - by),
+            stopped @ Delay::Stopped(_) => stopped,
+        });
+    }
+
+    /// Stops every running delay, because the tag is blind. Says whether one ran.
+    pub(super) fn stop(&mut self, now: Mono) -> bool {
+        let ran = self.due().is_some();
+        self.map_delays(|delay| match delay {
+            Delay::Running(due) => Delay::Stopped(due.since(now)),
+            stopped @ Delay::Stopped(_) => stopped,
+        });
+        ran
+    }
+
+    fn map_delays(&mut self, change: impl Fn(Delay) -> Delay) {
+        for phase in &mut self.0 {
+            match phase {
+                Phase::Rising(delay) | Phase::Falling(delay) => *delay = change(*delay),
+                Phase::Idle | Phase::Active => {}
+            }
+        }
+    }
+
+    fn change(&mut self, next: impl Fn(usize, Phase) -> Phase) -> Turn {
+        let before = self.worst();
+        let mut changed = false;
+        let mut worse_is_active = false;
+        for index in (0..self.0.len()).rev() {
+            let old = self.0[index];
+            let new = if worse_is_active {
+                Phase::Active
+            } else {
+                next(index, old)
+            };
+            worse_is_active |= new == Phase::Active;
+            changed |= new != old;
+            self.0[index] = new;
+        }
+        Turn {
+            before,
+            after: self.worst(),
+            came_back: false,
+            changed,
+        }
+    }
+}
+
+impl Delay {
+    fn resumed(self, now: Mono) -> Self {
+        match self {
+            Self::Stopped(left) => Self::Running(now + left),
+            running @ Self::Running(_) => running,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::alert::plant::{Condition, Level, Severity};
+
+    fn at(seconds: i64) -> Mono {
+        Mono::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn rule(levels: &[(f64, u64)], deadband: f64, off_delay: u64) -> Rule {
+        let level = |&(limit, on_delay): &(f64, u64)| Level {
+            name: Arc::from(format!("above-{limit}")),
+            condition: Condition::Above(limit),
+            on_delay: Duration::from_secs(on_delay),
+            severity: Severity::Warning,
+        };
+        Rule {
+            id: "r".into(),
+            levels: levels.iter().map(level).collect(),
+            deadband,
+            off_delay: Duration::from_secs(off_delay),
+            latched: false,
+            message: "".into(),
+            action: "".into(),
+            runbook: None,
+        }
+    }
+
+    /// Plays values (or `None` for a tick) at seconds and writes down the worst level after each.
+    fn play(rule: &Rule, steps: &[(i64, Option<f64>)]) -> Vec<Option<usize>> {
+        let mut ladder = Ladder::idle(rule.levels.len());
+        let mut worst = Vec::new();
+        for &(second, value) in steps {
+            ladder.elapse(at(second));
+            if let Some(value) = value {
+                ladder.judge(rule, value, at(second));
+            }
+            worst.push(ladder.worst());
+        }
+        worst
+    }
+
+    #[test]
+    fn a_condition_must_hold_for_its_on_delay_without_interruption() {
+        let rule = rule(&[(85.0, 30)], 2.0, 0);
+        let steps = [
+            (0, Some(90.0)),
+            (20, Some(84.0)),
+            (25, Some(90.0)),
+            (54, None),
+            (55, None),
+        ];
+        assert_eq!(play(&rule, &steps), [None, None, None, None, Some(0)]);
+    }
+
+    #[test]
+    fn a_value_in_the_deadband_interrupts_an_on_delay_but_keeps_an_active_level() {
+        let rule = rule(&[(85.0, 10)], 2.0, 0);
+        let steps = [
+            (0, Some(90.0)),
+            (5, Some(84.5)),
+            (15, None),
+            (16, Some(90.0)),
+            (26, Some(84.5)),
+            (27, Some(83.0)),
+        ];
+        assert_eq!(play(&rule, &steps), [None, None, None, None, Some(0), None]);
+    }
+
+    #[test]
+    fn a_condition_must_be_gone_for_its_off_delay() {
+        let rule = rule(&[(85.0, 0)], 2.0, 30);
+        let steps = [
+            (0, Some(90.0)),
+            (10, Some(80.0)),
+            (39, Some(84.0)),
+            (60, None),
+            (61, Some(80.0)),
+            (91, None),
+        ];
+        assert_eq!(
+            play(&rule, &steps),
+            [Some(0), Some(0), Some(0), Some(0), Some(0), None]
+        );
+    }
+
+    #[test]
+    fn a_worse_level_makes_milder_ones_active_without_their_delay() {
+        let rule = rule(&[(85.0, 300), (95.0, 5)], 2.0, 10);
+        let steps = [
+            (0, Some(97.0)),
+            (5, None),
+            (6, Some(90.0)),
+            (16, None),
+            (17, Some(80.0)),
+            (27, None),
+        ];
+        assert_eq!(
+            play(&rule, &steps),
+            [None, Some(1), Some(1), Some(0), Some(0), None]
+        );
+    }
+
+    #[test]
+    fn a_delay_that_was_stopped_goes_on_with_what_remained_only_if_the_value_agrees() {
+        let rule = rule(&[(85.0, 30)], 2.0, 0);
+        let mut ladder = Ladder::idle(1);
+        ladder.judge(&rule, 90.0, at(0));
+        assert!(ladder.stop(at(10)));
+        assert_eq!(ladder.due(), None);
+        let mut other = ladder.clone();
+        ladder.judge(&rule, 90.0, at(100));
+        assert_eq!(ladder.due(), Some(at(120)));
+        other.judge(&rule, 80.0, at(100));
+        assert!(other.is_idle());
+    }
+
+    #[test]
+    fn coming_back_while_falling_is_one_more_occurrence() {
+        let rule = rule(&[(85.0, 0)], 2.0, 30);
+        let mut ladder = Ladder::idle(1);
+        ladder.judge(&rule, 90.0, at(0));
+        ladder.judge(&rule, 80.0, at(1));
+        assert!(!ladder.clone().judge(&rule, 84.0, at(2)).came_back);
+        assert!(ladder.judge(&rule, 90.0, at(2)).came_back);
+    }
+}

@@ -1,0 +1,549 @@
+//! What an alert goes through: it triggers, changes, is acknowledged, escalates, resolves, reopens, is closed.
+//!
+//! Each method is one transition of one episode and ends in at most one event. Active, acknowledged and shelved are independent
+//! axes (OPC UA Part 9): acknowledging never clears, shelving never stops evaluation, clearing never waits for either
+//! unless the rule is latched.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    engine::Engine,
+    event::{Alert, By, Escalation, Event, EventKind, Measured, State},
+    ladder::Delay,
+    plant::{Policy, Rule, Severity, WatchIx},
+    timers::Timer,
+    watch::{Ended, Episode, Face, Run},
+};
+use crate::{
+    clock::{Mono, Now},
+    sample::Value,
+};
+
+/// What an event says beside the state of its alert.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) previous_severity: Option<Severity>,
+    pub(super) by: Option<By>,
+    pub(super) why: Option<Arc<str>>,
+    pub(super) escalation: Option<Escalation>,
+}
+
+impl Engine {
+    /// The worst active level is another one now.
+    pub(super) fn level_is(
+        &mut self,
+        watch: WatchIx,
+        level: usize,
+        before: Option<usize>,
+        now: Now,
+    ) {
+        let rule = &self.plant.watches[watch.0 as usize].rule;
+        let (name, severity) = (rule.levels[level].name.clone(), rule.levels[level].severity);
+        let rises = before.is_none_or(|before| level > before);
+        let open = self.watches[watch.0 as usize]
+            .open()
+            .map(|episode| episode.level.clone());
+        match open {
+            // A closed alert whose condition only eases stays closed.
+            None if rises => self.raise(watch, Some(name), severity, now),
+            None => {}
+            Some(last) if last.as_ref() != Some(&name) => {
+                self.change_severity(watch, Some(name), severity, now)
+            }
+            // A latched alert whose condition came back, or one whose limits were changed under it.
+            Some(_) => self.condition_returned(watch),
+        }
+    }
+
+    /// The worst active level is the same as before.
+    pub(super) fn level_stays(&mut self, watch: WatchIx, level: usize, now: Now) {
+        let rule = &self.plant.watches[watch.0 as usize].rule;
+        let name = &rule.levels[level].name;
+        let renamed = self.watches[watch.0 as usize]
+            .open()
+            .is_some_and(|open| open.level.as_ref() != Some(name));
+        if renamed {
+            self.level_is(watch, level, Some(level), now);
+        }
+    }
+
+    /// Opens an alert, or opens the last one again if that ended only a moment ago.
+    pub(super) fn raise(
+        &mut self,
+        watch: WatchIx,
+        level: Option<Arc<str>>,
+        severity: Severity,
+        now: Now,
+    ) {
+        let reopen_within = self.plant.times.reopen_within;
+        let recent = self.watches[watch.0 as usize]
+            .episode
+            .as_ref()
+            .and_then(|episode| episode.ended);
+        if recent.is_some_and(|ended| now.mono.since(ended.mono) <= reopen_within) {
+            return self.reopen(watch, level, severity, now);
+        }
+        let (peak, peak_is_low, limit) = self.first_measure(watch, level.as_deref());
+        let episode = Episode {
+            id: self.ids.id(now.wall),
+            number: self.ids.number(),
+            created: now.wall,
+            opened: now.mono,
+            called: now.wall,
+            severity,
+            level,
+            occurrences: 1,
+            peak,
+            peak_is_low,
+            limit,
+            ack: None,
+            ended: None,
+            escalation: None,
+            unknown_downtimes: 0,
+            guessed: false,
+        };
+        self.watches[watch.0 as usize].episode = Some(episode);
+        self.start_policy(watch, now.mono);
+        self.emit(watch, EventKind::Triggered, now, Extra::default());
+    }
+
+    fn reopen(&mut self, watch: WatchIx, level: Option<Arc<str>>, severity: Severity, now: Now) {
+        let (peak, peak_is_low, limit) = self.first_measure(watch, level.as_deref());
+        let Some(episode) = &mut self.watches[watch.0 as usize].episode else {
+            return;
+        };
+        let previous = std::mem::replace(&mut episode.severity, severity);
+        episode.level = level;
+        episode.ended = None;
+        episode.called = now.wall;
+        episode.occurrences = episode.occurrences.saturating_add(1);
+        (episode.peak, episode.peak_is_low, episode.limit) = (peak, peak_is_low, limit);
+        let was_acknowledged = episode.ack.take().is_some();
+        match &mut episode.escalation {
+            Some(run) if !was_acknowledged => {
+                if let Delay::Stopped(left) = run.due {
+                    run.due = Delay::Running(now.mono + left);
+                }
+                self.arm_escalation(watch);
+            }
+            _ => self.start_policy(watch, now.mono),
+        }
+        let previous_severity = (previous != severity).then_some(previous);
+        self.emit(
+            watch,
+            EventKind::Reopened,
+            now,
+            Extra {
+                previous_severity,
+                ..Extra::default()
+            },
+        );
+    }
+
+    /// Another level, another severity, or only a reminder.
+    pub(super) fn change_severity(
+        &mut self,
+        watch: WatchIx,
+        level: Option<Arc<str>>,
+        severity: Severity,
+        now: Now,
+    ) {
+        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+            return;
+        };
+        let previous = std::mem::replace(&mut episode.severity, severity);
+        episode.level = level;
+        let voids = episode
+            .ack
+            .as_ref()
+            .is_some_and(|ack| severity > ack.severity);
+        if voids {
+            episode.ack = None;
+            episode.called = now.wall;
+        }
+        let acknowledged = episode.ack.is_some();
+        let running = episode.escalation.as_ref().map(|run| run.policy.clone());
+        let wanted = self
+            .policy_for(watch, severity)
+            .map(|policy| policy.id.clone());
+        // A milder level keeps the escalation that runs: nobody has come yet. A worse one may call for another policy.
+        if voids || (!acknowledged && severity > previous && wanted.is_some() && running != wanted)
+        {
+            self.start_policy(watch, now.mono);
+        }
+        self.refresh_limit(watch);
+        let previous_severity = (previous != severity).then_some(previous);
+        self.emit(
+            watch,
+            EventKind::Updated,
+            now,
+            Extra {
+                previous_severity,
+                ..Extra::default()
+            },
+        );
+    }
+
+    fn condition_returned(&mut self, watch: WatchIx) {
+        if let Some(open) = self.watches[watch.0 as usize].open_mut() {
+            open.occurrences = open.occurrences.saturating_add(1);
+            self.dirty.insert(watch);
+        }
+    }
+
+    /// No level is active any more: the alert resolves, unless it is latched and nobody has acknowledged it.
+    pub(super) fn nothing_is_active(&mut self, watch: WatchIx, now: Now) {
+        let Some(open) = self.watches[watch.0 as usize].open() else {
+            return;
+        };
+        let latched = self
+            .plant
+            .watches
+            .get(watch.0 as usize)
+            .is_some_and(|definition| definition.rule.latched);
+        if latched && open.ack.is_none() {
+            return;
+        }
+        self.end(watch, EventKind::Resolved, now, Extra::default());
+    }
+
+    /// Ends an alert.
+    pub(super) fn end(&mut self, watch: WatchIx, kind: EventKind, now: Now, extra: Extra) {
+        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+            return;
+        };
+        episode.ended = Some(Ended {
+            mono: now.mono,
+            wall: now.wall,
+        });
+        if let Some(run) = &mut episode.escalation
+            && let Delay::Running(due) = run.due
+        {
+            run.due = Delay::Stopped(due.since(now.mono));
+        }
+        self.arm_escalation(watch);
+        self.emit(watch, kind, now, extra);
+    }
+
+    /// A person has taken it.
+    pub(super) fn acknowledge(&mut self, watch: WatchIx, by: By, note: Option<Arc<str>>, now: Now) {
+        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+            return;
+        };
+        episode.ack = Some(super::watch::Ack {
+            by: by.clone(),
+            severity: episode.severity,
+        });
+        episode.escalation = None;
+        episode.unknown_downtimes = 0;
+        episode.guessed = false;
+        self.arm_escalation(watch);
+        self.emit(
+            watch,
+            EventKind::Acknowledged,
+            now,
+            Extra {
+                by: Some(by),
+                why: note,
+                ..Extra::default()
+            },
+        );
+        let live = &self.watches[watch.0 as usize];
+        // A latched alert whose condition is long gone was only waiting for this.
+        if live.face.is_none() && live.ladder.worst().is_none() && !live.frozen {
+            self.nothing_is_active(watch, now);
+        }
+    }
+
+    /// A step of a policy is due.
+    pub(super) fn escalate(&mut self, watch: WatchIx, at: Now) {
+        let plant = Arc::clone(&self.plant);
+        let real_now = self.now.mono;
+        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+            return;
+        };
+        let Some(run) = &mut episode.escalation else {
+            return;
+        };
+        let Some(policy) = plant.policies.iter().find(|policy| policy.id == run.policy) else {
+            return;
+        };
+        let index = run.step.min(policy.steps.len().saturating_sub(1));
+        let Some(step) = policy.steps.get(index) else {
+            return;
+        };
+        let interval = policy.repeat.unwrap_or_default();
+        let escalation = Escalation {
+            policy: policy.id.clone(),
+            policy_name: policy.name.clone(),
+            step: index as u32 + 1,
+            repeat: run.repeats,
+            waited: step.after + interval.saturating_mul(run.repeats),
+            to: step.to.clone(),
+        };
+        let next = match policy.steps.get(index + 1) {
+            Some(following) => {
+                run.step = index + 1;
+                Some(at.mono + following.after.saturating_sub(step.after))
+            }
+            None => policy.repeat.map(|repeat| {
+                run.repeats = run.repeats.saturating_add(1);
+                // Repeats that were missed, asleep or switched off, are not made up for.
+                let next = at.mono + repeat;
+                if next <= real_now {
+                    real_now + repeat
+                } else {
+                    next
+                }
+            }),
+        };
+        match next {
+            Some(due) => run.due = Delay::Running(due),
+            None => episode.escalation = None,
+        }
+        self.arm_escalation(watch);
+        self.emit(
+            watch,
+            EventKind::Escalated,
+            at,
+            Extra {
+                escalation: Some(escalation),
+                ..Extra::default()
+            },
+        );
+        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
+            episode.unknown_downtimes = 0;
+            episode.guessed = false;
+        }
+    }
+
+    /// Starts the policy of an open alert at its first step; none while it is shelved.
+    pub(super) fn start_policy(&mut self, watch: WatchIx, from: Mono) {
+        let shelved = self.is_shelved(watch);
+        let Some(severity) = self.watches[watch.0 as usize]
+            .open()
+            .map(|episode| episode.severity)
+        else {
+            return;
+        };
+        let run = self
+            .policy_for(watch, severity)
+            .filter(|_| !shelved)
+            .and_then(|policy| {
+                let due = Delay::Running(from + policy.steps.first()?.after);
+                Some(Run {
+                    policy: policy.id.clone(),
+                    step: 0,
+                    repeats: 0,
+                    due,
+                })
+            });
+        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
+            episode.escalation = run;
+        }
+        self.arm_escalation(watch);
+    }
+
+    /// The policy for a watch at this severity: the first that matches.
+    fn policy_for(&self, watch: WatchIx, severity: Severity) -> Option<&Policy> {
+        let live = &self.watches[watch.0 as usize];
+        let face = self.face(watch);
+        self.plant.policies.iter().find(|policy| {
+            policy.when.matches(
+                severity,
+                &live.rule,
+                &face.machine,
+                face.class.as_deref(),
+                &face.labels,
+            )
+        })
+    }
+
+    /// Brings the timer of a watch's escalation in line with its state.
+    pub(super) fn arm_escalation(&mut self, watch: WatchIx) {
+        let run = self.watches[watch.0 as usize]
+            .open()
+            .and_then(|episode| episode.escalation.as_ref());
+        let due = match run.map(|run| run.due) {
+            Some(Delay::Running(due)) => Some(due),
+            _ => None,
+        };
+        self.set_timer(Timer::Escalation(watch), due);
+        self.dirty.insert(watch);
+    }
+
+    /// Keeps the worst value and the limit of an open alert.
+    pub(super) fn measure(&mut self, watch: WatchIx, rule: &Rule, value: f64) {
+        let Some(open) = self.watches[watch.0 as usize].open_mut() else {
+            return;
+        };
+        let level = rule
+            .levels
+            .iter()
+            .find(|level| open.level.as_ref() == Some(&level.name));
+        let Some(condition) = level.or(rule.levels.first()).map(|level| level.condition) else {
+            return;
+        };
+        if open
+            .peak
+            .is_none_or(|peak| condition.beyond(value) > condition.beyond(peak))
+        {
+            open.peak = Some(value);
+            open.peak_is_low = condition.is_low(value);
+            open.limit = Some(condition.limit(value));
+        }
+    }
+
+    /// The worst value so far and its limit, where an alert begins.
+    fn first_measure(
+        &self,
+        watch: WatchIx,
+        level: Option<&str>,
+    ) -> (Option<f64>, bool, Option<f64>) {
+        let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
+            return (None, false, None);
+        };
+        let value = self.tags[definition.tag.0 as usize]
+            .value
+            .map(Value::as_number);
+        let condition = definition
+            .rule
+            .levels
+            .iter()
+            .find(|of| level == Some(&of.name))
+            .map(|level| level.condition);
+        match (value, condition) {
+            (Some(value), Some(condition)) => (
+                Some(value),
+                condition.is_low(value),
+                Some(condition.limit(value)),
+            ),
+            _ => (None, false, None),
+        }
+    }
+
+    fn refresh_limit(&mut self, watch: WatchIx) {
+        let level = self.watches[watch.0 as usize]
+            .open()
+            .and_then(|episode| episode.level.clone());
+        let (_, _, limit) = self.first_measure(watch, level.as_deref());
+        if let (Some(open), Some(limit)) = (self.watches[watch.0 as usize].open_mut(), limit) {
+            open.limit = Some(limit);
+        }
+    }
+
+    /// What a watch is about, whether its description comes from the plant or from a signal.
+    pub(super) fn face(&self, watch: WatchIx) -> Face {
+        let live = &self.watches[watch.0 as usize];
+        if let Some(face) = &live.face {
+            return face.clone();
+        }
+        let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
+            return Face {
+                machine: live.subject.clone(),
+                machine_name: live.subject.clone(),
+                ..Face::default()
+            };
+        };
+        let machine = &self.plant.machines[definition.machine.0 as usize];
+        Face {
+            machine: machine.id.clone(),
+            machine_name: machine.name.clone(),
+            class: machine.class.clone(),
+            labels: machine.labels.clone(),
+            message: definition.rule.message.clone(),
+            action: definition.rule.action.clone(),
+        }
+    }
+
+    /// Whether a watch is silenced.
+    pub(super) fn is_shelved(&self, watch: WatchIx) -> bool {
+        if self.shelves.all.is_empty() {
+            return false;
+        }
+        self.shelves.covers(
+            &self.face(watch).machine,
+            &self.watches[watch.0 as usize].rule,
+        )
+    }
+
+    /// The alert of a watch as it is seen from outside at this instant.
+    pub(super) fn view(&self, watch: WatchIx, now: Now) -> Option<Alert> {
+        let live = &self.watches[watch.0 as usize];
+        let episode = live.episode.as_ref()?;
+        let face = self.face(watch);
+        let definition = self
+            .plant
+            .watches
+            .get(watch.0 as usize)
+            .filter(|_| live.face.is_none());
+        let measured = definition.map(|definition| {
+            let tag = &self.plant.tags[definition.tag.0 as usize];
+            Measured {
+                tag: tag.name.clone(),
+                unit: tag.unit.clone(),
+                decimals: tag.decimals,
+                value: self.tags[definition.tag.0 as usize].value,
+                limit: episode.limit,
+                peak: episode.peak,
+                peak_is_low: episode.peak_is_low,
+            }
+        });
+        let lasted: Duration = episode.ended.map_or_else(
+            || now.mono.since(episode.opened),
+            |ended| ended.mono.since(episode.opened),
+        );
+        Some(Alert {
+            id: episode.id,
+            number: episode.number,
+            dedup_key: live.key,
+            rule: live.rule.clone(),
+            machine: face.machine,
+            machine_name: face.machine_name,
+            class: face.class,
+            labels: face.labels,
+            severity: episode.severity,
+            state: match (&episode.ended, &episode.ack) {
+                (Some(_), _) => State::Resolved,
+                (None, Some(_)) => State::Acknowledged,
+                (None, None) => State::Active,
+            },
+            shelved: self.is_shelved(watch),
+            level: episode.level.clone(),
+            measured,
+            occurrences: episode.occurrences,
+            created: episode.created,
+            ended: episode.ended.map(|ended| ended.wall),
+            lasted,
+            message: face.message,
+            action: face.action,
+            runbook: definition.and_then(|definition| definition.rule.runbook.clone()),
+        })
+    }
+
+    /// Writes an event down.
+    pub(super) fn emit(&mut self, watch: WatchIx, kind: EventKind, now: Now, extra: Extra) {
+        let Some(alert) = self.view(watch, now) else {
+            return;
+        };
+        let guessed = self.watches[watch.0 as usize]
+            .episode
+            .as_ref()
+            .is_some_and(|episode| episode.guessed);
+        let event = Event {
+            id: self.ids.id(now.wall),
+            kind,
+            at: now.wall,
+            synchronised: now.synchronised,
+            alert,
+            previous_severity: extra.previous_severity,
+            by: extra.by,
+            why: extra.why,
+            escalation: extra.escalation,
+            after_unknown_downtime: guessed,
+        };
+        self.events.push(event);
+        self.dirty.insert(watch);
+        self.core_dirty = true;
+    }
+}

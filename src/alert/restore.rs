@@ -1,0 +1,665 @@
+//! Out of the engine and back into one: after a restart, after a reload, in a test.
+//!
+//! Restart and reload are one operation. A watch is (rule, subject): where the new plant still has it, its alert and escalation
+//! stay and changed limits are judged at the next good sample; where it has not, its alert ends, said to be not
+//! measured as normal. Downtime never counts for on- and off-delays. It counts for escalation, shelves and reopening
+//! where it is known; where not, what remained goes on from the last mark, and after two such restarts in a row it is due at once.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use super::{
+    blind::TagState,
+    command::Target,
+    engine::Engine,
+    event::{By, Event, EventKind},
+    ids::Ids,
+    ladder::{Delay, Ladder, Phase},
+    lifecycle::Extra,
+    plant::{Plant, Severity, WatchIx},
+    shelving::Shelf,
+    state::{
+        Durable, Mark, SavedAck, SavedBy, SavedCore, SavedDelay, SavedEpisode, SavedFace,
+        SavedPhase, SavedRun, SavedShelf, SavedWatch,
+    },
+    timers::Timer,
+    watch::{Ack, Ended, Episode, Face, LiveWatch, Run},
+};
+use crate::{
+    clock::{BootId, Mono, Now, Wall},
+    sample::TagId,
+};
+
+/// After this many restarts in a row with unknown downtime, what waits is due at once.
+const PATIENCE: u8 = 2;
+
+/// The whole state of an engine: what is durable, and what lives only in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What a restart would find on disk.
+    pub durable: Durable,
+    live: Live,
+}
+
+/// Last values and the like, by names, so that they find their place in another plant.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Live {
+    tags: HashMap<(Arc<str>, Arc<str>), TagState>,
+    review: Option<Mono>,
+}
+
+/// What has changed since it was last asked for and belongs on disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Changed watches with their keys, and whether each has an open alert.
+    pub watches: Vec<(super::event::DedupKey, bool, SavedWatch)>,
+    /// The rest, if it changed.
+    pub core: Option<SavedCore>,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.watches.is_empty() && self.core.is_none()
+    }
+}
+
+impl Engine {
+    /// An engine that goes on from what is on disk. `seed` is used where nothing is. Events are the ends of alerts whose rule is gone.
+    pub fn restore(
+        plant: Arc<Plant>,
+        durable: &Durable,
+        now: Now,
+        boot: &BootId,
+        seed: [u8; 16],
+    ) -> (Self, Vec<Event>) {
+        Self::rebuild(plant, durable, None, now, boot, seed)
+    }
+
+    /// An engine that goes on exactly where another stopped.
+    pub fn resume(
+        plant: Arc<Plant>,
+        snapshot: &Snapshot,
+        now: Now,
+        boot: &BootId,
+    ) -> (Self, Vec<Event>) {
+        Self::rebuild(
+            plant,
+            &snapshot.durable,
+            Some(&snapshot.live),
+            now,
+            boot,
+            [0; 16],
+        )
+    }
+
+    /// The whole state at this instant.
+    pub fn snapshot(&self, boot: &BootId) -> Snapshot {
+        let mark = self.mark(boot);
+        let watches = (0..self.watches.len())
+            .map(|index| self.save_watch(WatchIx(index as u32), &mark))
+            .collect();
+        let name = |index: usize| {
+            let tag = &self.plant.tags[index];
+            (
+                self.plant.machines[tag.machine.0 as usize].id.clone(),
+                tag.name.clone(),
+            )
+        };
+        let tags = (0..self.tags.len())
+            .map(|index| (name(index), self.tags[index]))
+            .collect();
+        let live = Live {
+            tags,
+            review: self.timers.due(Timer::Blind),
+        };
+        Snapshot {
+            durable: Durable {
+                core: Some(self.save_core()),
+                watches,
+                mark,
+            },
+            live,
+        }
+    }
+
+    /// Takes what has changed since the last call.
+    pub fn take_changes(&mut self, boot: &BootId) -> Changes {
+        let mark = self.mark(boot);
+        let watches = std::mem::take(&mut self.dirty)
+            .into_iter()
+            .map(|watch| {
+                let live = &self.watches[watch.0 as usize];
+                (
+                    live.key,
+                    live.open().is_some(),
+                    self.save_watch(watch, &mark),
+                )
+            })
+            .collect();
+        let core = std::mem::take(&mut self.core_dirty).then(|| self.save_core());
+        Changes { watches, core }
+    }
+
+    /// Whether [`Engine::take_changes`] would have anything.
+    pub fn has_changes(&self) -> bool {
+        self.core_dirty || !self.dirty.is_empty()
+    }
+
+    /// This instant as a mark.
+    pub fn mark(&self, boot: &BootId) -> Mark {
+        let now = self.now;
+        Mark {
+            boot: boot.0.clone(),
+            mono: now.mono.as_nanos(),
+            wall: now.wall.as_millis(),
+            synchronised: now.synchronised,
+        }
+    }
+
+    /// Whether a policy or a shelf runs, so that the time of an outage matters and marks should be written.
+    pub fn time_matters(&self) -> bool {
+        let runs = |live: &LiveWatch| live.open().is_some_and(|open| open.escalation.is_some());
+        !self.shelves.all.is_empty() || self.watches.iter().any(runs)
+    }
+
+    /// A changed configuration: everything stays that still has a place.
+    pub(super) fn replace_plant(&mut self, now: Now, plant: Arc<Plant>) {
+        let boot = BootId("this one".to_owned());
+        let snapshot = self.snapshot(&boot);
+        let (mut engine, ends) = Self::resume(plant, &snapshot, now, &boot);
+        let mut events = std::mem::take(&mut self.events);
+        events.extend(ends);
+        engine.events = events;
+        *self = engine;
+    }
+
+    fn rebuild(
+        plant: Arc<Plant>,
+        durable: &Durable,
+        live: Option<&Live>,
+        now: Now,
+        boot: &BootId,
+        seed: [u8; 16],
+    ) -> (Self, Vec<Event>) {
+        let mut engine = Self::empty(plant, now, read_ids(durable.core.as_ref(), seed));
+        if let Some(live) = live {
+            engine.take_live(live);
+        }
+        let index: HashMap<(Arc<str>, Arc<str>), usize> = engine
+            .watches
+            .iter()
+            .enumerate()
+            .map(|(index, watch)| ((watch.rule.clone(), watch.subject.clone()), index))
+            .collect();
+        let mut orphans = Vec::new();
+        for saved in &durable.watches {
+            let passage = Passage::new(&saved.mark, &durable.mark, now, boot);
+            let key = (
+                Arc::from(saved.rule.as_str()),
+                Arc::from(saved.subject.as_str()),
+            );
+            match index.get(&key) {
+                Some(&at) => engine.load_watch(WatchIx(at as u32), saved, &passage),
+                None if saved.face.is_some() => {
+                    let watch = engine.signal_watch(&key.0, &key.1);
+                    engine.load_watch(watch, saved, &passage);
+                }
+                None => orphans.push((key, saved, passage)),
+            }
+        }
+        if let Some(core) = &durable.core {
+            engine.load_shelves(core, &Passage::new(&durable.mark, &durable.mark, now, boot));
+        }
+        for ((rule, subject), saved, passage) in orphans {
+            engine.end_orphan(&rule, &subject, saved, &passage, now);
+        }
+        let events = std::mem::take(&mut engine.events);
+        (engine, events)
+    }
+
+    /// A watch whose rule or machine is gone: an open alert of it ends, and nobody says that it was measured as normal.
+    fn end_orphan(
+        &mut self,
+        rule: &Arc<str>,
+        subject: &Arc<str>,
+        saved: &SavedWatch,
+        passage: &Passage,
+        now: Now,
+    ) {
+        if saved
+            .episode
+            .as_ref()
+            .is_none_or(|episode| episode.ended.is_some())
+        {
+            return;
+        }
+        let watch = self.signal_watch(rule, subject);
+        self.load_watch(watch, saved, passage);
+        let face = Face {
+            machine: subject.clone(),
+            machine_name: subject.clone(),
+            ..Face::default()
+        };
+        let live = &mut self.watches[watch.0 as usize];
+        live.face = Some(face);
+        live.ladder = Ladder::idle(1);
+        let why = Some("rule removed, not measured as normal".into());
+        self.end(
+            watch,
+            EventKind::Closed,
+            now,
+            Extra {
+                why,
+                ..Extra::default()
+            },
+        );
+    }
+
+    fn take_live(&mut self, live: &Live) {
+        for index in 0..self.tags.len() {
+            let tag = &self.plant.tags[index];
+            let name = (
+                self.plant.machines[tag.machine.0 as usize].id.clone(),
+                tag.name.clone(),
+            );
+            if let Some(state) = live.tags.get(&name) {
+                self.tags[index] = *state;
+                if state.bad.is_some() {
+                    self.set_timer(Timer::Stale(TagId(index as u32)), None);
+                } else {
+                    self.await_tag(TagId(index as u32));
+                }
+            }
+        }
+        self.set_timer(Timer::Blind, live.review);
+    }
+
+    fn load_watch(&mut self, watch: WatchIx, saved: &SavedWatch, passage: &Passage) {
+        let index = watch.0 as usize;
+        let phases = match self.plant.watches.get(index) {
+            Some(definition) => definition
+                .rule
+                .levels
+                .iter()
+                .map(|level| phase_of(saved, &level.name))
+                .collect(),
+            None => vec![
+                saved
+                    .levels
+                    .first()
+                    .map_or(SavedPhase::Idle, |(_, phase)| *phase),
+            ],
+        };
+        let live = &mut self.watches[index];
+        live.ladder = Ladder::from_phases(
+            phases
+                .into_iter()
+                .map(|phase| passage.phase(phase))
+                .collect(),
+        );
+        live.frozen = saved.frozen;
+        live.face = saved.face.as_ref().map(read_face);
+        live.episode = saved
+            .episode
+            .as_ref()
+            .and_then(|episode| passage.episode(episode));
+        let lost_policy = live
+            .open()
+            .and_then(|open| open.escalation.as_ref())
+            .is_some_and(|run| {
+                !self
+                    .plant
+                    .policies
+                    .iter()
+                    .any(|policy| policy.id == run.policy && !policy.steps.is_empty())
+            });
+        self.refresh(watch);
+        if lost_policy {
+            self.start_policy(watch, passage.now);
+        } else {
+            self.arm_escalation(watch);
+        }
+        // What was just read is on disk, but relative to an older mark: it is written anew with this one.
+        let timed = saved.episode.is_some() || self.watches[index].ladder.due().is_some();
+        if !timed {
+            self.dirty.remove(&watch);
+        }
+    }
+
+    fn load_shelves(&mut self, core: &SavedCore, passage: &Passage) {
+        self.shelves.unknown_downtimes = match passage.downtime {
+            Some(_) => 0,
+            None => core.unknown_downtimes.saturating_add(1),
+        };
+        let impatient = self.shelves.unknown_downtimes >= PATIENCE;
+        for saved in &core.shelves {
+            let target = match (&saved.machine, &saved.rule) {
+                (Some(machine), Some(rule)) => Target::Watch {
+                    machine: machine.as_str().into(),
+                    rule: rule.as_str().into(),
+                },
+                (Some(machine), None) => Target::Machine(machine.as_str().into()),
+                _ => Target::Site,
+            };
+            let until = if impatient {
+                passage.now
+            } else {
+                passage.carry(Mono::from_nanos(saved.until))
+            };
+            let shelf = Shelf {
+                until,
+                by: read_by(&saved.by),
+                reason: saved.reason.as_str().into(),
+            };
+            self.shelves.all.insert(target, shelf);
+        }
+        let next = self.shelves.next_end();
+        self.set_timer(Timer::Shelves, next);
+        self.core_dirty |= !core.shelves.is_empty();
+    }
+
+    fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
+        let live = &self.watches[watch.0 as usize];
+        let names: Vec<String> = match self.plant.watches.get(watch.0 as usize) {
+            Some(definition) => definition
+                .rule
+                .levels
+                .iter()
+                .map(|level| level.name.to_string())
+                .collect(),
+            None => vec![String::new()],
+        };
+        let levels = names
+            .into_iter()
+            .zip(live.ladder.phases().iter().map(|phase| save_phase(*phase)))
+            .collect();
+        SavedWatch {
+            rule: live.rule.to_string(),
+            subject: live.subject.to_string(),
+            levels,
+            frozen: live.frozen,
+            episode: live.episode.as_ref().map(save_episode),
+            face: live.face.as_ref().map(save_face),
+            mark: mark.clone(),
+        }
+    }
+
+    fn save_core(&self) -> SavedCore {
+        let shelf = |(target, shelf): (&Target, &Shelf)| {
+            let (machine, rule) = match target {
+                Target::Watch { machine, rule } => {
+                    (Some(machine.to_string()), Some(rule.to_string()))
+                }
+                Target::Machine(machine) => (Some(machine.to_string()), None),
+                Target::Site | Target::Alert(_) => (None, None),
+            };
+            let (until, reason) = (shelf.until.as_nanos(), shelf.reason.to_string());
+            SavedShelf {
+                machine,
+                rule,
+                until,
+                by: save_by(&shelf.by),
+                reason,
+            }
+        };
+        SavedCore {
+            seed: self
+                .ids
+                .seed
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            made: self.ids.made,
+            next_number: self.ids.next_number,
+            shelves: self.shelves.all.iter().map(shelf).collect(),
+            unknown_downtimes: self.shelves.unknown_downtimes,
+        }
+    }
+}
+
+/// The way of saved instants into this run.
+struct Passage {
+    /// What the saved instants were saved beside.
+    mark: Mono,
+    now: Mono,
+    /// How long the agent was away since the mark, where that is known.
+    downtime: Option<Duration>,
+}
+
+impl Passage {
+    fn new(saved: &Mark, last: &Mark, now: Now, boot: &BootId) -> Self {
+        // The last mark of the run is later than that of a watch which had nothing new to say since.
+        let mark = if last.boot == saved.boot && last.mono >= saved.mono {
+            last
+        } else {
+            saved
+        };
+        let mono = Mono::from_nanos(mark.mono);
+        let downtime = if mark.boot == boot.0 {
+            Some(now.mono.since(mono))
+        } else if mark.synchronised && now.synchronised && now.wall.as_millis() >= mark.wall {
+            Some(now.wall.since(Wall::from_millis(mark.wall)))
+        } else {
+            None
+        };
+        Self {
+            mark: mono,
+            now: now.mono,
+            downtime,
+        }
+    }
+
+    /// An instant for which downtime counts.
+    fn carry(&self, saved: Mono) -> Mono {
+        let from = self.now - self.downtime.unwrap_or_default();
+        if saved >= self.mark {
+            from + saved.since(self.mark)
+        } else {
+            from - self.mark.since(saved)
+        }
+    }
+
+    /// A delay for which downtime does not count.
+    fn delay(&self, saved: SavedDelay) -> Delay {
+        match saved {
+            SavedDelay::Due(due) => {
+                Delay::Running(self.now + Mono::from_nanos(due).since(self.mark))
+            }
+            SavedDelay::Left(left) => Delay::Stopped(Duration::from_nanos(left)),
+        }
+    }
+
+    fn phase(&self, saved: SavedPhase) -> Phase {
+        match saved {
+            SavedPhase::Idle => Phase::Idle,
+            SavedPhase::Rising(delay) => Phase::Rising(self.delay(delay)),
+            SavedPhase::Active => Phase::Active,
+            SavedPhase::Falling(delay) => Phase::Falling(self.delay(delay)),
+        }
+    }
+
+    fn episode(&self, saved: &SavedEpisode) -> Option<Episode> {
+        let waits = saved.ended.is_none() && saved.escalation.is_some();
+        let unknown_downtimes = match self.downtime {
+            Some(_) => saved.unknown_downtimes,
+            None if waits => saved.unknown_downtimes.saturating_add(1),
+            None => saved.unknown_downtimes,
+        };
+        let unknown_downtimes = if self.downtime.is_some() {
+            0
+        } else {
+            unknown_downtimes
+        };
+        let impatient = unknown_downtimes >= PATIENCE;
+        let run = |run: &SavedRun| {
+            let due = match run.due {
+                SavedDelay::Due(_) if impatient => Delay::Running(self.now),
+                SavedDelay::Due(due) => Delay::Running(self.carry(Mono::from_nanos(due))),
+                SavedDelay::Left(left) => Delay::Stopped(Duration::from_nanos(left)),
+            };
+            Run {
+                policy: run.policy.as_str().into(),
+                step: run.step,
+                repeats: run.repeats,
+                due,
+            }
+        };
+        let ended = |&(mono, wall): &(i64, i64)| Ended {
+            mono: self.carry(Mono::from_nanos(mono)),
+            wall: Wall::from_millis(wall),
+        };
+        let ack = |ack: &SavedAck| Ack {
+            by: read_by(&ack.by),
+            severity: read_severity(&ack.severity),
+        };
+        Some(Episode {
+            id: saved.id.parse().ok()?,
+            number: saved.number,
+            created: Wall::from_millis(saved.created),
+            opened: self.carry(Mono::from_nanos(saved.opened)),
+            called: Wall::from_millis(saved.called),
+            severity: read_severity(&saved.severity),
+            level: saved.level.as_deref().map(Arc::from),
+            occurrences: saved.occurrences,
+            peak: saved.peak,
+            peak_is_low: saved.peak_is_low,
+            limit: saved.limit,
+            ack: saved.ack.as_ref().map(ack),
+            ended: saved.ended.as_ref().map(ended),
+            escalation: saved.escalation.as_ref().map(run),
+            unknown_downtimes,
+            guessed: saved.guessed || (waits && self.downtime.is_none()),
+        })
+    }
+}
+
+fn phase_of(saved: &SavedWatch, level: &str) -> SavedPhase {
+    saved
+        .levels
+        .iter()
+        .find(|(name, _)| name == level)
+        .map_or(SavedPhase::Idle, |(_, phase)| *phase)
+}
+
+fn save_phase(phase: Phase) -> SavedPhase {
+    match phase {
+        Phase::Idle => SavedPhase::Idle,
+        Phase::Rising(delay) => SavedPhase::Rising(save_delay(delay)),
+        Phase::Active => SavedPhase::Active,
+        Phase::Falling(delay) => SavedPhase::Falling(save_delay(delay)),
+    }
+}
+
+fn save_delay(delay: Delay) -> SavedDelay {
+    match delay {
+        Delay::Running(due) => SavedDelay::Due(due.as_nanos()),
+        Delay::Stopped(left) => {
+            SavedDelay::Left(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
+        }
+    }
+}
+
+fn save_episode(episode: &Episode) -> SavedEpisode {
+    let ack = |ack: &Ack| SavedAck {
+        by: save_by(&ack.by),
+        severity: ack.severity.word().to_owned(),
+    };
+    let run = |run: &Run| SavedRun {
+        policy: run.policy.to_string(),
+        step: run.step,
+        repeats: run.repeats,
+        due: save_delay(run.due),
+    };
+    SavedEpisode {
+        id: episode.id.to_string(),
+        number: episode.number,
+        created: episode.created.as_millis(),
+        opened: episode.opened.as_nanos(),
+        called: episode.called.as_millis(),
+        severity: episode.severity.word().to_owned(),
+        level: episode.level.as_deref().map(str::to_owned),
+        occurrences: episode.occurrences,
+        peak: episode.peak,
+        peak_is_low: episode.peak_is_low,
+        limit: episode.limit,
+        ack: episode.ack.as_ref().map(ack),
+        ended: episode
+            .ended
+            .map(|ended| (ended.mono.as_nanos(), ended.wall.as_millis())),
+        escalation: episode.escalation.as_ref().map(run),
+        unknown_downtimes: episode.unknown_downtimes,
+        guessed: episode.guessed,
+    }
+}
+
+fn save_by(by: &By) -> SavedBy {
+    SavedBy {
+        name: by.name.to_string(),
+        claimed: by.claimed,
+        via: by.via.to_string(),
+    }
+}
+
+fn read_by(saved: &SavedBy) -> By {
+    By {
+        name: saved.name.as_str().into(),
+        claimed: saved.claimed,
+        via: saved.via.as_str().into(),
+    }
+}
+
+/// A word that this version does not know is taken for the worst: too loud is safer than too quiet.
+fn read_severity(word: &str) -> Severity {
+    Severity::from_word(word).unwrap_or(Severity::Critical)
+}
+
+fn save_face(face: &Face) -> SavedFace {
+    SavedFace {
+        machine: face.machine.to_string(),
+        machine_name: face.machine_name.to_string(),
+        class: face.class.as_deref().map(str::to_owned),
+        labels: face
+            .labels
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
+        message: face.message.to_string(),
+        action: face.action.to_string(),
+    }
+}
+
+fn read_face(saved: &SavedFace) -> Face {
+    Face {
+        machine: saved.machine.as_str().into(),
+        machine_name: saved.machine_name.as_str().into(),
+        class: saved.class.as_deref().map(Arc::from),
+        labels: saved
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect(),
+        message: saved.message.as_str().into(),
+        action: saved.action.as_str().into(),
+    }
+}
+
+fn read_ids(core: Option<&SavedCore>, seed: [u8; 16]) -> Ids {
+    let Some(core) = core else {
+        return Ids::new(seed);
+    };
+    let mut read = seed;
+    for (byte, at) in read.iter_mut().zip((0..core.seed.len()).step_by(2)) {
+        if let Some(Ok(value)) = core
+            .seed
+            .get(at..at + 2)
+            .map(|digits| u8::from_str_radix(digits, 16))
+        {
+            *byte = value;
+        }
+    }
+    Ids {
+        seed: read,
+        made: core.made,
+        next_number: core.next_number.max(1),
+    }
+}

@@ -1,0 +1,177 @@
+//! The shapes in which the core's state is saved: plain, versioned, and the only serde in the core.
+//!
+//! A saved instant is a [`Mono`](crate::clock::Mono) of the boot in which it was saved, so it means something only together with the
+//! [`Mark`] beside it. Fields only ever get added, each with a default; a shape that cannot be read costs its watch its
+//! delays, never its alert.
+
+use serde::{Deserialize, Serialize};
+
+/// An instant on all clocks, from which a later start can tell how long it was away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The boot that `mono` counts in.
+    pub boot: String,
+    /// Nanoseconds on `CLOCK_BOOTTIME`.
+    pub mono: i64,
+    /// Milliseconds since the Unix epoch.
+    pub wall: i64,
+    /// Whether the wall clock could be trusted.
+    pub synchronised: bool,
+}
+
+/// Everything of one watch that a restart must not lose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedWatch {
+    /// The rule's id.
+    pub rule: String,
+    /// The subject's id.
+    pub subject: String,
+    /// Each level's name and phase.
+    pub levels: Vec<(String, SavedPhase)>,
+    /// Its tag is bad.
+    pub frozen: bool,
+    /// The alert that is open, or was last.
+    pub episode: Option<SavedEpisode>,
+    /// What a signal says of itself.
+    pub face: Option<SavedFace>,
+    /// When this was saved.
+    pub mark: Mark,
+}
+
+/// A level's phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedPhase {
+    /// Not active.
+    #[default]
+    Idle,
+    /// On-delay.
+    Rising(SavedDelay),
+    /// Active.
+    Active,
+    /// Off-delay.
+    Falling(SavedDelay),
+}
+
+/// A delay.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SavedDelay {
+    /// Over at this instant, nanoseconds.
+    Due(i64),
+    /// Stopped with this many nanoseconds left.
+    Left(u64),
+}
+
+/// An alert.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    missing_docs,
+    reason = "each is the field of the same name of the episode"
+)]
+pub struct SavedEpisode {
+    pub id: String,
+    pub number: u64,
+    pub created: i64,
+    pub opened: i64,
+    pub called: i64,
+    pub severity: String,
+    pub level: Option<String>,
+    pub occurrences: u32,
+    pub peak: Option<f64>,
+    pub peak_is_low: bool,
+    pub limit: Option<f64>,
+    pub ack: Option<SavedAck>,
+    /// Monotonic nanoseconds and wall milliseconds.
+    pub ended: Option<(i64, i64)>,
+    pub escalation: Option<SavedRun>,
+    pub unknown_downtimes: u8,
+    pub guessed: bool,
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each is the field of the same name of the acknowledgement"
+)]
+pub struct SavedAck {
+    pub by: SavedBy,
+    pub severity: String,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the same name of `By`")]
+pub struct SavedBy {
+    pub name: String,
+    pub claimed: bool,
+    pub via: String,
+}
+
+/// A running policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the field of the same name of the run")]
+pub struct SavedRun {
+    pub policy: String,
+    pub step: usize,
+    pub repeats: u32,
+    pub due: SavedDelay,
+}
+
+/// What a signal says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each is the field of the same name of `Face`")]
+pub struct SavedFace {
+    pub machine: String,
+    pub machine_name: String,
+    pub class: Option<String>,
+    pub labels: Vec<(String, String)>,
+    pub message: String,
+    pub action: String,
+}
+
+/// What belongs to no single watch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedCore {
+    /// The seed of ids, 32 hexadecimal digits.
+    pub seed: String,
+    /// How many ids were made.
+    pub made: u64,
+    /// The number of the next alert.
+    pub next_number: u64,
+    /// What is silenced.
+    pub shelves: Vec<SavedShelf>,
+    /// Restarts in a row after which the downtime was not known.
+    pub unknown_downtimes: u8,
+}
+
+/// A shelf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "each is the field of the same name of the shelf"
+)]
+pub struct SavedShelf {
+    /// Machine and rule; both absent for the site, only the rule for a machine.
+    pub machine: Option<String>,
+    pub rule: Option<String>,
+    pub until: i64,
+    pub by: SavedBy,
+    pub reason: String,
+}
+
+/// All that is on disk when the agent starts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Durable {
+    /// None on a new database.
+    pub core: Option<SavedCore>,
+    /// The watches that ever had something to save.
+    pub watches: Vec<SavedWatch>,
+    /// The last mark, which may be later than those of the watches.
+    pub mark: Mark,
+}

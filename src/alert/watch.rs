@@ -1,0 +1,141 @@
+//! A watch with its live state, and its episode: the alert that it has open, or had last.
+//!
+//! Only the data and the questions that can be asked of it are here; what changes it is in [`super::lifecycle`].
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ulid::Ulid;
+
+use super::{
+    event::{By, DedupKey},
+    ladder::{Delay, Ladder},
+    plant::Severity,
+};
+use crate::clock::{Mono, Wall};
+
+/// A watch, live: of a rule, or of a signal.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LiveWatch {
+    /// Its name to the outside.
+    pub(super) key: DedupKey,
+    /// The id of its rule.
+    pub(super) rule: Arc<str>,
+    /// What it is about: the id of a machine, or of what a signal is about.
+    pub(super) subject: Arc<str>,
+    /// The phases of its levels; empty for a signal.
+    pub(super) ladder: Ladder,
+    /// Its tag is bad: it neither raises nor clears.
+    pub(super) frozen: bool,
+    /// The alert that is open, or was last.
+    pub(super) episode: Option<Episode>,
+    /// What a signal says of itself; a rule's watch is described by the plant.
+    pub(super) face: Option<Face>,
+}
+
+/// One episode, from triggered to resolved, reopenings included.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Episode {
+    pub(super) id: Ulid,
+    pub(super) number: u64,
+    /// When it triggered.
+    pub(super) created: Wall,
+    /// The same on the monotonic clock.
+    pub(super) opened: Mono,
+    /// When it last called for people: triggered, reopened, or its acknowledgement was void.
+    pub(super) called: Wall,
+    pub(super) severity: Severity,
+    /// The level that sets the severity.
+    pub(super) level: Option<Arc<str>>,
+    pub(super) occurrences: u32,
+    /// The worst value.
+    pub(super) peak: Option<f64>,
+    pub(super) peak_is_low: bool,
+    /// The limit that the last judged value was compared with.
+    pub(super) limit: Option<f64>,
+    pub(super) ack: Option<Ack>,
+    /// When it ended, if it did.
+    pub(super) ended: Option<Ended>,
+    pub(super) escalation: Option<Run>,
+    /// Restarts in a row after which the downtime was not known.
+    pub(super) unknown_downtimes: u8,
+    /// The next events must say that their time is a guess.
+    pub(super) guessed: bool,
+}
+
+impl Episode {
+    /// Whether it is not over.
+    pub(super) fn is_open(&self) -> bool {
+        self.ended.is_none()
+    }
+}
+
+/// An acknowledgement.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ack {
+    pub(super) by: By,
+    /// The severity that was acknowledged: a worse one voids it.
+    pub(super) severity: Severity,
+}
+
+/// The end of an episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ended {
+    pub(super) mono: Mono,
+    pub(super) wall: Wall,
+}
+
+/// A policy that runs for an episode.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Run {
+    /// The policy's id.
+    pub(super) policy: Arc<str>,
+    /// Index of the step that is due next.
+    pub(super) step: usize,
+    /// How often the last step has run already.
+    pub(super) repeats: u32,
+    /// When it is due; stopped while the episode is over and may reopen.
+    pub(super) due: Delay,
+}
+
+/// What a signal says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Face {
+    /// The machine that it counts to; `andon` for the agent itself.
+    pub machine: Arc<str>,
+    /// The name that people know.
+    pub machine_name: Arc<str>,
+    /// The machine's class.
+    pub class: Option<Arc<str>>,
+    /// The machine's labels.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What is wrong.
+    pub message: Arc<str>,
+    /// What to do.
+    pub action: Arc<str>,
+}
+
+impl LiveWatch {
+    /// A watch at rest.
+    pub(super) fn new(site: &str, rule: Arc<str>, subject: Arc<str>, levels: usize) -> Self {
+        let key = DedupKey::new(site, &rule, &subject);
+        Self {
+            key,
+            rule,
+            subject,
+            ladder: Ladder::idle(levels),
+            frozen: false,
+            episode: None,
+            face: None,
+        }
+    }
+
+    /// Its open episode.
+    pub(super) fn open(&self) -> Option<&Episode> {
+        self.episode.as_ref().filter(|episode| episode.is_open())
+    }
+
+    /// Its open episode, to change it.
+    pub(super) fn open_mut(&mut self) -> Option<&mut Episode> {
+        self.episode.as_mut().filter(|episode| episode.is_open())
+    }
+}
