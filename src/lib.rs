@@ -1,6 +1,7 @@
 //! andon: reads machines, decides locally what is abnormal, and gets the alert to people.
 
 pub mod alert;
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod destination;
