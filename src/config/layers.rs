@@ -166,7 +166,11 @@ impl Encoder<'_> {
         }
         *self.rank += 1;
         let first = (*self.rank, node.place.clone());
-        self.tables.entry(path.clone()).or_insert(first);
+        let known = self.tables.entry(path.clone()).or_insert(first);
+        // Nobody can mend the embedded default: a table is where a person wrote it first.
+        if &*known.1.file == super::DEFAULT_NAME {
+            known.1 = node.place.clone();
+        }
         let mut map = HashMap::new();
         for (key, entry) in entries {
             path.push(key.clone());

@@ -81,7 +81,7 @@ impl Loaded {
 pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, Vec<Problem>> {
     let problems = Problems::new();
     let files = FileSet::read(paths, &problems);
-    finish(check(files, env, &problems), problems)
+    finish(files, env, problems)
 }
 
 /// Reads a set of files that is in memory: the last good one.
@@ -89,13 +89,23 @@ pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, Vec<Problem>> {
 /// # Errors
 /// Every mistake and warning, by file and line.
 pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
-    let problems = Problems::new();
-    finish(check(files, env, &problems), problems)
+    finish(files, env, Problems::new())
 }
 
-fn finish(loaded: Option<Loaded>, problems: Problems) -> Result<Loaded, Vec<Problem>> {
+fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {
+    let main = files.files.first().map(files::ConfigFile::name);
+    let loaded = check(files, env, &problems);
     let refused = problems.has_errors();
-    let found = problems.into_sorted();
+    let mut found = problems.into_sorted();
+    // The embedded default has no mistake, so what is said about it is that something is missing in the main file.
+    for problem in &mut found {
+        if let (Some(place), Some(main)) = (&mut problem.place, &main)
+            && &*place.file == DEFAULT_NAME
+        {
+            place.file = main.clone();
+            place.line = 0;
+        }
+    }
     match loaded {
         Some(loaded) if !refused => Ok(Loaded {
             warnings: found,

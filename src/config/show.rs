@@ -131,7 +131,17 @@ impl Printer<'_> {
 
 fn sounds_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    let words = ["secret", "password", "token", "key", "pin", "authorization"];
+    let words = [
+        "secret",
+        "password",
+        "passphrase",
+        "psk",
+        "token",
+        "key",
+        "pin",
+        "auth",
+        "authorization",
+    ];
     key.split(['_', '-'])
         .any(|part| words.contains(&part.trim_end_matches('s')))
 }

@@ -98,8 +98,6 @@ const SITE: &str = "[agent]\nsite = 'plant-7'\n";
 
 #[test]
 fn the_embedded_default_names_every_key_and_is_what_the_code_does_without_it() {
-    let bare: String = DEFAULT.replace("rules = []\n", "");
-    let _ = bare;
     let with_default = Place::new(&[("andon.toml", SITE)]).load(&[]).unwrap();
     let tree = file::parse(&"site".into(), SITE).unwrap();
     let problems = Problems::new();
@@ -409,4 +407,22 @@ fn the_socket_lies_in_the_runtime_directory_if_systemd_made_one() {
     assert_eq!(socket(&[]), Path::new("/data/andon.sock"));
     let env = [("RUNTIME_DIRECTORY", "/run/andon")];
     assert_eq!(socket(&env), Path::new("/run/andon/andon.sock"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(at in 0usize..2000, cut in 0usize..20, put in "[a-z\\[\\]{}=\"'$\\\\.,\\-0-9°\n ]{0,6}") {
+        let text = "rules = ['x']\n[vars]\na = 'b'\n[agent]\nsite = 'p-${a}'\n[[machine]]\nid = 'm'\nclass = 'c'\nlimits = { 'r.hi' = 5 }\n[[source.modbus]]\nname = 's'\nunits = [{ id = 1, profile = 'p' }]\n[[profile]]\nid = 'p'\ntags = [{ tag = 't' }]\n[[destination]]\nname = 'd'\n[[policy]]\nid = 'q'\nwhen = { severity = ['info'], label = { a = ['b'] } }\nsteps = [{ after = '1m', to = ['d'] }]\n[[rule]]\nid = 'r'\nmachine = 'm'\ntag = 't'\nmessage = 'x {value}'\nlevels = [{ name = 'hi', above = 1, severity = 'info' }, { name = 'x', outside = [1, 2], severity = 'error' }]\n";
+        let chars: Vec<char> = text.chars().collect();
+        let at = at.min(chars.len());
+        let end = (at + cut).min(chars.len());
+        let changed: String = chars[..at].iter().chain(put.chars().collect::<Vec<_>>().iter()).chain(&chars[end..]).collect();
+        for role in [Role::Config, Role::Rules] {
+            let files = vec![files::ConfigFile { path: "a.toml".into(), role, text: changed.clone() }];
+            match load_set(FileSet { files }, &Env::default()) {
+                Ok(loaded) => { loaded.show(); loaded.show_rules(); }
+                Err(problems) => assert!(!problems.is_empty()),
+            }
+        }
+    }
 }

@@ -12,6 +12,9 @@ pub struct Mistake {
     pub message: String,
 }
 
+/// Limits are written in tenths, which a binary number only comes near to: 0.7 - 0.6 is a little less than 0.1.
+const ROUNDING: f64 = 1e-9;
+
 /// Everything that is wrong with these levels under this deadband.
 pub fn levels(levels: &[Level], deadband: f64) -> Vec<Mistake> {
     let mut found = Vec::new();
@@ -38,8 +41,9 @@ pub fn levels(levels: &[Level], deadband: f64) -> Vec<Mistake> {
         }
         match span(mild.condition, worse.condition) {
             Err(message) => found.push(mistake(format!("{message} (after \"{}\")", mild.name))),
-            Ok(span) if deadband > span => found.push(mistake(format!(
-                "lies {span} beyond \"{}\", which is less than the deadband {deadband}: it would still hold where \"{0}\" begins",
+            Ok(span) if deadband > span * (1.0 + ROUNDING) => found.push(mistake(format!(
+                "lies {} beyond \"{1}\", which is less than the deadband {deadband}: it would still hold where \"{1}\" begins",
+                (span / ROUNDING).round() * ROUNDING,
                 mild.name
             ))),
             Ok(_) => {}

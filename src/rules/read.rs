@@ -45,7 +45,11 @@ fn rule(id: &str, section: Section<'_>, default_off_delay: Duration) -> Option<R
     let target = target(&section);
     let tag: Option<Placed<Arc<str>>> = section.required("tag");
     let unit = section.optional("unit");
-    let deadband = section.ranged("deadband", 0.0, 0.0..=f64::MAX);
+    let mut deadband = section.get("deadband", 0.0);
+    if deadband < 0.0 {
+        section.error("deadband", format!("must be 0 or more, not {deadband}"));
+        deadband = 0.0;
+    }
     let off_delay = section.ranged(
         "off_delay",
         default_off_delay,
@@ -169,7 +173,10 @@ fn level(section: &Section<'_>, listed: bool) -> Option<Placed<Level>> {
             on_delay,
             severity: severity?,
         },
-        place: section.place().clone(),
+        place: section
+            .raw(key)
+            .map_or(section.place(), |node| &node.place)
+            .clone(),
     })
 }
 
