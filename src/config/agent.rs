@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    layers::Env,
+    env::Env,
     section::{Id, Read, Section},
     tree::{Node, Value},
     values::HttpUrl,

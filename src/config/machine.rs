@@ -159,3 +159,38 @@ impl<'a> Profiles<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        file::parse,
+        names::{CONFIG, Names},
+        section::Problems,
+    };
+
+    #[test]
+    fn a_tag_of_a_units_own_replaces_the_one_of_its_profile() {
+        let text = "[[profile]]\nid = 'p'\ntags = [{ tag = 'a', read = 1 }, { tag = 'b', read = 2 }]\n[unit]\nprofile = 'p'\ntags = [{ tag = 'b', read = 9 }, { tag = 'c', read = 3 }]\n";
+        let problems = Problems::new();
+        let tree = parse(&"a.toml".into(), text).unwrap();
+        let tree = Names::new(CONFIG).split(tree, &problems).remove(0);
+        let root = Section::root(&tree, &problems);
+        let profiles = Profiles::find(&root);
+        let unit = root.table("unit").unwrap();
+        let tags = profiles.tags(&unit);
+        let read: Vec<_> = tags
+            .iter()
+            .map(|tag| (tag.path().to_owned(), tag.required::<i64>("read").unwrap()))
+            .collect();
+        let expected = [
+            ("profile.p.tags[0]", 1),
+            ("unit.tags[0]", 9),
+            ("unit.tags[1]", 3),
+        ];
+        assert_eq!(read, expected.map(|(path, read)| (path.to_owned(), read)));
+        profiles.finish();
+        unit.finish();
+        assert_eq!(problems.into_sorted(), []);
+    }
+}

@@ -5,6 +5,7 @@
 //! to anything; a part that cannot be reached never refuses a configuration.
 
 pub mod agent;
+pub mod env;
 pub mod file;
 pub mod files;
 pub mod last_good;
@@ -26,18 +27,18 @@ pub mod when;
 
 use std::collections::BTreeSet;
 
+pub use self::{
+    env::Env,
+    files::{FileSet, Paths},
+    secret::Secret,
+    settings::Settings,
+};
 use self::{
     files::Role,
     names::{Kind, Names},
     section::{Problem, Problems, Section},
     tree::{Node, Place},
     vars::Vars,
-};
-pub use self::{
-    files::{FileSet, Paths},
-    layers::Env,
-    secret::Secret,
-    settings::Settings,
 };
 use crate::rules::{self, RuleConfig};
 
@@ -123,7 +124,7 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
         vars.fill(tree, problems);
     }
     let mut layers = split(trees, names::CONFIG, problems);
-    layers.extend(layers::environment(env, problems));
+    layers.extend(env::layers(env, problems));
     let tree = merged(&layers, names::CONFIG, problems)?;
     let rule_layers = split(rule_trees, names::RULES, problems);
     let rules_tree = merged(&rule_layers, names::RULES, problems)?;

@@ -102,3 +102,42 @@ fn check(section: &Section<'_>, name: &str, destinations: &Destinations<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        file::parse,
+        names::{CONFIG, Names},
+        section::Problems,
+    };
+
+    #[test]
+    fn a_step_to_a_destination_that_would_not_call_again_is_a_mistake() {
+        let text = "[[policy]]\nid = 'p'\nsteps = [{ after = '1m', to = ['sms', 'pager'] }]\n";
+        let problems = Problems::new();
+        let tree = parse(&"a.toml".into(), text).unwrap();
+        let tree = Names::new(CONFIG).split(tree, &problems).remove(0);
+        let destinations = Destinations {
+            names: vec!["sms", "pager"],
+            would_notify: &|name| Some(name == "sms"),
+        };
+        let found = policies(
+            &Section::root(&tree, &problems),
+            &Known::default(),
+            &destinations,
+        );
+        assert_eq!(found[0].steps[0].after, Duration::from_secs(60));
+        let said: Vec<String> = problems
+            .into_sorted()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again for an alert that it knows; escalate to another destination"
+            ]
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{
     agent::{self, Agent, Heartbeat, Log},
-    layers::Env,
+    env::Env,
     limits::{Alerts, StoreLimits},
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},

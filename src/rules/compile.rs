@@ -3,16 +3,11 @@
 //! Everything that needs more than the rule itself is checked here: whether its machines exist, have the tag, and measure
 //! it in the same unit; and the limits that machines have of their own.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use super::{RuleConfig, Target, check, read};
+use super::{RuleConfig, SourceTags, Target, check, read, tags};
 use crate::{
-    alert::plant::{
-        Level, Machine, MachineIx, Plant, Rule, Source, SourceIx, Tag, Unit, UnitIx, Watch,
-    },
+    alert::plant::{Level, Machine, MachineIx, Plant, Rule, Tag, Watch},
     config::{
         Settings,
         machine::{Limit, MachineConfig},
@@ -21,21 +16,8 @@ use crate::{
         values::Placed,
     },
     sample::TagId,
-    source::{TagIds, TagSpec},
+    source::TagIds,
 };
-
-/// The tags of one source, as its configuration names them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SourceTags {
-    /// `hall-2`
-    pub name: Arc<str>,
-    /// What people look for when it is silent: `192.168.10.21:502`.
-    pub address: Arc<str>,
-    /// Where the source was configured.
-    pub place: Place,
-    /// Its tags.
-    pub tags: Vec<TagSpec>,
-}
 
 /// A plant and the way from names into it.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +46,7 @@ pub fn compile(
         times: settings.alerts.times,
         ..Plant::default()
     };
-    let tag_ids = tags(&mut plant, sources, problems);
+    let tag_ids = tags::add(&mut plant, sources, problems);
     let binder = Binder {
         machines: &settings.machines,
         tag_ids: &tag_ids,
@@ -76,76 +58,6 @@ pub fn compile(
         .collect();
     binder.unknown_limits(rules);
     Compiled { plant, tag_ids }
-}
-
-fn tags(plant: &mut Plant, sources: &[SourceTags], problems: &Problems) -> TagIds {
-    let machines: HashMap<Arc<str>, MachineIx> = (0..)
-        .zip(&plant.machines)
-        .map(|(ix, machine)| (machine.id.clone(), MachineIx(ix)))
-        .collect();
-    let mut units: HashMap<(SourceIx, u8), UnitIx> = HashMap::new();
-    let mut unknown: HashSet<(SourceIx, Arc<str>)> = HashSet::new();
-    let mut owners: HashMap<TagId, Arc<str>> = HashMap::new();
-    let mut tag_ids = TagIds::new();
-    for (source_ix, source) in (0..).map(SourceIx).zip(sources) {
-        plant.sources.push(Source {
-            name: source.name.clone(),
-            address: source.address.clone(),
-        });
-        for spec in &source.tags {
-            let Some(&machine) = machines.get(&spec.machine) else {
-                if unknown.insert((source_ix, spec.machine.clone())) {
-                    let known = machines.keys().map(AsRef::as_ref);
-                    let message = format!(
-                        "{}{}",
-                        no_machine(&spec.machine),
-                        hint(&spec.machine, known)
-                    );
-                    problems.error(
-                        Some(&source.place),
-                        &format!("source {}", source.name),
-                        message,
-                    );
-                }
-                continue;
-            };
-            let key = (spec.machine.clone(), spec.tag.clone());
-            if let Some(owner) = tag_ids.get(&key).and_then(|id| owners.get(id)) {
-                let message = format!(
-                    "reads {}/{}, which {owner} reads already",
-                    spec.machine, spec.tag
-                );
-                problems.error(
-                    Some(&source.place),
-                    &format!("source {}", source.name),
-                    message,
-                );
-                continue;
-            }
-            let modbus_unit = spec.modbus_unit.map(|id| {
-                *units.entry((source_ix, id)).or_insert_with(|| {
-                    plant.units.push(Unit {
-                        source: source_ix,
-                        id,
-                    });
-                    UnitIx(index(plant.units.len() - 1))
-                })
-            });
-            let id = TagId(index(plant.tags.len()));
-            plant.tags.push(Tag {
-                name: spec.tag.clone(),
-                machine,
-                source: source_ix,
-                modbus_unit,
-                unit: spec.unit.clone(),
-                decimals: spec.decimals,
-                stale_after: spec.stale_after,
-            });
-            owners.insert(id, source.name.clone());
-            tag_ids.insert(key, id);
-        }
-    }
-    tag_ids
 }
 
 struct Binder<'b> {
@@ -378,17 +290,12 @@ fn is_limit_of(name: &str, rule: &RuleConfig, level: &Level) -> bool {
     rest == Some(level.name.as_ref())
 }
 
-fn no_machine(id: &str) -> String {
+pub(super) fn no_machine(id: &str) -> String {
     format!("there is no machine \"{id}\"")
 }
 
-fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
+pub(super) fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
     nearest(word, words)
         .map(|near| format!("; did you mean \"{near}\"?"))
         .unwrap_or_default()
-}
-
-/// A configuration is at most 1000 files of 1 MiB, far from four billion tags.
-fn index(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -6,14 +6,16 @@
 pub mod check;
 pub mod compile;
 mod read;
+mod tags;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub use self::{
-    compile::{Compiled, SourceTags, compile},
+    compile::{Compiled, compile},
     read::{PLACEHOLDERS, read},
+    tags::SourceTags,
 };
 use crate::{
     alert::plant::Level,
