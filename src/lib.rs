@@ -5,5 +5,6 @@ pub mod api;
 pub mod clock;
 pub mod config;
 pub mod destination;
+pub mod rules;
 pub mod sample;
 pub mod source;
