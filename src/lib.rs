@@ -3,6 +3,8 @@
 pub mod alert;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod destination;
+pub mod link;
 pub mod sample;
 pub mod source;

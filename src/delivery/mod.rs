@@ -1,0 +1,3 @@
+//! Gets every event to every destination that it is owed to.
+
+pub mod signature;
