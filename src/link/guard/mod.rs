@@ -159,15 +159,11 @@ impl Guard {
     /// A listener on all interfaces is met at every address of this host. Those are found by asking the kernel for a
     /// socket there; the question is asked only when the port is one of ours.
     fn is_own(&self, address: IpAddr, port: u16) -> bool {
-        self.own
-            .iter()
-            .filter(|own| own.port() == port)
-            .any(|own| {
-                own.ip() == address
-                    || address.is_loopback()
-                    || own.ip().is_unspecified()
-                        && std::net::UdpSocket::bind((address, 0)).is_ok()
-            })
+        self.own.iter().filter(|own| own.port() == port).any(|own| {
+            own.ip() == address
+                || address.is_loopback()
+                || own.ip().is_unspecified() && std::net::UdpSocket::bind((address, 0)).is_ok()
+        })
     }
 
     fn line_with(&self, more: &[IpAddr], port: u16) -> String {

@@ -224,7 +224,10 @@ fn only_https_is_dialled_unless_http_is_allowed_and_nothing_else_ever() {
     assert_eq!(strict.check_url(&url("https://ops.example.com/x")), Ok(443));
     let plain = strict.check_url(&url("http://ops.example.com/"));
     assert!(plain.unwrap_err().to_string().contains("allow_http = true"));
-    assert_eq!(guard(&[]).check_url(&url("http://ops.example.com/")), Ok(80));
+    assert_eq!(
+        guard(&[]).check_url(&url("http://ops.example.com/")),
+        Ok(80)
+    );
     assert!(matches!(
         strict.check_url(&url("ftp://ops.example.com/")),
         Err(Refusal::Scheme(_))
