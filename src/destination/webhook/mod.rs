@@ -275,4 +275,4 @@ fn read_give_up_on(section: &Section<'_>) -> Vec<u16> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
