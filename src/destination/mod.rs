@@ -6,24 +6,29 @@
 //! To add a kind, write one file with a type that implements [`Kind`] and a `read` function, and add one line to `KINDS`. A
 //! kind that does not speak HTTP also adds its variant to [`Request`] and the delivery's sender learns to send it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use thiserror::Error;
 
 use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
+    outcome::{Answer, Outcome},
     // One line to change once `config::secret` is there.
     secret_stub::{Revealed, Secret, SecretError},
     terms::{Retry, Terms},
 };
 use crate::{
     alert::event::EventKind,
-    config::section::{Section, nearest},
+    config::{
+        section::{Read, Section, nearest},
+        tree::{Node, Value},
+    },
 };
 
 mod access;
 pub mod notice;
+mod outcome;
 mod secret_stub;
 mod terms;
 pub mod text;
@@ -175,13 +180,30 @@ impl fmt::Debug for HttpRequest {
     }
 }
 
-/// The value of a header.
-#[derive(Clone, Debug, PartialEq)]
+/// The value of a header. `Debug` shows neither.
+#[derive(Clone, PartialEq)]
 pub enum HeaderText {
-    /// As it is.
+    /// As it is, which may be a secret that somebody has written into the configuration.
     Plain(String),
     /// Read at each attempt.
     Secret(Secret),
+}
+
+impl fmt::Debug for HeaderText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Read for HeaderText {
+    const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) => Ok(Self::Plain(text.clone())),
+            Value::Table(_) => Secret::read(node).map(Self::Secret),
+            _ => Err(Self::mismatch(node)),
+        }
+    }
 }
 
 /// How a request proves who sent it.
@@ -191,91 +213,6 @@ pub enum Signing {
     StandardWebhooks(Vec<Secret>),
     /// A secret that both sides know, in this header.
     Header(String, Secret),
-}
-
-/// What came back.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The status code.
-    pub status: u16,
-    /// How long the receiver asks us to wait.
-    pub retry_after: Option<Duration>,
-    /// The beginning of the body.
-    pub body: String,
-    /// Whether the gateway's clock was synchronised: with a wrong one, receivers take good signatures for old ones.
-    pub synchronised: bool,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is theirs now.
-    Accepted {
-        /// What they said, for the record; may be empty.
-        detail: String,
-    },
-    /// Nobody was reached: no attempt is used.
-    Unreachable {
-        /// What happened and what to look at.
-        why: String,
-    },
-    /// It may work later: an attempt is used.
-    Failed {
-        /// What happened.
-        why: String,
-        /// How long the receiver asks us to wait.
-        retry_after: Option<Duration>,
-    },
-    /// They do not want it.
-    Refused {
-        /// What they answered.
-        why: String,
-        /// It will never work: the delivery ends.
-        give_up: bool,
-    },
-}
-
-impl Outcome {
-    /// What an HTTP answer means by its status alone, as far as all kinds agree.
-    pub fn of_status(answer: &Answer, give_up_on: &[u16]) -> Self {
-        let why = || format!("HTTP {}{}", answer.status, quoted(&answer.body));
-        match answer.status {
-            200..=299 => Self::Accepted {
-                detail: format!("HTTP {}", answer.status),
-            },
-            400 | 401 | 403 if !answer.synchronised => Self::Unreachable {
-                why: format!(
-                    "{}, which may be the gateway's clock: it is not synchronised",
-                    why()
-                ),
-            },
-            408 | 425 | 429 | 500..=599 => Self::Failed {
-                why: why(),
-                retry_after: answer.retry_after,
-            },
-            300..=399 => Self::Refused {
-                why: format!(
-                    "{}: a redirect, which is not followed; set `url` to where it leads",
-                    why()
-                ),
-                give_up: give_up_on.contains(&answer.status),
-            },
-            _ => Self::Refused {
-                why: why(),
-                give_up: give_up_on.contains(&answer.status),
-            },
-        }
-    }
-}
-
-/// The beginning of a body for a message, or nothing.
-fn quoted(body: &str) -> String {
-    let said = text::harmless(body, 200);
-    if said.is_empty() {
-        said
-    } else {
-        format!(": {said}")
-    }
 }
 
 /// Why a notice can never be told at this destination.

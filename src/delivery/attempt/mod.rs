@@ -40,12 +40,21 @@ pub async fn over_http(
             synchronised: now.synchronised,
         }),
         Err(CallError::Unreachable(why)) => (Outcome::Unreachable { why }, None),
-        Err(CallError::Failed(why)) => (Outcome::Failed { why, retry_after: None }, None),
+        Err(CallError::Failed(why)) => (
+            Outcome::Failed {
+                why,
+                retry_after: None,
+            },
+            None,
+        ),
     }
 }
 
 fn refused(error: &dyn StdError) -> Outcome {
-    Outcome::Refused { why: chain(error), give_up: true }
+    Outcome::Refused {
+        why: chain(error),
+        give_up: true,
+    }
 }
 
 fn chain(error: &dyn StdError) -> String {

@@ -13,10 +13,7 @@ use super::*;
 use crate::{
     clock::{Clock, Synchronised},
     destination::webhook::tests::read,
-    link::{
-        guard::Guard,
-        http::Settings,
-    },
+    link::{guard::Guard, http::Settings},
 };
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -26,7 +23,11 @@ fn now() -> Now {
 }
 
 fn notice() -> Notice {
-    Notice { id: "01JQEVENT00000000000000000".to_owned(), kind: "triggered".to_owned(), ..Notice::default() }
+    Notice {
+        id: "01JQEVENT00000000000000000".to_owned(),
+        kind: "triggered".to_owned(),
+        ..Notice::default()
+    }
 }
 
 type Heard = Arc<Mutex<Vec<(HeaderMap, String)>>>;
@@ -39,11 +40,19 @@ async fn receiver() -> (SocketAddr, Heard) {
         let verifier = standardwebhooks::Webhook::new(KEY).expect("a key");
         let good = verifier.verify(body.as_bytes(), &headers).is_ok();
         keep.lock().await.push((headers, body));
-        if good { StatusCode::NO_CONTENT } else { StatusCode::UNAUTHORIZED }
+        if good {
+            StatusCode::NO_CONTENT
+        } else {
+            StatusCode::UNAUTHORIZED
+        }
     };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", post(take))).await });
+    tokio::spawn(
+        async move { axum::serve(listener, Router::new().route("/hook", post(take))).await },
+    );
     (address, heard)
 }
 
@@ -57,10 +66,18 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, HttpClient) {
     let access = destination.access().expect("http");
     let guard = Guard {
         allow_http: access.allow_http,
-        allow: access.allow_addresses.iter().map(|allowed| (allowed.net, allowed.port)).collect(),
+        allow: access
+            .allow_addresses
+            .iter()
+            .map(|allowed| (allowed.net, allowed.port))
+            .collect(),
         own: Vec::new(),
     };
-    let settings = Settings { guard, timeout: access.timeout, ca: access.ca.clone() };
+    let settings = Settings {
+        guard,
+        timeout: access.timeout,
+        ca: access.ca.clone(),
+    };
     let client = HttpClient::new(&access.url, settings).expect("a client");
     (destination, client)
 }
@@ -68,9 +85,17 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, HttpClient) {
 #[tokio::test]
 async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
     let (address, heard) = receiver().await;
-    let (ops, client) = destination(address, &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"));
+    let (ops, client) = destination(
+        address,
+        &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"),
+    );
     let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
-    assert_eq!(outcome, Outcome::Accepted { detail: "HTTP 204".to_owned() });
+    assert_eq!(
+        outcome,
+        Outcome::Accepted {
+            detail: "HTTP 204".to_owned()
+        }
+    );
     let heard = heard.lock().await;
     let (headers, body) = &heard[0];
     assert_eq!(headers["webhook-id"], "01JQEVENT00000000000000000");
@@ -81,13 +106,37 @@ async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
 #[tokio::test]
 async fn a_signature_that_is_too_old_is_the_clocks_fault_while_the_clock_is_wrong() {
     let (address, _heard) = receiver().await;
-    let (ops, client) = destination(address, &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"));
+    let (ops, client) = destination(
+        address,
+        &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"),
+    );
     let right = now();
-    let wrong = Now { wall: right.wall - Duration::from_secs(3600), synchronised: false, ..right };
+    let wrong = Now {
+        wall: right.wall - Duration::from_secs(3600),
+        synchronised: false,
+        ..right
+    };
     let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
-    assert!(matches!(outcome, Outcome::Unreachable { .. }), "{outcome:?}");
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, Now { synchronised: true, ..wrong }).await;
-    assert!(matches!(outcome, Outcome::Refused { give_up: false, .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Unreachable { .. }),
+        "{outcome:?}"
+    );
+    let (outcome, _) = over_http(
+        &ops,
+        &client,
+        &notice(),
+        &Attempt::default(),
+        None,
+        Now {
+            synchronised: true,
+            ..wrong
+        },
+    )
+    .await;
+    assert!(
+        matches!(outcome, Outcome::Refused { give_up: false, .. }),
+        "{outcome:?}"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +145,9 @@ async fn a_secret_that_cannot_be_read_sends_nothing_and_waits_for_a_person() {
     let missing = "sign = { scheme = \"header\", secret = { file = \"/nonexistent/andon.key\" } }";
     let (ops, client) = destination(address, missing);
     let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
-    let Outcome::Unreachable { why } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Unreachable { why } = outcome else {
+        panic!("{outcome:?}")
+    };
     assert!(why.contains("/nonexistent/andon.key"), "{why}");
     assert!(heard.lock().await.is_empty());
 }
@@ -105,8 +156,14 @@ async fn a_secret_that_cannot_be_read_sends_nothing_and_waits_for_a_person() {
 async fn a_notice_that_can_never_be_rendered_is_given_up() {
     let (address, heard) = receiver().await;
     let (ops, client) = destination(address, "");
-    let strange = Notice { kind: "promoted".to_owned(), ..notice() };
+    let strange = Notice {
+        kind: "promoted".to_owned(),
+        ..notice()
+    };
     let (outcome, _) = over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
-    assert!(matches!(outcome, Outcome::Refused { give_up: true, .. }), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Refused { give_up: true, .. }),
+        "{outcome:?}"
+    );
     assert!(heard.lock().await.is_empty());
 }

@@ -1,6 +1,6 @@
 //! Every sentence, as people get it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 use ulid::Ulid;
@@ -181,7 +181,8 @@ fn a_value_close_to_its_limit_is_shown_with_more_decimals() {
     let number = |value: f64, limit: f64, decimals: u8| {
         let text = said(|event| {
             let measured = event.alert.measured.as_mut().expect("a value");
-            (measured.value, measured.limit, measured.decimals) = (Some(Value::Number(value)), Some(limit), decimals);
+            (measured.value, measured.limit, measured.decimals) =
+                (Some(Value::Number(value)), Some(limit), decimals);
             event.alert.message = "{value}/{limit}".into();
         });
         let (_, rest) = text.split_once(": ").expect("a message");
@@ -211,7 +212,10 @@ fn what_began_on_another_day_or_under_a_doubtful_clock_says_so() {
     let text = said(|event| event.at = event.alert.created + Duration::from_secs(86_400));
     assert!(text.contains("since 2026-04-04 10:30 CEST."), "{text}");
     let text = said(|event| event.synchronised = false);
-    assert!(text.contains("10:30 CEST (clock not synchronised)."), "{text}");
+    assert!(
+        text.contains("10:30 CEST (clock not synchronised)."),
+        "{text}"
+    );
     let text = said(|event| event.after_unknown_downtime = true);
     assert!(text.contains("for how long is not known"), "{text}");
 }
@@ -222,7 +226,10 @@ fn names_cannot_break_the_line_colour_a_terminal_or_turn_the_text() {
         event.alert.machine_name = "mill\r\n\u{1b}[31m\u{202e}X\u{0}\u{200b}Y".into();
         event.alert.action = "a\tb".into();
     });
-    assert!(text.starts_with("[CRITICAL] Plant 7, mill [31m X Y: "), "{text}");
+    assert!(
+        text.starts_with("[CRITICAL] Plant 7, mill [31m X Y: "),
+        "{text}"
+    );
     assert!(text.contains("Do: a b."), "{text}");
     assert!(!text.chars().any(char::is_control));
 }
@@ -232,18 +239,42 @@ fn a_text_is_bounded_and_keeps_the_number_at_its_end() {
     let text = said(|event| event.alert.message = "ä".repeat(5000).into());
     assert_eq!(text.chars().count(), LIMIT - MARKS);
     assert!(text.ends_with("… A-1042"), "{text}");
-    let notice = Notice { text, test: true, drill: true, ..Notice::default() };
-    let attempt = Attempt { late_seconds: 400 * 86_400, already_resolved: true, ..Attempt::default() };
+    let notice = Notice {
+        text,
+        test: true,
+        drill: true,
+        ..Notice::default()
+    };
+    let attempt = Attempt {
+        late_seconds: 400 * 86_400,
+        already_resolved: true,
+        ..Attempt::default()
+    };
     let sent = for_attempt(&notice, &attempt);
     assert!(sent.chars().count() <= LIMIT);
-    assert!(sent.starts_with("[LATE 400 d] [TEST] [DRILL] [CRITICAL]"), "{sent}");
+    assert!(
+        sent.starts_with("[LATE 400 d] [TEST] [DRILL] [CRITICAL]"),
+        "{sent}"
+    );
     assert!(sent.ends_with("… A-1042 (already resolved)"), "{sent}");
 }
 
 #[test]
 fn only_an_attempt_that_is_late_says_so() {
-    let notice = Notice { text: "x".to_owned(), alert: NoticeAlert::default(), ..Notice::default() };
-    let sent = |late_seconds| for_attempt(&notice, &Attempt { late_seconds, ..Attempt::default() });
+    let notice = Notice {
+        text: "x".to_owned(),
+        alert: NoticeAlert::default(),
+        ..Notice::default()
+    };
+    let sent = |late_seconds| {
+        for_attempt(
+            &notice,
+            &Attempt {
+                late_seconds,
+                ..Attempt::default()
+            },
+        )
+    };
     for (seconds, expected) in [
         (0, "x"),
         (59, "x"),

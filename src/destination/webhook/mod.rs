@@ -3,8 +3,7 @@
 //! The payloads are types of their own, apart from [`Notice`], so that neither the store's shape nor the core's leaks onto the
 //! wire: their field order and names are a contract. Signing and sending are not done here.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use self::payload::Minutes;
 use super::{
@@ -12,10 +11,7 @@ use super::{
     Signing, Terms,
     notice::{Attempt, Notice},
 };
-use crate::{
-    alert::event::EventKind,
-    config::section::{Read, Section},
-};
+use crate::{alert::event::EventKind, config::section::Section};
 
 mod payload;
 
@@ -38,7 +34,7 @@ struct Webhook {
     access: Access,
     format: Format,
     events: Vec<EventKind>,
-    headers: Vec<(String, Secret)>,
+    headers: Vec<(String, HeaderText)>,
     sign: Option<Signing>,
     give_up_on: Vec<u16>,
 }
@@ -86,8 +82,6 @@ impl Kind for Webhook {
             Format::Native => payload::native(notice, attempt)?,
             Format::Haltless(minutes) => payload::haltless(notice, attempt, minutes)?,
         };
-        let secret =
-            |(name, value): &(String, Secret)| (name.clone(), HeaderText::Secret(value.clone()));
         let json = (
             "content-type".to_owned(),
             HeaderText::Plain("application/json".to_owned()),
@@ -96,7 +90,7 @@ impl Kind for Webhook {
             method: "POST",
             url: self.access.url.clone(),
             headers: std::iter::once(json)
-                .chain(self.headers.iter().map(secret))
+                .chain(self.headers.iter().cloned())
                 .collect(),
             body,
             sign: self.sign.clone(),
@@ -178,31 +172,40 @@ fn read_events(section: &Section<'_>, format: Format) -> Vec<EventKind> {
     }
 }
 
-fn read_headers(section: &Section<'_>) -> Vec<(String, Secret)> {
-    let headers: Vec<(String, Secret)> = section.pairs("headers");
-    // Inline values can be checked now; what stands in a file is checked at each attempt.
-    for (name, _) in &headers {
+fn read_headers(section: &Section<'_>) -> Vec<(String, HeaderText)> {
+    /// What the names of headers with secrets have in them.
+    const TELLING: [&str; 5] = ["auth", "cookie", "key", "secret", "token"];
+    let headers: Vec<(String, HeaderText)> = section.pairs("headers");
+    for (name, value) in &headers {
+        let lower = name.to_ascii_lowercase();
         if !is_token(name) {
             section.error(
                 "headers",
                 format!("holds {name:?}, which is no header name"),
             );
-        } else if OURS.contains(&name.to_ascii_lowercase().as_str()) {
+        } else if OURS.contains(&lower.as_str()) {
             section.error(
                 "headers",
                 format!("holds `{name}`, which andon sets itself"),
             );
         }
-    }
-    if let Some(node) = section.raw("headers") {
-        for (name, _) in &headers {
-            let inline = node.get(name).and_then(|value| String::read(value).ok());
-            if inline.is_some_and(|text| text.chars().any(|c| c.is_control() && c != '\t')) {
-                section.error(
-                    "headers",
-                    format!("has a line break or control character in the value of `{name}`"),
-                );
-            }
+        // What stands in a file is checked at each attempt.
+        let HeaderText::Plain(text) = value else {
+            continue;
+        };
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            section.error(
+                "headers",
+                format!("has a line break or control character in the value of `{name}`"),
+            );
+        }
+        if TELLING.iter().any(|word| lower.contains(word)) {
+            section.warn(
+                "headers",
+                format!(
+                    "has the value of `{name}` in the open; write `{name} = {{ file = \"..\" }}`"
+                ),
+            );
         }
     }
     headers

@@ -24,10 +24,21 @@ fn node(value: toml::Value) -> Node {
         toml::Value::Float(number) => Value::Float(number),
         toml::Value::Boolean(bit) => Value::Bool(bit),
         toml::Value::Array(items) => Value::List(items.into_iter().map(node).collect()),
-        toml::Value::Table(table) => Value::Table(table.into_iter().map(|(key, value)| (key, node(value))).collect()),
+        toml::Value::Table(table) => Value::Table(
+            table
+                .into_iter()
+                .map(|(key, value)| (key, node(value)))
+                .collect(),
+        ),
         toml::Value::Datetime(_) => panic!("no dates here"),
     };
-    Node { value, place: Place { file: "a.toml".into(), line: 1 } }
+    Node {
+        value,
+        place: Place {
+            file: "a.toml".into(),
+            line: 1,
+        },
+    }
 }
 
 /// Reads a destination called `ops`; the mistakes if there are any.
@@ -35,7 +46,12 @@ pub(crate) fn read(toml: &str) -> Result<Destination, Vec<String>> {
     let tree = node(toml.parse::<toml::Table>().expect("TOML").into());
     let problems = Problems::new();
     let destination = Destination::read("ops", Section::root(&tree, &problems));
-    let found: Vec<String> = problems.into_sorted().iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
+    let found: Vec<String> = problems
+        .into_sorted()
+        .iter()
+        .filter(|problem| !problem.warning)
+        .map(|problem| format!("{}: {}", problem.path, problem.message))
+        .collect();
     match destination {
         Some(destination) if found.is_empty() => Ok(destination),
         _ => Err(found),
@@ -62,7 +78,9 @@ fn attempt() -> Attempt {
 }
 
 fn request(destination: &Destination, notice: &Notice, attempt: &Attempt) -> HttpRequest {
-    let Request::Http(request) = destination.render(notice, attempt, None).expect("a request");
+    let Request::Http(request) = destination
+        .render(notice, attempt, None)
+        .expect("a request");
     request
 }
 
@@ -104,27 +122,66 @@ fn each_kind_of_event_changes_only_what_it_is_about() {
     for (kind, state, by, step, ended) in [
         (EventKind::Triggered, "active", Json::Null, Json::Null, None),
         (EventKind::Updated, "active", Json::Null, Json::Null, None),
-        (EventKind::Acknowledged, "acknowledged", by("on my way"), Json::Null, None),
+        (
+            EventKind::Acknowledged,
+            "acknowledged",
+            by("on my way"),
+            Json::Null,
+            None,
+        ),
         (EventKind::Escalated, "active", Json::Null, step, None),
-        (EventKind::Resolved, "resolved", Json::Null, Json::Null, Some(14)),
+        (
+            EventKind::Resolved,
+            "resolved",
+            Json::Null,
+            Json::Null,
+            Some(14),
+        ),
         (EventKind::Reopened, "active", Json::Null, Json::Null, None),
-        (EventKind::Shelved, "active", by("sensor is being changed"), Json::Null, None),
+        (
+            EventKind::Shelved,
+            "active",
+            by("sensor is being changed"),
+            Json::Null,
+            None,
+        ),
         (EventKind::Unshelved, "active", Json::Null, Json::Null, None),
-        (EventKind::Closed, "resolved", by("scrapped"), Json::Null, Some(20)),
+        (
+            EventKind::Closed,
+            "resolved",
+            by("scrapped"),
+            Json::Null,
+            Some(20),
+        ),
     ] {
         let notice = notice(kind);
         let body = body(&destination, &notice, &attempt());
         assert_eq!(body["event"], format!("alert.{}", kind.word()));
         assert_eq!(body["text"], notice.text);
         assert_eq!(body["alert"]["state"], state, "{kind:?}");
-        assert_eq!(body["alert"]["shelved"], kind == EventKind::Shelved, "{kind:?}");
+        assert_eq!(
+            body["alert"]["shelved"],
+            kind == EventKind::Shelved,
+            "{kind:?}"
+        );
         assert_eq!(body["by"], by, "{kind:?}");
         assert_eq!(body.get("by").is_some(), by != Json::Null, "{kind:?}");
         assert_eq!(body["escalation"], step, "{kind:?}");
-        assert_eq!(body.get("escalation").is_some(), kind == EventKind::Escalated, "{kind:?}");
-        let before = if kind == EventKind::Updated { json!("warning") } else { Json::Null };
+        assert_eq!(
+            body.get("escalation").is_some(),
+            kind == EventKind::Escalated,
+            "{kind:?}"
+        );
+        let before = if kind == EventKind::Updated {
+            json!("warning")
+        } else {
+            Json::Null
+        };
         assert_eq!(body["alert"]["previous_severity"], before, "{kind:?}");
-        let ended = ended.map(|minutes| (Wall::from_millis(notice.alert.created) + Duration::from_secs(minutes * 60)).to_string());
+        let ended = ended.map(|minutes| {
+            (Wall::from_millis(notice.alert.created) + Duration::from_secs(minutes * 60))
+                .to_string()
+        });
         assert_eq!(body["alert"]["ended_at"], json!(ended), "{kind:?}");
     }
 }
@@ -136,7 +193,11 @@ fn what_belongs_to_the_attempt_is_in_its_payload() {
         late_seconds: 7 * 3600,
         already_resolved: true,
         as_trigger: true,
-        given_up: vec![GivenUp { from: 3, to: 5, why: "expired".to_owned() }],
+        given_up: vec![GivenUp {
+            from: 3,
+            to: 5,
+            why: "expired".to_owned(),
+        }],
         ..attempt()
     };
     let mut notice = notice(EventKind::Escalated);
@@ -144,11 +205,23 @@ fn what_belongs_to_the_attempt_is_in_its_payload() {
     let body = body(&destination, &notice, &attempt);
     assert_eq!(body["event"], "alert.triggered");
     assert_eq!(body.get("escalation"), None);
-    assert_eq!(body["given_up"], json!([{ "from": 3, "to": 5, "why": "expired" }]));
-    assert_eq!((&body["late_seconds"], &body["clock"]), (&json!(25200), &json!("unsynchronised")));
-    assert_eq!((&body["test"], &body["durable"], &body["already_resolved"]), (&json!(true), &json!(false), &json!(true)));
+    assert_eq!(
+        body["given_up"],
+        json!([{ "from": 3, "to": 5, "why": "expired" }])
+    );
+    assert_eq!(
+        (&body["late_seconds"], &body["clock"]),
+        (&json!(25200), &json!("unsynchronised"))
+    );
+    assert_eq!(
+        (&body["test"], &body["durable"], &body["already_resolved"]),
+        (&json!(true), &json!(false), &json!(true))
+    );
     let text = body["text"].as_str().expect("a text");
-    assert!(text.starts_with("[LATE 7 h] [TEST] [CRITICAL] Plant 7"), "{text}");
+    assert!(
+        text.starts_with("[LATE 7 h] [TEST] [CRITICAL] Plant 7"),
+        "{text}"
+    );
     assert!(text.ends_with("A-1042 (already resolved)"), "{text}");
 }
 
@@ -166,7 +239,9 @@ fn the_haltless_payload_has_the_documented_fields_and_no_other() {
     );
     assert_eq!(
         request(&destination, &notice, &attempt()).body,
-        format!(r#"{{"event":"alert.triggered","timestamp":"2026-04-04T08:30:05Z","tenant_id":"plant-7",{alert}}}"#)
+        format!(
+            r#"{{"event":"alert.triggered","timestamp":"2026-04-04T08:30:05Z","tenant_id":"plant-7",{alert}}}"#
+        )
     );
     let escalated = Notice::of(&event(EventKind::Escalated), &site(), true);
     assert_eq!(
@@ -180,9 +255,18 @@ fn the_haltless_payload_has_the_documented_fields_and_no_other() {
         )
     );
     let reopened = Notice::of(&event(EventKind::Reopened), &site(), true);
-    assert_eq!(body(&destination, &reopened, &attempt())["event"], "alert.triggered");
-    let drill = Notice { drill: true, ..notice };
-    assert_eq!(body(&destination, &drill, &attempt())["alert"]["message"], "[DRILL] spindle 97.3 °C, limit 95.0 °C");
+    assert_eq!(
+        body(&destination, &reopened, &attempt())["event"],
+        "alert.triggered"
+    );
+    let drill = Notice {
+        drill: true,
+        ..notice
+    };
+    assert_eq!(
+        body(&destination, &drill, &attempt())["alert"]["message"],
+        "[DRILL] spindle 97.3 °C, limit 95.0 °C"
+    );
 }
 
 #[test]
@@ -210,18 +294,40 @@ fn each_format_has_its_defaults() {
     let native = read(NATIVE).expect("a destination");
     assert_eq!(native.terms.retry, Retry::Exponential);
     assert_eq!(native.terms.expire_after, Duration::from_secs(7 * 86_400));
-    assert_eq!(native.access().expect("http").timeout, Duration::from_secs(10));
+    assert_eq!(
+        native.access().expect("http").timeout,
+        Duration::from_secs(10)
+    );
     assert!(EventKind::ALL.into_iter().all(|kind| native.wants(kind)));
-    assert!(native.enabled && native.notifies_again() && native.can_acknowledge() && native.can_end());
+    assert!(
+        native.enabled && native.notifies_again() && native.can_acknowledge() && native.can_end()
+    );
 
     let haltless = haltless("");
-    assert_eq!(haltless.terms.retry, Retry::After([30, 120, 600].map(Duration::from_secs).to_vec()));
-    assert_eq!(haltless.access().expect("http").timeout, Duration::from_secs(5));
-    let wanted: Vec<EventKind> = EventKind::ALL.into_iter().filter(|kind| haltless.wants(*kind)).collect();
-    assert_eq!(wanted, [EventKind::Triggered, EventKind::Escalated, EventKind::Reopened]);
+    assert_eq!(
+        haltless.terms.retry,
+        Retry::After([30, 120, 600].map(Duration::from_secs).to_vec())
+    );
+    assert_eq!(
+        haltless.access().expect("http").timeout,
+        Duration::from_secs(5)
+    );
+    let wanted: Vec<EventKind> = EventKind::ALL
+        .into_iter()
+        .filter(|kind| haltless.wants(*kind))
+        .collect();
+    assert_eq!(
+        wanted,
+        [
+            EventKind::Triggered,
+            EventKind::Escalated,
+            EventKind::Reopened
+        ]
+    );
     assert!(haltless.notifies_again() && !haltless.can_acknowledge() && !haltless.can_end());
 
-    let quiet = read(&format!("{NATIVE}events = [\"triggered\", \"resolved\"]")).expect("a destination");
+    let quiet =
+        read(&format!("{NATIVE}events = [\"triggered\", \"resolved\"]")).expect("a destination");
     assert!(quiet.can_end() && !quiet.notifies_again());
 }
 
@@ -242,7 +348,10 @@ fn a_full_configuration_is_read_and_shows_no_secret() {
         "#
     ))
     .expect("a destination");
-    let shown = format!("{destination:?} {:?}", request(&destination, &notice(EventKind::Triggered), &attempt()));
+    let shown = format!(
+        "{destination:?} {:?}",
+        request(&destination, &notice(EventKind::Triggered), &attempt())
+    );
     assert!(!shown.contains("canary"), "{shown}");
     assert!(shown.contains("https://ops.example.com"), "{shown}");
     assert!(!destination.enabled);
@@ -252,27 +361,87 @@ fn a_full_configuration_is_read_and_shows_no_secret() {
 #[test]
 fn every_mistake_is_named_with_what_would_be_right() {
     for (toml, expected) in [
-        ("type = \"webhok\"", "type: is \"webhok\", must be one of webhook; did you mean \"webhook\"?"),
-        ("url = \"https://a.example\"", "type: is missing; it must be a text"),
+        (
+            "type = \"webhok\"",
+            "type: is \"webhok\", must be one of webhook; did you mean \"webhook\"?",
+        ),
+        (
+            "url = \"https://a.example\"",
+            "type: is missing; it must be a text",
+        ),
         ("type = \"webhook\"", "url: is missing; it must be a text"),
-        ("type = \"webhook\"\nurl = \"ops.example.com\"", "url: is not a url (relative URL without a base); write it like https://ops.example.com/andon"),
-        (&format!("{NATIVE}format = \"hasp\""), "format: is \"hasp\", which is not in this version; native and haltless are"),
-        (&format!("{NATIVE}format = \"nativ\""), "format: is \"nativ\", must be one of native, haltless; did you mean \"native\"?"),
-        (&format!("{NATIVE}minutes = \"exact\""), "minutes: is for `format = \"haltless\"` only; the native payload is always exact"),
-        (&format!("{NATIVE}timout = \"3s\""), "timout: is not a key that exists here; did you mean `timeout`?"),
-        (&format!("{NATIVE}timeout = \"5m\""), "timeout: must be 1s to 1m, not 5m"),
-        (&format!("{NATIVE}events = [\"alert.triggered\"]"), "events: must be a list of some of triggered, updated, acknowledged, escalated, resolved, reopened, shelved, unshelved, closed"),
-        (&format!("{NATIVE}headers = {{ X-A = \"a\\r\\nX-B: b\" }}"), "headers: has a line break or control character in the value of `X-A`"),
-        (&format!("{NATIVE}headers = {{ \"X A\" = \"a\" }}"), "headers: holds \"X A\", which is no header name"),
-        (&format!("{NATIVE}headers = {{ Host = \"a\" }}"), "headers: holds `Host`, which andon sets itself"),
-        (&format!("{NATIVE}allow_addresses = [\"10.0.0.1\"]"), "allow_addresses: is \"10.0.0.1\", must be a network with a port, like \"10.0.0.0/8:443\", \"127.0.0.1/32:8080\" or \"[fd00::/8]:443\""),
-        (&format!("{NATIVE}retry = \"linear\""), "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\""),
-        (&format!("{NATIVE}retry = [\"100ms\"]"), "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d"),
-        (&format!("{NATIVE}sign = {{ scheme = \"standard-webhooks\" }}"), "sign.secret: is missing: give either `secret`, or `secrets` with the new key and the old one"),
-        (&format!("{NATIVE}sign = {{ secret = \"x\" }}"), "sign.scheme: is missing; it must be a text"),
-        (&format!("{NATIVE}sign = {{ scheme = \"header\" }}"), "sign.secret: is missing: a shared header needs exactly one `secret`"),
-        (&format!("{NATIVE}sign = {{ scheme = \"header\", header = \"Host\", secret = \"x\" }}"), "sign.header: is \"Host\", which cannot carry a secret; use a name like X-Webhook-Secret"),
-        (&format!("{NATIVE}give_up_on = [429]"), "give_up_on: must list answers that refuse: 300 to 499, without 408, 425 and 429, which mean later"),
+        (
+            "type = \"webhook\"\nurl = \"ops.example.com\"",
+            "url: is not a url (relative URL without a base); write it like https://ops.example.com/andon",
+        ),
+        (
+            &format!("{NATIVE}format = \"hasp\""),
+            "format: is \"hasp\", which is not in this version; native and haltless are",
+        ),
+        (
+            &format!("{NATIVE}format = \"nativ\""),
+            "format: is \"nativ\", must be one of native, haltless; did you mean \"native\"?",
+        ),
+        (
+            &format!("{NATIVE}minutes = \"exact\""),
+            "minutes: is for `format = \"haltless\"` only; the native payload is always exact",
+        ),
+        (
+            &format!("{NATIVE}timout = \"3s\""),
+            "timout: is not a key that exists here; did you mean `timeout`?",
+        ),
+        (
+            &format!("{NATIVE}timeout = \"5m\""),
+            "timeout: must be 1s to 1m, not 5m",
+        ),
+        (
+            &format!("{NATIVE}events = [\"alert.triggered\"]"),
+            "events: must be a list of some of triggered, updated, acknowledged, escalated, resolved, reopened, shelved, unshelved, closed",
+        ),
+        (
+            &format!("{NATIVE}headers = {{ X-A = \"a\\r\\nX-B: b\" }}"),
+            "headers: has a line break or control character in the value of `X-A`",
+        ),
+        (
+            &format!("{NATIVE}headers = {{ \"X A\" = \"a\" }}"),
+            "headers: holds \"X A\", which is no header name",
+        ),
+        (
+            &format!("{NATIVE}headers = {{ Host = \"a\" }}"),
+            "headers: holds `Host`, which andon sets itself",
+        ),
+        (
+            &format!("{NATIVE}allow_addresses = [\"10.0.0.1\"]"),
+            "allow_addresses: is \"10.0.0.1\", must be a network with a port, like \"10.0.0.0/8:443\", \"127.0.0.1/32:8080\" or \"[fd00::/8]:443\"",
+        ),
+        (
+            &format!("{NATIVE}retry = \"linear\""),
+            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\"",
+        ),
+        (
+            &format!("{NATIVE}retry = [\"100ms\"]"),
+            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"standard-webhooks\" }}"),
+            "sign.secret: is missing: give either `secret`, or `secrets` with the new key and the old one",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
+            "sign.scheme: is missing; it must be a text",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),
+            "sign.secret: is missing: a shared header needs exactly one `secret`",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"header\", header = \"Host\", secret = \"x\" }}"),
+            "sign.header: is \"Host\", which cannot carry a secret; use a name like X-Webhook-Secret",
+        ),
+        (
+            &format!("{NATIVE}give_up_on = [429]"),
+            "give_up_on: must list answers that refuse: 300 to 499, without 408, 425 and 429, which mean later",
+        ),
     ] {
         let found = read(toml).expect_err(toml);
         assert_eq!(found, [expected], "{toml}");
@@ -280,35 +449,90 @@ fn every_mistake_is_named_with_what_would_be_right() {
 }
 
 #[test]
+fn a_secret_in_the_open_is_warned_about_and_still_works() {
+    let tree = node(toml::Value::Table(
+        format!("{NATIVE}headers = {{ Authorization = \"Bearer canary\", X-Site = \"7\" }}")
+            .parse()
+            .expect("TOML"),
+    ));
+    let problems = Problems::new();
+    assert!(Destination::read("ops", Section::root(&tree, &problems)).is_some());
+    let found = problems.into_sorted();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].warning);
+    assert_eq!(
+        found[0].message,
+        "has the value of `Authorization` in the open; write `Authorization = { file = \"..\" }`"
+    );
+}
+
+#[test]
+fn too_many_requests_rest_the_destination_even_if_nobody_says_for_how_long() {
+    let destination = read(NATIVE).expect("a destination");
+    let wait = |status| match destination
+        .interpret(&Answer {
+            status,
+            ..Answer::default()
+        })
+        .0
+    {
+        Outcome::Failed { retry_after, .. } => retry_after,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wait(429), Some(Duration::from_secs(30)));
+    assert_eq!(wait(503), None);
+}
+
+#[test]
 fn an_answer_means_what_its_status_says() {
     let destination = read(&format!("{NATIVE}give_up_on = [410]")).expect("a destination");
     let meant = |status: u16, synchronised: bool| {
         let retry_after = Some(Duration::from_secs(9));
-        let answer = Answer { status, retry_after, body: "no\r\n\u{1b}[1m".to_owned(), synchronised };
+        let answer = Answer {
+            status,
+            retry_after,
+            body: "no\r\n\u{1b}[1m".to_owned(),
+            synchronised,
+        };
         destination.interpret(&answer).0
     };
     for status in [200, 201, 202, 204] {
-        assert!(matches!(meant(status, true), Outcome::Accepted { .. }), "{status}");
+        assert!(
+            matches!(meant(status, true), Outcome::Accepted { .. }),
+            "{status}"
+        );
     }
     for status in [408, 425, 429, 500, 502, 503, 504, 599] {
-        let Outcome::Failed { why, retry_after } = meant(status, true) else { panic!("{status}") };
+        let Outcome::Failed { why, retry_after } = meant(status, true) else {
+            panic!("{status}")
+        };
         assert_eq!(retry_after, Some(Duration::from_secs(9)));
         assert_eq!(why, format!("HTTP {status}: no [1m"));
     }
     for status in [301, 302, 307, 308, 400, 401, 403, 404, 410, 413, 422] {
-        let Outcome::Refused { give_up, .. } = meant(status, true) else { panic!("{status}") };
+        let Outcome::Refused { give_up, .. } = meant(status, true) else {
+            panic!("{status}")
+        };
         assert_eq!(give_up, status == 410, "{status}");
     }
     for status in [400, 401, 403] {
-        assert!(matches!(meant(status, false), Outcome::Unreachable { .. }), "{status}");
+        assert!(
+            matches!(meant(status, false), Outcome::Unreachable { .. }),
+            "{status}"
+        );
     }
     assert!(matches!(meant(404, false), Outcome::Refused { .. }));
 }
 
 #[test]
 fn an_event_of_a_kind_that_is_not_known_is_an_error_and_no_payload() {
-    let notice = Notice { kind: "promoted".to_owned(), ..notice(EventKind::Triggered) };
+    let notice = Notice {
+        kind: "promoted".to_owned(),
+        ..notice(EventKind::Triggered)
+    };
     let destination = read(NATIVE).expect("a destination");
-    let error = destination.render(&notice, &attempt(), None).expect_err("an unknown kind");
+    let error = destination
+        .render(&notice, &attempt(), None)
+        .expect_err("an unknown kind");
     assert!(error.to_string().contains("\"promoted\""), "{error}");
 }

@@ -4,7 +4,6 @@
 //! nothing, sends no referer, uses no proxy and reads a bounded part of the answer. It neither signs nor decides what an
 //! answer means, and no URL ever reaches its errors, because URLs hold tokens.
 //!
-//! The crypto provider is handed to each TLS configuration; nothing is installed for the whole process.
 
 use std::{
     fmt, io,
@@ -20,11 +19,7 @@ use reqwest::{
     header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect, retry,
 };
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls::ClientConfig;
 use thiserror::Error;
 use url::Url;
 
@@ -33,6 +28,7 @@ use crate::clock::Wall;
 
 pub mod reason;
 mod retry_after;
+mod tls;
 
 /// The time within which a connection, its DNS look-up and its TLS handshake must be done.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -152,7 +148,7 @@ impl HttpClient {
             guard: Arc::clone(&guard),
             port,
         };
-        let tls = tls(settings.ca.as_deref())?;
+        let tls = tls::trusting(settings.ca.as_deref())?;
         let client = builder(tls, settings.timeout)
             .dns_resolver(resolver)
             .build()
@@ -176,7 +172,7 @@ impl HttpClient {
         answer_limit: usize,
     ) -> Result<Self, BuildError> {
         // TLS is never used here, but without a configuration reqwest looks for a provider of the whole process.
-        let tls = tls_with(RootCertStore::empty())?;
+        let tls = tls::trusting_nobody()?;
         let client = builder(tls, timeout)
             .unix_socket(socket)
             .build()
@@ -262,49 +258,6 @@ fn builder(tls: ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
         .http1_only()
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
-}
-
-fn tls(ca: Option<&Path>) -> Result<ClientConfig, BuildError> {
-    match ca {
-        Some(path) => tls_with(roots(path)?),
-        None => Ok(tls_builder()?
-            .with_platform_verifier()
-            .map_err(BuildError::Tls)?
-            .with_no_client_auth()),
-    }
-}
-
-fn tls_with(roots: RootCertStore) -> Result<ClientConfig, BuildError> {
-    Ok(tls_builder()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-fn tls_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, BuildError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(BuildError::Tls)
-}
-
-fn roots(path: &Path) -> Result<RootCertStore, BuildError> {
-    let bad = |why: String| BuildError::Ca {
-        path: path.to_owned(),
-        why,
-    };
-    let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| bad(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(bad("it holds no certificate in PEM form".to_owned()));
-    }
-    Ok(roots)
 }
 
 /// The system's resolver behind the guard. The connector dials exactly what this returns.
