@@ -148,7 +148,11 @@ impl HttpClient {
             guard: Arc::clone(&guard),
             port,
         };
-        let tls = tls::trusting(settings.ca.as_deref())?;
+        // A gateway without any certificates can still send over plain HTTP where that is allowed.
+        let tls = match url.scheme() {
+            "http" => tls::trusting_nobody()?,
+            _ => tls::trusting(settings.ca.as_deref())?,
+        };
         let client = builder(tls, settings.timeout)
             .dns_resolver(resolver)
             .build()

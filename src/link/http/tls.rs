@@ -24,7 +24,8 @@ pub(super) fn trusting(ca: Option<&Path>) -> Result<ClientConfig, BuildError> {
     }
 }
 
-/// For a client that never speaks TLS: without a configuration reqwest looks for a provider of the whole process.
+/// For a client that never speaks TLS, because without a configuration reqwest looks for a provider of the whole
+/// process.
 pub(super) fn trusting_nobody() -> Result<ClientConfig, BuildError> {
     with_roots(RootCertStore::empty())
 }
