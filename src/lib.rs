@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod destination;
 pub mod sample;
 pub mod source;
