@@ -1,21 +1,13 @@
-//! One destination: its lanes, its breaker, its pauses. It knows nothing of other destinations.
-//!
-//! Each lane stands in at most one of two queues, `ready` or `waiting`, and in `expiring` by its first delivery. Every change
-//! of a lane takes it out of all queues, changes it, and puts it back where it then belongs ([`Desk::change`]).
+//! One destination: its breaker, its pauses, and what outcomes mean. It knows nothing of other destinations.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Attempt, DestinationPlan, Due, LaneKey, Row, Status,
     breaker::Breaker,
-    lane::{Lane, Pending, Place, Turn},
+    lane::Pending,
     outcome::{Outcome, Settled, State, Verdict},
-    throttle::{self, Heard},
+    queues::{EXPIRED, Queues},
 };
 use crate::clock::Mono;
 
@@ -27,69 +19,42 @@ pub(super) struct Desk {
     plan: DestinationPlan,
     /// The configuration has no such destination: its deliveries wait until it returns or they expire.
     orphaned: bool,
-    lanes: BTreeMap<LaneKey, Lane>,
-    ready: BTreeSet<Turn>,
-    /// The same lanes as `ready`, in the order in which probes go round.
-    round: BTreeSet<LaneKey>,
-    waiting: BTreeSet<(Mono, LaneKey)>,
-    expiring: BTreeSet<(Mono, LaneKey)>,
-    ages: BTreeSet<(Mono, i64)>,
+    queues: Queues,
     in_flight: u32,
     /// How many may be in flight: 1 after trouble, one more with each answer, up to the plan's concurrency.
     allowance: u32,
     paused_until: Option<Mono>,
     breaker: Breaker,
-    heard: Heard,
 }
 
 impl Desk {
     pub(super) fn new(plan: DestinationPlan, orphaned: bool) -> Self {
         Self {
+            queues: Queues::new(plan.expire_after, plan.call_every),
             allowance: plan.concurrency,
             plan,
             orphaned,
-            lanes: BTreeMap::new(),
-            ready: BTreeSet::new(),
-            round: BTreeSet::new(),
-            waiting: BTreeSet::new(),
-            expiring: BTreeSet::new(),
-            ages: BTreeSet::new(),
             in_flight: 0,
             paused_until: None,
             breaker: Breaker::default(),
-            heard: Heard::default(),
         }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.lanes.is_empty()
+        self.queues.len() == 0
     }
 
     pub(super) fn add(&mut self, row: &Row, now: Mono, settled: &mut Vec<Settled>) {
-        self.ages.insert((row.decided, row.id));
-        self.change(row.lane, now, settled, |lane| {
-            lane.insert(row.id, Pending::new(row));
-        });
+        self.queues.add(row, now, settled);
     }
 
     /// What may start now, and what is over without an attempt.
     pub(super) fn next(&mut self, now: Mono, due: &mut Due) {
-        while let Some(&(at, lane)) = self.expiring.first()
-            && at <= now
-        {
-            self.expiring.pop_first();
-            self.expire(lane, now, &mut due.settled);
-        }
-        self.heard.forget(now);
+        self.queues.expire(now, &mut due.settled);
         if self.orphaned {
             return;
         }
-        while let Some(&(at, lane)) = self.waiting.first()
-            && at <= now
-        {
-            self.waiting.pop_first();
-            self.change(lane, now, &mut due.settled, |_| {});
-        }
+        self.queues.wake(now, &mut due.settled);
         if self.paused_until.is_some_and(|until| now < until) {
             return;
         }
@@ -111,7 +76,7 @@ impl Desk {
         now: Mono,
         settled: &mut Vec<Settled>,
     ) -> Verdict {
-        let Some(pending) = self.lanes.get(&key).and_then(|lane| {
+        let Some(pending) = self.queues.lane(key).and_then(|lane| {
             let flying = lane.in_flight == Some(row);
             lane.get(row).copied().filter(|_| flying)
         }) else {
@@ -145,26 +110,21 @@ impl Desk {
                 _ => Ok(now + wait),
             }
         });
-        self.change(key, now, settled, |lane| {
-            lane.in_flight = None;
-            match wait {
-                Ok(until) => {
+        match wait {
+            Ok(until) => {
+                self.queues.change(key, now, settled, |lane| {
+                    lane.in_flight = None;
                     if let Some(pending) = lane.get_mut(row) {
                         pending.attempts = attempts;
                         pending.not_before = pending.not_before.max(Some(until));
                     }
-                }
-                Err(_) => {
-                    lane.remove(row);
+                });
+                Verdict::Waiting {
+                    until: self.gate().map_or(until, |gate| gate.max(until)),
                 }
             }
-        });
-        match wait {
-            Ok(until) => Verdict::Waiting {
-                until: self.gate().map_or(until, |gate| gate.max(until)),
-            },
             Err((state, why)) => {
-                self.ages.remove(&(pending.decided, row));
+                self.queues.take(row, key, now, settled);
                 Verdict::Settled(Settled { row, state, why })
             }
         }
@@ -172,16 +132,16 @@ impl Desk {
 
     /// When something falls due here without anything being reported, as far as that can be known.
     pub(super) fn next_deadline(&self, seen: Mono) -> Option<Mono> {
-        let expiry = self.expiring.first().map(|(at, _)| *at);
+        let expiry = self.queues.next_expiry();
         if self.orphaned {
             return expiry;
         }
-        let wakes = self.waiting.first().map(|(at, _)| *at);
+        let wakes = self.queues.next_wake();
         let probing = self
             .breaker
             .open()
             .is_some_and(|open| open.probing.is_some());
-        let starts = (self.has_room() && !self.ready.is_empty() && !probing)
+        let starts = (self.has_room() && self.queues.is_ready() && !probing)
             .then(|| self.gate().unwrap_or(seen));
         [expiry, wakes, starts].into_iter().flatten().min()
     }
@@ -194,11 +154,11 @@ impl Desk {
         now: Mono,
         settled: &mut Vec<Settled>,
     ) -> bool {
-        let lane = self.lanes.get(&key);
+        let lane = self.queues.lane(key);
         let unheard = lane.is_some_and(|lane| {
             lane.in_flight != Some(row) && lane.get(row).is_some_and(|row| row.attempts == 0)
         });
-        unheard && self.take(row, key, now, settled)
+        unheard && self.queues.take(row, key, now, settled)
     }
 
     /// Drops a delivery because a person said so; one in flight is dropped when it comes back, unless it was accepted.
@@ -209,13 +169,14 @@ impl Desk {
         now: Mono,
         settled: &mut Vec<Settled>,
     ) {
-        if let Some(lane) = self.lanes.get_mut(&key)
-            && lane.in_flight == Some(row)
-        {
-            if let Some(pending) = lane.get_mut(row) {
-                pending.dropped = true;
-            }
-        } else if self.take(row, key, now, settled) {
+        let lane = self.queues.lane(key);
+        if lane.is_some_and(|lane| lane.in_flight == Some(row)) {
+            self.queues.change(key, now, settled, |lane| {
+                if let Some(pending) = lane.get_mut(row) {
+                    pending.dropped = true;
+                }
+            });
+        } else if self.queues.take(row, key, now, settled) {
             let (state, why) = DROPPED;
             settled.push(Settled { row, state, why });
         }
@@ -226,8 +187,8 @@ impl Desk {
         self.paused_until = None;
         self.breaker.hurry(now);
         // A held call is chatter only until somebody wants to hear it.
-        self.heard.forget_lane(key, self.plan.call_every);
-        self.change(key, now, settled, |lane| {
+        self.queues.heard.forget_lane(key, self.plan.call_every);
+        self.queues.change(key, now, settled, |lane| {
             if let Some(head) = lane.head_mut() {
                 head.not_before = None;
             }
@@ -247,11 +208,13 @@ impl Desk {
         let (Some(plan), true) = (plan, changed) else {
             return;
         };
+        self.queues.expire_after = plan.expire_after;
+        self.queues.call_every = plan.call_every;
+        self.queues.heard.clear();
         self.plan = plan;
-        self.heard.clear();
-        let keys: Vec<LaneKey> = self.lanes.keys().copied().collect();
+        let keys: Vec<LaneKey> = self.queues.keys();
         for key in keys {
-            self.change(key, now, settled, |_| {});
+            self.queues.change(key, now, settled, |_| {});
         }
     }
 
@@ -261,9 +224,9 @@ impl Desk {
             orphaned: self.orphaned,
             breaker: self.breaker.open().copied(),
             paused_until: self.paused_until,
-            queued: self.ages.len(),
+            queued: self.queues.len(),
             in_flight: self.in_flight,
-            oldest: self.ages.first().map(|(decided, _)| *decided),
+            oldest: self.queues.oldest(),
         }
     }
 
@@ -280,24 +243,23 @@ impl Desk {
     /// The lane whose turn it is: the first, or while the breaker is open the next one round for a probe.
     fn turn(&self, now: Mono) -> Option<LaneKey> {
         let Some(open) = self.breaker.open() else {
-            return self.ready.first().map(|turn| turn.lane);
+            return self.queues.first();
         };
         if open.probing.is_some() || now < open.until {
             return None;
         }
-        let after = (Bound::Excluded(open.last()), Bound::Unbounded);
-        let next = self.round.range(after).next();
-        next.or_else(|| self.round.first()).copied()
+        self.queues.after(open.last())
     }
 
     fn start(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) -> Option<Attempt> {
-        let (row, head) = self.lanes.get(&key)?.head()?;
+        let (row, head) = self.queues.lane(key)?.head()?;
         let (number, kind) = (head.attempts.saturating_add(1), head.kind);
         let probe = self.breaker.open().is_some();
         let record = self.breaker.started(row, key, now);
-        self.heard.started(key, kind);
+        self.queues.heard.started(key, kind);
         self.in_flight += 1;
-        self.change(key, now, settled, |lane| lane.in_flight = Some(row));
+        self.queues
+            .change(key, now, settled, |lane| lane.in_flight = Some(row));
         Some(Attempt {
             row,
             destination: Arc::clone(&self.plan.name),
@@ -338,109 +300,11 @@ impl Desk {
         }
         if outcome == Outcome::Accepted {
             let (kind, severity, decided) = (pending.kind, pending.severity, pending.decided);
-            self.heard
+            self.queues
+                .heard
                 .accepted(key, kind, severity, decided, self.plan.call_every);
         }
-    }
-
-    fn expire(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
-        let Some((row, _)) = self.lanes.get(&key).and_then(Lane::head) else {
-            return;
-        };
-        let (state, why) = EXPIRED;
-        settled.push(Settled { row, state, why });
-        self.take(row, key, now, settled);
-    }
-
-    fn take(&mut self, row: i64, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) -> bool {
-        let mut taken = None;
-        self.change(key, now, settled, |lane| taken = lane.remove(row));
-        if let Some(pending) = taken {
-            self.ages.remove(&(pending.decided, row));
-        }
-        taken.is_some()
-    }
-
-    /// The only way to change a lane: out of all queues, changed, and back to where it then belongs.
-    fn change(
-        &mut self,
-        key: LaneKey,
-        now: Mono,
-        settled: &mut Vec<Settled>,
-        change: impl FnOnce(&mut Lane),
-    ) {
-        let lane = self.lanes.entry(key).or_default();
-        let place = std::mem::take(&mut lane.place);
-        change(lane);
-        if let Some(turn) = place.ready {
-            self.ready.remove(&turn);
-            self.round.remove(&key);
-        }
-        if let Some(at) = place.wakes {
-            self.waiting.remove(&(at, key));
-        }
-        if let Some(at) = place.expires {
-            self.expiring.remove(&(at, key));
-        }
-        let until = loop {
-            if lane.in_flight.is_some() {
-                return;
-            }
-            let Some((_, head)) = lane.head() else {
-                self.lanes.remove(&key);
-                return;
-            };
-            let last = self.heard.last(key);
-            let (worst, escalated) = (lane.worst(), lane.has_escalation());
-            let every = self.plan.call_every;
-            let held = throttle::held_until(last, head.kind, worst, escalated, every)
-                .filter(|until| head.attempts == 0 && now < *until);
-            let chatter: Vec<i64> = match held {
-                Some(_) => {
-                    let kinds = lane.rows().map(|(_, row)| row.kind);
-                    let count = throttle::chatter(last, kinds);
-                    lane.rows().take(count).map(|(id, _)| id).collect()
-                }
-                None => Vec::new(),
-            };
-            if chatter.is_empty() {
-                break held.max(head.not_before).filter(|until| now < *until);
-            }
-            for row in chatter {
-                if let Some(pending) = lane.remove(row) {
-                    self.ages.remove(&(pending.decided, row));
-                    let (state, why) = CHATTER;
-                    settled.push(Settled { row, state, why });
-                }
-            }
-        };
-        let Some((turn, (_, head))) = lane.turn(key).zip(lane.head()) else {
-            return;
-        };
-        let expires = head.decided + self.plan.expire_after;
-        self.expiring.insert((expires, key));
-        let ready = match until {
-            Some(until) => {
-                self.waiting.insert((until, key));
-                None
-            }
-            None => {
-                self.ready.insert(turn);
-                self.round.insert(key);
-                Some(turn)
-            }
-        };
-        lane.place = Place {
-            ready,
-            wakes: until,
-            expires: Some(expires),
-        };
     }
 }
 
 const DROPPED: (State, &str) = (State::GivenUp, "a person dropped it");
-const EXPIRED: (State, &str) = (State::Expired, "it was older than expire_after");
-const CHATTER: (State, &str) = (
-    State::Deduplicated,
-    "its alert came back and ended again within the time between two calls",
-);

@@ -67,6 +67,7 @@ impl Lane {
 
     pub(super) fn remove(&mut self, id: i64) -> Option<Pending> {
         let pending = self.rows.remove(&id)?;
+        self.in_flight = self.in_flight.filter(|flying| *flying != id);
         self.severities[pending.severity as usize] -= 1;
         self.escalations -= u32::from(pending.kind == Kind::Escalation);
         Some(pending)

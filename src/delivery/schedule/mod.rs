@@ -12,6 +12,7 @@ mod breaker;
 mod desk;
 mod lane;
 mod outcome;
+mod queues;
 mod retry;
 #[cfg(test)]
 mod tests;

@@ -752,7 +752,7 @@ fn play(bench: &mut Bench, active: &mut BTreeSet<(usize, u8)>, op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_all_is_settled_in_order_once_the_destinations_heal(
