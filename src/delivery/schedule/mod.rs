@@ -12,19 +12,21 @@ mod breaker;
 mod desk;
 mod lane;
 mod outcome;
+mod plan;
 mod queues;
 mod retry;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use desk::Desk;
 
 pub use self::{
     breaker::{Open, Trouble},
     outcome::{Outcome, Settled, State, Verdict},
+    plan::DestinationPlan,
     retry::Retry,
     throttle::Kind,
 };
@@ -39,34 +41,6 @@ pub struct Schedule {
     settled: Vec<Settled>,
     /// The latest time that it was told.
     seen: Mono,
-}
-
-/// How deliveries to one destination are made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DestinationPlan {
-    /// The destination's name.
-    pub name: Arc<str>,
-    /// How many attempts may be in flight at once, of different lanes; at least 1.
-    pub concurrency: u32,
-    /// When a delivery that failed is tried again.
-    pub retry: Retry,
-    /// A delivery whose event is older is given up.
-    pub expire_after: Duration,
-    /// A destination is called at most once in this time for a watch, unless it became worse; zero calls always.
-    pub call_every: Duration,
-}
-
-impl DestinationPlan {
-    /// The plan of the design: 4 at once, exponential from 1 s to 5 min, 7 days, one call in 5 min.
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self {
-            name: name.into(),
-            concurrency: 4,
-            retry: Retry::default(),
-            expire_after: Duration::from_secs(7 * 24 * 60 * 60),
-            call_every: Duration::from_secs(5 * 60),
-        }
-    }
 }
 
 /// Names the watch of a lane; with a destination it names the lane. The bytes of the `dedup_key`.

@@ -1,7 +1,10 @@
 //! One table test for each promise of the schedule, on a bench that plays shell, store and receivers in virtual time; and
 //! random histories on the same bench.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -421,7 +424,6 @@ fn deliveries_expire_in_order_also_while_the_destination_is_away() {
         bench.mode(Mode::Down);
         let call = bench.call(1);
         bench.run(secs(10));
-        // Decided before its trigger, as it may look after a restart with a guessed downtime.
         bench.now = bench.now + secs(600);
         let end = bench.queue("ops", 1, Severity::Error, Kind::End);
         if orphaned {
