@@ -48,7 +48,7 @@ pub const DEFAULT: &str = include_str!("../../config/andon.toml");
 pub const DEFAULT_NAME: &str = "default";
 
 /// A configuration without mistakes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What the program needs.
     pub settings: Settings,

@@ -14,10 +14,12 @@ use super::{
     tree::Node,
     when::Known,
 };
-use crate::{alert::plant::Policy, clock::Synchronised};
+use crate::{
+    alert::plant::Policy, clock::Synchronised, delivery::route::Routes, destination::Destination,
+};
 
 /// What the program needs of the configuration, rules aside.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `[agent]`
     pub agent: Agent,
@@ -42,16 +44,16 @@ pub struct Settings {
 }
 
 /// What rooms of their own read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Parts {
     /// `[[source.modbus]]` by name.
     pub modbus: Vec<(String, Node)>,
     /// `[[source.mqtt]]` by name.
     pub mqtt: Vec<(String, Node)>,
-    /// `[[destination]]` by name.
-    pub destinations: Vec<(String, Node)>,
-    /// `[[route]]` in the order of their files.
-    pub routes: Vec<Node>,
+    /// `[[destination]]`
+    pub destinations: Vec<Destination>,
+    /// `[[route]]`
+    pub routes: Routes,
 }
 
 impl Settings {
@@ -62,15 +64,14 @@ impl Settings {
         let machines = machine::machines(&root);
         let known = known(&machines, rules);
         let parts = parts(&root, &known);
-        let names: Vec<&str> = parts
-            .destinations
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let would_notify = |name: &str| {
+            let mut all = parts.destinations.iter();
+            all.find(|destination| &*destination.name == name)
+                .map(Destination::notifies_again)
+        };
         let destinations = Destinations {
-            // Kinds are known to the room of destinations; until it tells, each one that exists would notify.
-            would_notify: &|name| names.contains(&name).then_some(true),
-            names: names.clone(),
+            would_notify: &would_notify,
+            names: parts.destinations.iter().map(|of| &*of.name).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
         let settings = Self {
@@ -94,7 +95,7 @@ impl Settings {
 /// `fn read(name: &str, section: Section<'_>, ..) -> Option<Config>`, calls [`Section::finish`], and its result takes the
 /// place of the node in [`Parts`]. Readers of sources take their tags from [`Profiles::tags`], readers of routes their
 /// `when` from [`super::when::read`].
-fn parts<'a>(root: &Section<'a>, _known: &Known) -> Parts {
+fn parts<'a>(root: &Section<'a>, known: &Known) -> Parts {
     let profiles = Profiles::find(root);
     let mut parts = Parts::default();
     if let Some(source) = root.table("source") {
@@ -113,11 +114,10 @@ fn parts<'a>(root: &Section<'a>, _known: &Known) -> Parts {
         source.finish();
     }
     for (name, section) in root.named("destination") {
-        parts.destinations.push((name, section.node().clone()));
+        parts.destinations.extend(Destination::read(&name, section));
     }
-    for (_, section) in root.named("route") {
-        parts.routes.push(section.node().clone());
-    }
+    let names = parts.destinations.iter().map(|of| of.name.clone());
+    parts.routes = Routes::read(root, names.collect(), known);
     profiles.finish();
     parts
 }

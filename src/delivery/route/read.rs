@@ -1,25 +1,25 @@
 //! `[[route]]` as a user writes it, and what `check` says about it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{Route, Routes};
 use crate::{
-    alert::plant::{Severity, When},
-    config::section::{Section, nearest},
+    alert::plant::When,
+    config::{
+        section::{Section, nearest},
+        when::{self, Known},
+    },
 };
 
 impl Routes {
     /// Reads every `[[route]]` of the configuration; `all` names its destinations.
-    pub fn read(root: &Section<'_>, all: Vec<Arc<str>>) -> Self {
+    pub fn read(root: &Section<'_>, all: Vec<Arc<str>>, known: &Known) -> Self {
         let mut routes = Self {
             all,
             ..Self::default()
         };
-        let sections = root.list("route");
-        for section in &sections {
-            routes.read_one(section);
-        }
-        for section in sections {
+        for (_, section) in root.named("route") {
+            routes.read_one(&section, known);
             section.finish();
         }
         if !routes.routes.is_empty() && routes.default.is_none() && !routes.take_all(true) {
@@ -31,12 +31,11 @@ impl Routes {
         routes
     }
 
-    fn read_one(&mut self, section: &Section<'_>) {
+    fn read_one(&mut self, section: &Section<'_>, known: &Known) {
         let is_default = section.get("default", false);
         let goes_on = section.get("continue", false);
-        let when = section.table("when");
-        let has_when = when.is_some();
-        let when = when.map(read_when).unwrap_or_default();
+        let has_when = section.raw("when").is_some();
+        let when = when::read(section, known);
         let to: Vec<Arc<str>> = section.required("to").unwrap_or_default();
         self.check_targets(section, &to);
         if is_default {
@@ -96,33 +95,4 @@ fn covers(wide: &When, narrow: &When) -> bool {
             let narrow = narrow.label.get(name).map_or(&[][..], Vec::as_slice);
             all_of(values, narrow)
         })
-}
-
-/// Reads a `when`. To be replaced by the reader that routes and policies share, `config::when`.
-fn read_when(section: Section<'_>) -> When {
-    let words: Vec<String> = section.get("severity", Vec::new());
-    let mut severity = Vec::new();
-    for word in words {
-        match Severity::from_word(&word) {
-            Some(known) => severity.push(known),
-            None => section.error(
-                "severity",
-                format!("has \"{word}\", must be of critical, error, warning, info"),
-            ),
-        }
-    }
-    let label: BTreeMap<Arc<str>, Vec<Arc<str>>> = section
-        .pairs("label")
-        .into_iter()
-        .map(|(name, values)| (name.into(), values))
-        .collect();
-    let when = When {
-        severity,
-        machine: section.get("machine", Vec::new()),
-        class: section.get("class", Vec::new()),
-        rule: section.get("rule", Vec::new()),
-        label,
-    };
-    section.finish();
-    when
 }

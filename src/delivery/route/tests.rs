@@ -1,6 +1,5 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use toml::de::{DeTable, DeValue};
 use ulid::Ulid;
 
 use super::*;
@@ -11,8 +10,10 @@ use crate::{
     },
     clock::Wall,
     config::{
+        file,
+        names::{CONFIG, Names},
         section::{Problems, Section},
-        tree::{Node, Place, Value},
+        when::Known,
     },
 };
 
@@ -198,51 +199,17 @@ fn what_is_over_when_its_shelf_ends_calls_nobody() {
     assert_eq!(owed(&routes(), &event, &["log"]), "log");
 }
 
-/// A small reader of TOML, so that the tests show what a user writes.
-fn tree(text: &str) -> Node {
-    fn node(value: &DeValue<'_>, at: usize, text: &str) -> Node {
-        let line = u32::try_from(text[..at].lines().count().max(1)).unwrap();
-        let value = match value {
-            DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Boolean(value) => Value::Bool(*value),
-            DeValue::Array(items) => {
-                let item = |item: &toml::Spanned<DeValue<'_>>| {
-                    node(item.get_ref(), item.span().start, text)
-                };
-                Value::List(items.iter().map(item).collect())
-            }
-            DeValue::Table(entries) => table(entries, text),
-            other => panic!("not needed here: {other:?}"),
-        };
-        let place = Place {
-            file: "a.toml".into(),
-            line,
-        };
-        Node { value, place }
-    }
-    fn table(entries: &DeTable<'_>, text: &str) -> Value {
-        let entries = entries.iter().map(|(key, value)| {
-            let node = node(value.get_ref(), value.span().start, text);
-            (key.get_ref().to_string(), node)
-        });
-        Value::Table(entries.collect())
-    }
-    let parsed = DeTable::parse(text).unwrap();
-    Node {
-        value: table(parsed.get_ref(), text),
-        place: Place {
-            file: "a.toml".into(),
-            line: 1,
-        },
-    }
-}
-
 fn read(text: &str) -> (Routes, Vec<String>) {
-    let (tree, problems) = (tree(text), Problems::new());
-    let routes = Routes::read(
-        &Section::root(&tree, &problems),
-        names(&["ops", "pager", "log"]),
-    );
+    let problems = Problems::new();
+    let tree = file::parse(&"a.toml".into(), text).unwrap();
+    let tree = Names::new(CONFIG).split(tree, &problems).remove(0);
+    let known = Known {
+        machines: names(&["mill-1", "mill-2"]).into_iter().collect(),
+        rules: names(&["r"]).into_iter().collect(),
+        ..Known::default()
+    };
+    let root = Section::root(&tree, &problems);
+    let routes = Routes::read(&root, names(&["ops", "pager", "log"]), &known);
     let said = problems.into_sorted();
     let said = said.iter().map(|one| {
         format!(
