@@ -6,3 +6,4 @@ pub mod config;
 pub mod destination;
 pub mod sample;
 pub mod source;
+pub mod store;
