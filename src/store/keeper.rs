@@ -61,7 +61,7 @@ pub(crate) struct Keeper {
     closed: bool,
     set_aside: Option<PathBuf>,
     /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Keeper {
@@ -87,7 +87,7 @@ impl Keeper {
             broken: None,
             closed: false,
             set_aside: None,
-            _lock: lock,
+            lock,
             options,
         };
         let found = match open::open(&keeper.options) {
@@ -193,13 +193,16 @@ impl Keeper {
     /// Brings home what is in memory if it can, and closes the file.
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
         self.closed = true;
-        if self.memory.is_some() && self.broken.is_none() {
-            self.leave_memory().map_err(Failure::Io)?;
-        }
-        match self.disk.take().map(Connection::close) {
+        let home = match (&self.memory, &self.broken) {
+            (Some(_), None) => self.leave_memory().map_err(Failure::Io),
+            _ => Ok(()),
+        };
+        let closed = match self.disk.take().map(Connection::close) {
             Some(Err((_, error))) => Err(error.into()),
             _ => Ok(()),
-        }
+        };
+        self.lock = None;
+        home.and(closed)
     }
 
     fn current(&mut self) -> Result<(&mut Connection, bool), Failure> {

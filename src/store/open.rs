@@ -181,20 +181,9 @@ fn keep_log(db: &Connection) -> rusqlite::Result<()> {
 
 /// A connection that takes no lock and writes nothing, to save what is in a file on a read-only disk.
 pub(crate) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
-    let escaped: String = path
-        .to_string_lossy()
-        .chars()
-        .map(|c| match c {
-            '%' => "%25".to_owned(),
-            '?' => "%3f".to_owned(),
-            '#' => "%23".to_owned(),
-            c => c.to_string(),
-        })
-        .collect();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(format!("file:{escaped}?mode=ro&nolock=1"), flags)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // `unix-none` takes no locks, which a read-only file refuses; exclusive, it still reads the log.
+    let db = Connection::open_with_flags_and_vfs(path, flags, "unix-none")?;
     keep_log(&db)?;
     db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     match schema::version(&db)? {
