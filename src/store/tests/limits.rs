@@ -36,7 +36,7 @@ async fn history_goes_by_age_but_never_what_is_owed_or_open() {
     store.retry(made.deliveries[4].id).await.unwrap();
     // Alert 1 is over and told, 2 still owes its end, 3 is open.
     let owing = store
-        .commit(commit(2, vec![event(30, 2, "closed", &["late"])]))
+        .commit(commit(2, vec![event(22, 2, "closed", &["late"])]))
         .await
         .unwrap();
     let later = at(86400 * 30);
