@@ -21,6 +21,8 @@ pub enum StoreError {
     /// The run has to end with a failure: a fresh start finds out what the file holds.
     #[error("the disk failed under the database in {}, its state is unknown ({why}): the agent has to restart", dir.display())]
     IoFatal { dir: PathBuf, why: String },
+    #[error("what was decided in memory mode is lost, as {} cannot be written to ({why})", dir.display())]
+    Lost { dir: PathBuf, why: String },
     /// The thread has ended.
     #[error("the thread of the database has ended")]
     Gone,

@@ -51,13 +51,13 @@ impl Store {
                 dir: dir.to_path_buf(),
                 source,
             },
-            Failure::Io(why) => fatal(&dir, why),
+            Failure::Io(why) | Failure::Lost(why) => fatal(&dir, why),
         };
         let (mut keeper, found) = Keeper::open(options).map_err(|failure| match failure {
             Failure::Io(_) => StoreError::InUse {
                 dir: dir.to_path_buf(),
             },
-            sql @ Failure::Sql(_) => failed(sql),
+            other => failed(other),
         })?;
         let (restored, _) = keeper
             .write(|db| restore::restore(db, machine.as_deref(), wall))
@@ -337,6 +337,10 @@ impl Fault {
         match self {
             Self::Failed(Failure::Sql(source)) => failed(source),
             Self::Failed(Failure::Io(why)) => fatal(dir, why),
+            Self::Failed(Failure::Lost(why)) => StoreError::Lost {
+                dir: dir.to_path_buf(),
+                why,
+            },
             Self::Gone => StoreError::Gone,
         }
     }

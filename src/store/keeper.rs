@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Sql(rusqlite::Error),
     /// The state of the file is unknown: the run has to end.
     Io(String),
+    /// What is in memory could not be written at the end of the run.
+    Lost(String),
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -194,9 +196,13 @@ impl Keeper {
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
         self.closed = true;
         let home = match (&self.memory, &self.broken) {
-            (Some(_), None) => self.leave_memory().map_err(Failure::Io),
+            (Some(_), None) => self.leave_memory().map_err(Failure::Lost),
             _ => Ok(()),
         };
+        if let Some(disk) = &self.disk {
+            // With a limit, closing would empty the log, and a full disk would not let it grow again.
+            let _ = disk.pragma_update(None, "journal_size_limit", -1);
+        }
         let closed = match self.disk.take().map(Connection::close) {
             Some(Err((_, error))) => Err(error.into()),
             _ => Ok(()),

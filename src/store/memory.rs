@@ -50,30 +50,45 @@ pub(crate) fn load(
         ),
     ];
     for (table, filter) in filters {
-        copy(disk, &tx, table, &filter)?;
+        copy(disk, &tx, table, &filter, None)?;
     }
     // Rows that stay on the disk keep their numbers for themselves.
     tx.execute("DELETE FROM sqlite_sequence", [])?;
-    copy(disk, &tx, "sqlite_sequence", "true")?;
+    copy(disk, &tx, "sqlite_sequence", "true", None)?;
     tx.commit()
 }
 
-/// Writes everything back over what is on the disk, in one transaction.
+/// Writes back what differs from the disk, in one transaction: on a disk that has hardly any room, nothing else may be written.
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    tx.execute("DELETE FROM watches", [])?;
+    let gone: Vec<String> = {
+        let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
+        let mut keys = tx.prepare("SELECT key FROM watches")?;
+        let mut rows = keys.query([])?;
+        let mut gone = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key: String = row.get(0)?;
+            if !here.query_row([&key], |row| row.get(0))? {
+                gone.push(key);
+            }
+        }
+        gone
+    };
+    for key in gone {
+        tx.execute("DELETE FROM watches WHERE key = ?1", [key])?;
+    }
     let tables = [
-        "meta",
-        "watches",
-        "machines",
-        "destinations",
-        "alerts",
-        "threads",
-        "events",
-        "deliveries",
+        ("meta", "key"),
+        ("watches", "key"),
+        ("machines", "id"),
+        ("destinations", "name"),
+        ("alerts", "id"),
+        ("threads", "alert, destination"),
+        ("events", "seq"),
+        ("deliveries", "id"),
     ];
-    for table in tables {
-        copy(memory, &tx, table, "true")?;
+    for (table, key) in tables {
+        copy(memory, &tx, table, "true", Some(key))?;
     }
     tx.commit()
 }
@@ -151,11 +166,34 @@ pub(crate) fn is_new(disk: &Connection) -> rusqlite::Result<bool> {
     Ok(any.is_none())
 }
 
-fn copy(from: &Connection, into: &Connection, table: &str, filter: &str) -> rusqlite::Result<()> {
+/// Copies rows; with a key, one that is there already is changed only if it differs.
+fn copy(
+    from: &Connection,
+    into: &Connection,
+    table: &str,
+    filter: &str,
+    key: Option<&str>,
+) -> rusqlite::Result<()> {
     let mut select = from.prepare(&format!("SELECT * FROM {table} WHERE {filter}"))?;
     let columns = select.column_count();
-    let holes = vec!["?"; columns].join(", ");
-    let mut insert = into.prepare(&format!("INSERT OR REPLACE INTO {table} VALUES({holes})"))?;
+    let each = |form: fn(&str) -> String, between: &str| {
+        let names = select.column_names();
+        let parts: Vec<String> = names.into_iter().map(form).collect();
+        parts.join(between)
+    };
+    let mut sql = format!(
+        "INSERT INTO {table} VALUES({})",
+        each(|_| "?".to_owned(), ", ")
+    );
+    if let Some(key) = key {
+        let set = each(|name| format!("{name} = excluded.{name}"), ", ");
+        let old = each(str::to_owned, &format!(", {table}."));
+        let new = each(|name| format!("excluded.{name}"), ", ");
+        sql += &format!(
+            " ON CONFLICT({key}) DO UPDATE SET {set} WHERE ({table}.{old}) IS NOT ({new})"
+        );
+    }
+    let mut insert = into.prepare(&sql)?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         for column in 0..columns {

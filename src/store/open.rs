@@ -17,6 +17,9 @@ use super::{Options, schema};
 /// The name of the database in its folder.
 pub(crate) const FILE: &str = "andon.db";
 
+/// Bytes of a page: a commit touches a dozen of them, whatever is in them, and each is written whole to flash.
+const PAGE: i64 = 1024;
+
 /// The oldest SQLite without the bug that corrupts a file when its log is reset (3.51.3).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -147,6 +150,8 @@ fn look(db: &Connection, path: &Path) -> Result<bool, Trouble> {
 /// Everything that makes a commit durable, read back.
 fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    // Counts only for a new file.
+    db.pragma_update(None, "page_size", PAGE)?;
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     let synchronous: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0))?;
@@ -161,7 +166,8 @@ fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.file_control(Some("main"), FileControl::PersistWal(&mut persist))?;
     common(db)?;
     // The log is reset at 1 MiB, and a log that a long prune has made larger shrinks again at the next reset.
-    db.pragma_update(None, "wal_autocheckpoint", 256)?;
+    let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    db.pragma_update(None, "wal_autocheckpoint", (1 << 20) / page)?;
     db.pragma_update(None, "journal_size_limit", 2 << 20)
 }
 

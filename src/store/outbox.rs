@@ -360,5 +360,9 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 }
 
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_RESULT)]
+    let end = (0..=MAX_RESULT.min(text.len())).rev();
+    &text[..end
+        .into_iter()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)]
 }

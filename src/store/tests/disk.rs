@@ -41,6 +41,14 @@ async fn fail(store: &Store, code: i32) -> Result<bool, StoreError> {
     }
 }
 
+async fn heal(store: &Store) {
+    let job = |keeper: &mut crate::store::keeper::Keeper| {
+        keeper.heal();
+        Ok(())
+    };
+    store.ask(job).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_full_disk_costs_durability_and_not_events() {
     let dir = tempfile::tempdir().unwrap();
@@ -143,7 +151,7 @@ async fn a_first_io_error_ends_the_run_and_a_second_one_costs_durability() {
     assert!(!made.durable);
     assert_eq!(made.deliveries[0].sequence, 3);
     // The disk is well again: it is opened anew, and nothing is missing.
-    store.ask(|keeper| Ok(keeper.heal())).await.unwrap();
+    heal(&store).await;
     assert_eq!(store.health().await.unwrap().memory_only, None);
     assert_eq!(pending(&store).await.len(), 3);
     // An hour of it, and the next error is a first one.
@@ -193,7 +201,7 @@ async fn a_disk_that_comes_late_with_an_earlier_database_loses_nothing_that_it_o
     assert!(!store.commit(commit(2, many(5, 1))).await.unwrap().durable);
     fs::remove_file(&data).unwrap();
     fs::rename(&away, &data).unwrap();
-    store.ask(|keeper| Ok(keeper.heal())).await.unwrap();
+    heal(&store).await;
     let health = store.health().await.unwrap();
     assert_eq!(health.memory_only, None);
     assert!(health.set_aside.unwrap().exists());
@@ -202,6 +210,20 @@ async fn a_disk_that_comes_late_with_an_earlier_database_loses_nothing_that_it_o
         owed.iter().map(|row| row.sequence).collect::<Vec<_>>(),
         [1, 2, 3]
     );
+}
+
+#[tokio::test]
+async fn the_log_keeps_its_room_over_a_clean_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let grown = Options {
+        wal_reserve: 256 << 10,
+        ..options(dir.path())
+    };
+    let store = Store::open(grown).unwrap().store;
+    store.close().await.unwrap();
+    let log = fs::metadata(dir.path().join("andon.db-wal")).unwrap().len();
+    assert!(log >= 256 << 10, "{log}");
+    assert_eq!(open(dir.path()).found, Found::Existing);
 }
 
 #[tokio::test]

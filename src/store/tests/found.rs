@@ -54,9 +54,7 @@ async fn a_second_agent_on_the_same_folder_is_refused_by_name() {
 async fn a_database_that_another_process_holds_is_in_use_not_broken() {
     let dir = tempfile::tempdir().unwrap();
     one_alert(dir.path()).await;
-    // A copy of the folder under another name would escape the lock on the folder, so SQLite's own lock counts too.
-    let file = fs::File::open(dir.path().join("andon.db")).unwrap();
-    drop(file);
+    // What holds only the file, like a person with sqlite3, escapes the lock on the folder and not SQLite's own.
     let db = rusqlite::Connection::open_with_flags(
         dir.path().join("andon.db"),
         rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
@@ -81,9 +79,11 @@ async fn garbage_is_set_aside() {
 }
 
 #[tokio::test]
-async fn a_truncated_database_is_set_aside_with_its_log() {
+async fn a_truncated_database_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     one_alert(dir.path()).await;
+    // The log still holds every page and would mend the file.
+    fs::remove_file(dir.path().join("andon.db-wal")).unwrap();
     let file = fs::OpenOptions::new()
         .write(true)
         .open(dir.path().join("andon.db"))
@@ -96,6 +96,8 @@ async fn a_truncated_database_is_set_aside_with_its_log() {
 async fn a_damaged_page_is_found_by_the_check() {
     let dir = tempfile::tempdir().unwrap();
     one_alert(dir.path()).await;
+    // The log still holds every page and would mend the file.
+    fs::remove_file(dir.path().join("andon.db-wal")).unwrap();
     let mut bytes = fs::read(dir.path().join("andon.db")).unwrap();
     bytes[4096..3 * 4096].fill(0x5A);
     fs::write(dir.path().join("andon.db"), bytes).unwrap();
