@@ -296,6 +296,11 @@ impl Store {
         self.queues.jobs.closed().await;
     }
 
+    #[cfg(test)]
+    pub(super) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,

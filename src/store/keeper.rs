@@ -62,6 +62,8 @@ pub(crate) struct Keeper {
     broken: Option<String>,
     closed: bool,
     set_aside: Option<PathBuf>,
+    /// What that one still owed has to be taken over.
+    to_import: Option<PathBuf>,
     /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
     lock: Option<File>,
 }
@@ -89,6 +91,7 @@ impl Keeper {
             broken: None,
             closed: false,
             set_aside: None,
+            to_import: None,
             lock,
             options,
         };
@@ -277,7 +280,6 @@ impl Keeper {
             return Ok(());
         };
         let told = |error: rusqlite::Error| error.to_string();
-        let mut aside = None;
         let mut disk = match self.disk.take() {
             Some(disk) => disk,
             None => {
@@ -294,30 +296,25 @@ impl Keeper {
                     let seconds = self.options.now.wall.as_seconds();
                     let to =
                         open::set_aside(&path, "earlier", seconds).map_err(|e| e.to_string())?;
-                    aside = Some(to);
+                    self.set_aside = Some(to.clone());
+                    self.to_import = Some(to);
                     reopen()?.0
                 }
             }
         };
         let written = memory::write_back(memory, &mut disk).map_err(told);
-        let taken_over = match (&written, &aside) {
-            (Ok(()), Some(path)) => disk
-                .transaction()
-                .and_then(|tx| {
-                    memory::import_file(path, &tx)?;
-                    tx.commit()
-                })
-                .map_err(told),
-            _ => Ok(()),
-        };
-        if let Err(why) = taken_over {
-            tracing::error!(
-                why,
-                ?aside,
-                "what an earlier database owes could not be taken over"
-            );
+        if written.is_ok()
+            && let Some(path) = self.to_import.take()
+        {
+            let taken_over = disk.transaction().and_then(|tx| {
+                memory::import_file(&path, &tx)?;
+                tx.commit()
+            });
+            if let Err(error) = taken_over {
+                let path = path.display();
+                tracing::error!(%error, %path, "what an earlier database owes could not be taken over: import it by hand");
+            }
         }
-        self.set_aside = aside.or(self.set_aside.take());
         self.disk = Some(disk);
         written?;
         self.memory = None;

@@ -23,7 +23,7 @@ pub(crate) struct Queues {
 }
 
 /// Starts the thread; it ends when all senders are gone or the keeper is closed.
-pub(crate) fn start(mut keeper: Keeper, heal_every: Duration) -> std::io::Result<Queues> {
+pub(crate) fn start(keeper: Keeper, heal_every: Duration) -> std::io::Result<Queues> {
     let (commits, commits_in) = channel(COMMITS);
     let (jobs, jobs_in) = channel(JOBS);
     // A runtime of its own: only to wait on two queues and a time at once. Blocking in it blocks nobody else.
@@ -33,15 +33,16 @@ pub(crate) fn start(mut keeper: Keeper, heal_every: Duration) -> std::io::Result
     std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || {
-            runtime.block_on(run(&mut keeper, commits_in, jobs_in, heal_every));
+            runtime.block_on(run(commits_in, jobs_in, keeper, heal_every));
         })?;
     Ok(Queues { commits, jobs })
 }
 
+/// The keeper is the last argument so that it is dropped first, in a panic too: who notices the end may open the file again.
 async fn run(
-    keeper: &mut Keeper,
     mut commits: Receiver<Job>,
     mut jobs: Receiver<Job>,
+    mut keeper: Keeper,
     heal_every: Duration,
 ) {
     let mut heal = tokio::time::interval(heal_every);
@@ -50,10 +51,10 @@ async fn run(
     while !keeper.is_closed() {
         tokio::select! {
             biased;
-            Some(job) = commits.recv() => job(keeper),
+            Some(job) = commits.recv() => job(&mut keeper),
             _ = heal.tick() => keeper.heal(),
             job = jobs.recv() => match job {
-                Some(job) => job(keeper),
+                Some(job) => job(&mut keeper),
                 // Both queues have the same owners, and the commits were looked at before.
                 None => break,
             },

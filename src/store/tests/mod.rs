@@ -5,6 +5,7 @@ mod found;
 mod limits;
 mod model;
 mod outbox;
+mod queue;
 
 use std::path::Path;
 
