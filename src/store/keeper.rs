@@ -197,7 +197,9 @@ impl Keeper {
 
     /// Brings home what is in memory if it can, and closes the file.
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
-        self.closed = true;
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
         let home = match (&self.memory, &self.broken) {
             (Some(_), None) => self.leave_memory().map_err(Failure::Lost),
             _ => Ok(()),
