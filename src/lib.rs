@@ -10,3 +10,4 @@ pub mod link;
 pub mod rules;
 pub mod sample;
 pub mod source;
+pub mod store;
