@@ -14,9 +14,12 @@ use super::{
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
     let mut committed = Committed::default();
     for (index, event) in commit.events.iter().enumerate() {
-        if event.withdraws {
-            let lane = &event.alert.dedup_key;
-            withdraw(db, lane, &commit.mark, &mut committed.superseded)?;
+        for &id in &event.withdraws {
+            let why = "taken or over before the first attempt";
+            let wall = commit.mark.wall;
+            if outbox::give_up(db, id, DeliveryState::Superseded, wall, why)? {
+                committed.superseded.push(id);
+            }
         }
         put_alert(db, &event.alert)?;
         db.prepare_cached(
@@ -110,26 +113,6 @@ pub(crate) fn next_sequence(db: &Connection, destination: &str) -> rusqlite::Res
          ON CONFLICT(name) DO UPDATE SET next_sequence = next_sequence + 1 RETURNING next_sequence - 1",
     )?
     .query_row([destination], |row| row.get(0))
-}
-
-fn withdraw(
-    db: &Connection,
-    lane: &str,
-    mark: &Mark,
-    superseded: &mut Vec<i64>,
-) -> rusqlite::Result<()> {
-    let ids: Vec<i64> = db
-        .prepare_cached(
-            "SELECT id FROM deliveries WHERE lane = ?1 AND state = 'pending' AND withdrawable = 1 AND attempts = 0 ORDER BY id",
-        )?
-        .query_map([lane], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for id in ids {
-        let why = "taken or over before the first attempt";
-        outbox::give_up(db, id, DeliveryState::Superseded, mark.wall, why)?;
-        superseded.push(id);
-    }
-    Ok(())
 }
 
 fn put_alert(db: &Connection, alert: &AlertRow) -> rusqlite::Result<()> {

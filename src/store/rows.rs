@@ -44,9 +44,9 @@ pub struct NewEvent {
     pub at: Wall,
     /// The rendered notice, as JSON; opaque.
     pub body: String,
-    /// Whether what was escalated before in the lanes of its watch, and never attempted, is withdrawn with it:
-    /// so for an acknowledgement and for an end. It never reaches the event's own deliveries or later ones.
-    pub withdraws: bool,
+    /// Deliveries that are withdrawn with it, because an acknowledgement or an end has made them pointless. The caller has
+    /// taken them out of the schedule before, so that none of them can be under way.
+    pub withdraws: Vec<i64>,
     /// To whom it is owed.
     pub deliveries: Vec<NewDelivery>,
 }

@@ -60,7 +60,7 @@ fn event(n: i64, alert: u64, kind: &str, to: &[&str]) -> NewEvent {
         kind: kind.to_owned(),
         at: at(n).wall,
         body: format!("{{\"id\":\"event-{n}\"}}"),
-        withdraws: ends || kind == "acknowledged",
+        withdraws: Vec::new(),
         deliveries: to
             .iter()
             .map(|name| NewDelivery {

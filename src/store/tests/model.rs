@@ -122,9 +122,9 @@ async fn play(steps: Vec<Step>) {
                     .filter(|bit| to & (1 << bit) != 0)
                     .map(|bit| DESTINATIONS[bit])
                     .collect();
-                let event = event(now, alert, kind, &to);
+                let mut event = event(now, alert, kind, &to);
                 let mut superseded = Vec::new();
-                if event.withdraws {
+                if matches!(kind, "acknowledged" | "resolved") {
                     let lane = &event.alert.dedup_key;
                     let open = |row: &Owed| {
                         row.state == DeliveryState::Pending && row.withdrawable && row.attempts == 0
@@ -138,6 +138,9 @@ async fn play(steps: Vec<Step>) {
                     for id in &superseded {
                         model.settle(*id, DeliveryState::Superseded);
                     }
+                    // One that is unknown or over already is passed over.
+                    event.withdraws = superseded.clone();
+                    event.withdraws.push(999_999);
                 }
                 let made = store.commit(commit(now, vec![event])).await.unwrap();
                 assert_eq!(made.superseded, superseded);
