@@ -1,0 +1,4 @@
+//! Modbus.
+
+pub mod decode;
+pub mod plan;
