@@ -30,7 +30,7 @@ pub struct ModbusConfig {
     pub units: Vec<UnitConfig>,
 }
 
-/// Where a link leads. Serial lines, `rtu:` and `rtu+tcp:`, become variants here and in [`super::link`] and change nothing else.
+/// Where a link leads. Serial lines, `rtu:` and `rtu+tcp:`, become variants here and in `link`, and change nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// Modbus TCP.
@@ -241,7 +241,3 @@ fn read_address(text: &str) -> Result<Address, String> {
         port: url.port().unwrap_or(502),
     })
 }
-
-#[cfg(test)]
-#[path = "config_tests.rs"]
-mod tests;

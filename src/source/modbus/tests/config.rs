@@ -7,8 +7,7 @@ use crate::config::{
     tree::{Node, Place, Value},
 };
 
-use super::*;
-use crate::source::modbus::{decode::Form, plan::Kind};
+use crate::source::modbus::{ModbusConfig, decode::Form, plan::Kind};
 
 /// The configuration's tree of a TOML text; each node says line 1, lines are the tree reader's business.
 fn tree(value: toml::Value) -> Node {
