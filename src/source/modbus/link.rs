@@ -101,7 +101,7 @@ impl Link {
     /// Connects unless the link is connected.
     pub(super) async fn connect(&mut self) -> Result<(), LinkError> {
         if self.open.is_none() {
-            self.open = Some(self.dial().await?);
+            self.open = Some(dial(&self.address, self.timeout).await?);
         }
         Ok(())
     }
@@ -120,25 +120,6 @@ impl Link {
             }
             result => result,
         }
-    }
-
-    async fn dial(&self) -> Result<Context, LinkError> {
-        let Address::Tcp { host, port } = &self.address;
-        let address = || self.address.clone();
-        let connecting = TcpStream::connect((host.as_str(), *port));
-        let within = self.timeout;
-        let stream = timeout(within, connecting)
-            .await
-            .map_err(|_| LinkError::ConnectTimeout {
-                address: address(),
-                within,
-            })?
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-            .map_err(|source| LinkError::Connect {
-                address: address(),
-                source,
-            })?;
-        Ok(attach(stream))
     }
 
     async fn ask(&mut self, unit: u8, span: Span) -> Result<Answer, LinkError> {
@@ -190,6 +171,23 @@ impl Link {
         }
         result
     }
+}
+
+async fn dial(address: &Address, within: Duration) -> Result<Context, LinkError> {
+    let Address::Tcp { host, port } = address;
+    let connecting = TcpStream::connect((host.as_str(), *port));
+    let stream = timeout(within, connecting)
+        .await
+        .map_err(|_| LinkError::ConnectTimeout {
+            address: address.clone(),
+            within,
+        })?
+        .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+        .map_err(|source| LinkError::Connect {
+            address: address.clone(),
+            source,
+        })?;
+    Ok(attach(stream))
 }
 
 fn request(span: Span) -> Request<'static> {
