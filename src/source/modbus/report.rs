@@ -56,7 +56,7 @@ impl Report {
         match self.link.failed(now) {
             Some(Say::Started) => warn!(
                 source = %self.source,
-                "{}; {tags} tags are not read. Check power, cable and address", chain(error),
+                "{}; tags not read: {tags}. Check power, cable and address", chain(error),
             ),
             Some(say) => warn!(source = %self.source, "{}{}", chain(error), so_far(say)),
             None => {}
@@ -68,7 +68,7 @@ impl Report {
         match self.units[at].unit.failed(now) {
             Some(Say::Started) => warn!(
                 source = %self.source, unit = unit.id,
-                "{}; {} tags are not read. Check its power and wiring, and the unit id", chain(error), unit.tags.len(),
+                "{}; tags not read: {}. Check its power and wiring, and the unit id", chain(error), unit.tags.len(),
             ),
             Some(say) => {
                 warn!(source = %self.source, unit = unit.id, "{}{}", chain(error), so_far(say))
