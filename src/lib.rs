@@ -4,5 +4,6 @@ pub mod alert;
 pub mod clock;
 pub mod config;
 pub mod destination;
+pub mod link;
 pub mod sample;
 pub mod source;

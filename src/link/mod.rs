@@ -1,0 +1,3 @@
+//! Every outward connection of the agent, and nothing that knows what travels over it.
+
+pub mod mqtt;
