@@ -25,7 +25,7 @@ pub mod values;
 pub mod vars;
 pub mod when;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use self::{
     env::Env,
@@ -40,7 +40,11 @@ use self::{
     tree::{Node, Place},
     vars::Vars,
 };
-use crate::rules::{self, RuleConfig};
+use crate::{
+    alert::plant::Plant,
+    rules::{self, Compiled},
+    source::TagIds,
+};
 
 /// The embedded default: what holds where no file says otherwise.
 pub const DEFAULT: &str = include_str!("../../config/andon.toml");
@@ -52,8 +56,10 @@ pub const DEFAULT_NAME: &str = "default";
 pub struct Loaded {
     /// What the program needs.
     pub settings: Settings,
-    /// The rules, to be compiled once the tags are known.
-    pub rules: Vec<RuleConfig>,
+    /// What the core watches.
+    pub plant: Arc<Plant>,
+    /// From names into the plant, for sources.
+    pub tag_ids: TagIds,
     /// What a person should look at.
     pub warnings: Vec<Problem>,
     /// The files it was read from.
@@ -138,6 +144,8 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
     let rules = read_rules(&rules_tree, problems);
+    let Compiled { plant, tag_ids } =
+        rules::compile(&settings, &rules, &settings.parts.tags, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
         &layers,
@@ -159,7 +167,8 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     );
     Some(Loaded {
         settings,
-        rules,
+        plant: Arc::new(plant),
+        tag_ids,
         warnings: Vec::new(),
         files,
         tree,

@@ -11,11 +11,18 @@ use super::{
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},
     section::Section,
-    tree::Node,
     when::Known,
 };
 use crate::{
-    alert::plant::Policy, clock::Synchronised, delivery::route::Routes, destination::Destination,
+    alert::plant::Policy,
+    clock::Synchronised,
+    delivery::route::Routes,
+    destination::Destination,
+    rules::SourceTags,
+    source::{
+        modbus::config::ModbusConfig,
+        mqtt::config::{self as mqtt, MqttConfig},
+    },
 };
 
 /// What the program needs of the configuration, rules aside.
@@ -46,10 +53,12 @@ pub struct Settings {
 /// What rooms of their own read.
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
-    /// `[[source.modbus]]` by name.
-    pub modbus: Vec<(String, Node)>,
-    /// `[[source.mqtt]]` by name.
-    pub mqtt: Vec<(String, Node)>,
+    /// `[[source.modbus]]`
+    pub modbus: Vec<ModbusConfig>,
+    /// `[[source.mqtt]]`
+    pub mqtt: Vec<MqttConfig>,
+    /// What all of them promise, for the plant.
+    pub tags: Vec<SourceTags>,
     /// `[[destination]]`
     pub destinations: Vec<Destination>,
     /// `[[route]]`
@@ -63,7 +72,8 @@ impl Settings {
         root.raw("vars");
         let machines = machine::machines(&root);
         let known = known(&machines, rules);
-        let parts = parts(&root, &known);
+        let agent = Agent::read(&root, env);
+        let parts = parts(&root, &agent.site, &machines, &known);
         let would_notify = |name: &str| {
             let mut all = parts.destinations.iter();
             all.find(|destination| &*destination.name == name)
@@ -75,7 +85,7 @@ impl Settings {
         };
         let policies = policy::policies(&root, &known, &destinations);
         let settings = Self {
-            agent: Agent::read(&root, env),
+            agent,
             log: agent::log(&root),
             heartbeat: agent::heartbeat(&root),
             clock: agent::clock(&root),
@@ -91,25 +101,50 @@ impl Settings {
     }
 }
 
-/// The one place where rooms with configurations of their own are called: a reader is
-/// `fn read(name: &str, section: Section<'_>, ..) -> Option<Config>`, calls [`Section::finish`], and its result takes the
-/// place of the node in [`Parts`]. Readers of sources take their tags from [`Profiles::tags`], readers of routes their
-/// `when` from [`super::when::read`].
-fn parts<'a>(root: &Section<'a>, known: &Known) -> Parts {
+/// The one place where rooms with configurations of their own are called. Their readers take a section, report every mistake
+/// to its problems, and finish it.
+fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: &Known) -> Parts {
     let profiles = Profiles::find(root);
     let mut parts = Parts::default();
     if let Some(source) = root.table("source") {
         for (name, section) in source.named("modbus") {
-            for unit in section.list("units") {
-                profiles.tags(&unit);
+            let read = ModbusConfig::read(&name, &section, &profiles);
+            let place = section.place().clone();
+            section.finish();
+            if let Some(config) = read {
+                let address = config.address.to_string().into();
+                let (name, tags) = (config.name.clone(), config.tags());
+                parts.tags.push(SourceTags {
+                    name,
+                    address,
+                    place,
+                    tags,
+                });
+                parts.modbus.push(config);
             }
-            parts.modbus.push((name, section.node().clone()));
         }
+        let ids: Vec<_> = machines
+            .iter()
+            .map(|of| (of.machine.id.clone(), of.machine.class.clone()))
+            .collect();
+        let context = mqtt::Context {
+            site,
+            machines: &ids,
+            profiles: &profiles,
+        };
         for (name, section) in source.named("mqtt") {
-            for subscription in section.list("subscribe") {
-                profiles.tags(&subscription);
+            let place = section.place().clone();
+            if let Some(config) = MqttConfig::read(&name, section, &context) {
+                let address = config.address().into();
+                let (name, tags) = (config.name.clone(), config.tags(root.problems()));
+                parts.tags.push(SourceTags {
+                    name,
+                    address,
+                    place,
+                    tags,
+                });
+                parts.mqtt.push(config);
             }
-            parts.mqtt.push((name, section.node().clone()));
         }
         source.finish();
     }

@@ -308,7 +308,7 @@ fn variables_reach_every_file_and_the_site_file_may_set_them() {
     assert_eq!(&*loaded.settings.agent.site, "plant-9");
     assert_eq!(&*loaded.settings.agent.contact, "${site}");
     assert_eq!(&*loaded.settings.machines[0].machine.id, "plant-9-m");
-    assert_eq!(&*loaded.rules[0].message, "plant-9 {value}");
+    assert_eq!(&*loaded.plant.watches[0].rule.message, "plant-9 {value}");
 }
 
 #[test]
@@ -328,9 +328,10 @@ fn rules_come_from_the_directory_beside_and_from_where_the_key_says() {
     let ids: Vec<String> = place
         .load(&[])
         .unwrap()
-        .rules
+        .plant
+        .watches
         .iter()
-        .map(|rule| rule.id.to_string())
+        .map(|watch| watch.rule.id.to_string())
         .collect();
     assert_eq!(ids, ["a", "b", "c"]);
 }

@@ -4,6 +4,7 @@
 //! it hears, and its own outages, into samples. A device that is offline is data (a bad reading), never a failed task.
 
 pub mod modbus;
+pub mod mqtt;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

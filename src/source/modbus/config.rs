@@ -6,7 +6,10 @@
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    config::section::{Id, Section, nearest, show_duration},
+    config::{
+        machine::Profiles,
+        section::{Id, Section, show_duration},
+    },
     source::TagSpec,
 };
 
@@ -68,15 +71,11 @@ pub struct UnitConfig {
 }
 
 impl ModbusConfig {
-    /// Reads one source. `profiles` are the entries of `[[profile]]` by id; the caller finishes their sections.
+    /// Reads one source; the caller finishes its section.
     ///
     /// Every mistake is reported to the section's problems; the result is only of use if there was none. `None` is given where
     /// nothing can be made of it.
-    pub fn read(
-        name: &str,
-        section: &Section<'_>,
-        profiles: &[(String, Section<'_>)],
-    ) -> Option<Self> {
+    pub fn read<'a>(name: &str, section: &Section<'a>, profiles: &Profiles<'a>) -> Option<Self> {
         let address =
             section
                 .required::<String>("address")
@@ -146,9 +145,9 @@ impl ModbusConfig {
 }
 
 impl UnitConfig {
-    fn read(
-        section: &Section<'_>,
-        profiles: &[(String, Section<'_>)],
+    fn read<'a>(
+        section: &Section<'a>,
+        profiles: &Profiles<'a>,
         poll: Duration,
         stale_after: Option<Duration>,
     ) -> Option<Self> {
@@ -173,27 +172,8 @@ impl UnitConfig {
                 show_duration(poll), show_duration(stale_after),
             ));
         }
-        let mut tags = Vec::new();
-        let profile = section.optional::<String>("profile");
-        if let Some(wanted) = &profile {
-            match profiles.iter().find(|(id, _)| id == wanted) {
-                Some((_, profile)) => tags.extend(TagConfig::read_all(profile)),
-                None => {
-                    let ids = profiles.iter().map(|(id, _)| id.as_str());
-                    let hint =
-                        nearest(wanted, ids).map(|near| format!("; did you mean \"{near}\"?"));
-                    section.error(
-                        "profile",
-                        format!(
-                            "there is no profile \"{wanted}\"{}",
-                            hint.unwrap_or_default()
-                        ),
-                    );
-                }
-            }
-        }
-        tags.extend(TagConfig::read_all(section));
-        if profile.is_none() && section.raw("tags").is_none() {
+        let tags = TagConfig::read_all(profiles.tags(section), section);
+        if section.raw("profile").is_none() && section.raw("tags").is_none() {
             section.error(
                 "tags",
                 "are missing; name a profile, or the tags of this unit",

@@ -27,11 +27,11 @@ pub struct TagConfig {
 }
 
 impl TagConfig {
-    /// Reads the `tags` of a profile or a unit.
-    pub fn read_all(section: &Section<'_>) -> Vec<Self> {
+    /// Reads the tables of tags that a unit has, of its profile or of its own.
+    pub fn read_all(entries: Vec<Section<'_>>, unit: &Section<'_>) -> Vec<Self> {
         let mut names = BTreeSet::new();
         let mut tags = Vec::new();
-        for entry in section.list("tags") {
+        for entry in entries {
             let tag = Self::read(&entry);
             if let Some(tag) = &tag
                 && !names.insert(tag.name.clone())
@@ -41,8 +41,8 @@ impl TagConfig {
             tags.extend(tag);
             entry.finish();
         }
-        if section.raw("tags").is_some() && tags.is_empty() {
-            section.error("tags", "has no tag that can be read");
+        if unit.raw("tags").is_some() && tags.is_empty() {
+            unit.error("tags", "has no tag that can be read");
         }
         tags
     }

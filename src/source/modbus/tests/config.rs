@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{
+    machine::Profiles,
     section::{Problems, Section},
     tree::{Node, Place, Value},
 };
@@ -48,7 +49,7 @@ fn read(source: &str) -> (Option<ModbusConfig>, Vec<String>) {
     ));
     let problems = Problems::new();
     let section = Section::root(&root, &problems);
-    let profiles = section.named("profile");
+    let profiles = Profiles::find(&section);
     let source = section.table("source").unwrap();
     let config = ModbusConfig::read("hall-2", &source, &profiles);
     source.finish();
