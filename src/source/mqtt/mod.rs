@@ -13,6 +13,7 @@ mod password;
 pub mod payload;
 mod repeated;
 mod session;
+pub mod subscription;
 pub mod topic;
 
 #[cfg(test)]

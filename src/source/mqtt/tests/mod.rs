@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    config::{Context, MqttConfig, read_tags},
+    config::{Context, MqttConfig},
     payload::MqttTag,
+    subscription::read_tags,
 };
 use crate::{
     config::{
