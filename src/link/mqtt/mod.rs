@@ -6,13 +6,11 @@
 //! its own, and no state of the crate outlives it.
 
 use std::{
-    fmt,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rumqttc::{AsyncClient, QoS, valid_topic};
+use rumqttc::{AsyncClient, valid_topic};
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,6 +24,7 @@ use crate::clock::{Clock, Now};
 mod acks;
 mod backoff;
 mod connection;
+mod options;
 mod poison;
 mod publishing;
 mod reason;
@@ -36,6 +35,8 @@ pub(crate) mod testbed;
 #[cfg(test)]
 mod tests;
 mod tls;
+
+pub use options::{Credentials, Filter, Options, Qos, Status, Timing};
 
 use acks::Acks;
 use publishing::Publishing;
@@ -108,124 +109,6 @@ impl MqttLink {
 impl Drop for MqttLink {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-/// What a connection is made with.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Name or address of the broker.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The file with the CA certificates (PEM) that the broker's certificate must be signed by; without one there is no TLS.
-    pub ca: Option<PathBuf>,
-    /// Who logs in.
-    pub credentials: Option<Credentials>,
-    /// Names the session at the broker; must be unique there and stay the same. Not empty.
-    pub client_id: String,
-    /// At least one second.
-    pub keep_alive: Duration,
-    /// Bytes. A payload beyond it is reported as [`TooLarge`] and not kept.
-    pub max_payload: usize,
-    /// Bytes. A packet beyond it ends the connection, as MQTT 3.1.1 has no way to refuse it.
-    pub max_packet: usize,
-    /// How many messages may wait for their acknowledgement at once.
-    pub max_unacked: usize,
-    /// What is subscribed to, on every connection anew.
-    pub filters: Vec<Filter>,
-    /// Where the broker tells others whether this client is there.
-    pub status: Option<Status>,
-    /// Times that only tests change.
-    pub timing: Timing,
-}
-
-/// A topic filter to subscribe to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// `plant/+/telemetry`
-    pub topic: Arc<str>,
-    /// The most that the broker may use.
-    pub qos: Qos,
-}
-
-/// Quality of service. Level 2 is not offered: events carry an id, so repeats do no harm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Qos {
-    /// Level 0.
-    AtMostOnce,
-    /// Level 1.
-    AtLeastOnce,
-}
-
-impl From<Qos> for QoS {
-    fn from(qos: Qos) -> Self {
-        match qos {
-            Qos::AtMostOnce => Self::AtMostOnce,
-            Qos::AtLeastOnce => Self::AtLeastOnce,
-        }
-    }
-}
-
-/// A user and the way to the password, which is read again at each connect.
-#[derive(Clone)]
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// Reads the password, or says why it cannot be read.
-    pub password: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials {{ user: {:?}, password: *** }}", self.user)
-    }
-}
-
-/// A retained topic that says whether this client is there: published at each connect and at the end, left as the last will.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The topic.
-    pub topic: String,
-    /// Its payload while connected.
-    pub online: String,
-    /// Its payload otherwise.
-    pub offline: String,
-}
-
-/// Times of a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// How often deadlines are looked at.
-    pub tick: Duration,
-    /// The shortest wait between two attempts.
-    pub backoff_least: Duration,
-    /// The longest wait between two attempts.
-    pub backoff_most: Duration,
-    /// A connection that held this long starts the waits over.
-    pub stable: Duration,
-    /// How long the broker may take to confirm a subscription.
-    pub confirm: Duration,
-    /// How long a subscription is watched while looking for the one whose message cannot be read.
-    pub settle: Duration,
-    /// How long such a subscription is left out.
-    pub aside: Duration,
-    /// How long saying goodbye may take.
-    pub farewell: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            tick: Duration::from_secs(1),
-            backoff_least: Duration::from_millis(500),
-            backoff_most: Duration::from_secs(60),
-            stable: Duration::from_secs(30),
-            confirm: Duration::from_secs(15),
-            settle: Duration::from_secs(2),
-            aside: Duration::from_secs(6 * 60 * 60),
-            farewell: Duration::from_secs(2),
-        }
     }
 }
 

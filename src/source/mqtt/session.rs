@@ -8,9 +8,10 @@ use std::{
 };
 
 use super::{
-    config::{MqttConfig, Subscription},
+    config::MqttConfig,
     payload::{self, Contents},
     repeated::Repeated,
+    subscription::Subscription,
     topic::to_id,
 };
 use crate::{

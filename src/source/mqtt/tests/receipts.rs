@@ -1,6 +1,6 @@
 //! The promise about acknowledgements, against mosquitto: the broker keeps a message until what it caused is on disk.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::{super::Source, good};
 use crate::{
     link::mqtt::{
-        MqttLink, Options, Qos,
-        testbed::{PATIENCE, clock, connected, mosquitto::Mosquitto, options, quick, until},
+        MqttLink, Options, Qos, Status,
+        testbed::{
+            PATIENCE, clock, connected, message, mosquitto::Mosquitto, options, quick, until,
+        },
     },
     sample::{Bad, Reading, Value},
     source::{Batch, Feed, Receipt},
@@ -197,45 +199,40 @@ async fn reading_stops_at_max_unacked_and_goes_on_with_each_receipt() {
 async fn a_loop_that_stands_still_for_long_costs_the_connection_but_no_message() {
     let mosquitto = Mosquitto::start("max_inflight_messages 0").await;
     let link = publisher(mosquitto.port).await;
+    let watcher = Options {
+        client_id: "watcher".to_owned(),
+        ..options(mosquitto.port, &["status"])
+    };
+    let mut watcher = MqttLink::connect(watcher, clock());
+    until(&mut watcher, connected).await;
     let mut running = Running::start(mosquitto.port, 8, |options| {
         options.keep_alive = Duration::from_secs(1);
+        options.status = Some(Status {
+            topic: "status".to_owned(),
+            online: "online".to_owned(),
+            offline: "offline".to_owned(),
+        });
     });
     subscribed(&link, &mut running).await;
     for value in 1..=60 {
         publish(&link, "t1/mill-1", value).await;
     }
-    // Nothing is committed until the queue is full for half a keep-alive: then everything is unreachable, and comes again.
-    let mut seen = Vec::new();
-    let mut held = Vec::new();
-    while seen.len() < 60 {
-        match held.len() {
-            3 => {
-                let grace = Duration::from_millis(700);
-                if seen.is_empty() && timeout(grace, running.batches.recv()).await.is_ok() {
-                    panic!("more than max_unacked is out");
-                }
-                for (value, receipt) in held.drain(..) {
-                    running.commit(receipt).await;
-                    if !seen.contains(&value) {
-                        seen.push(value);
-                    }
-                }
+    // Nothing is committed until the connection is given up, of which the broker tells by the last will.
+    let offline = |event| message(event).filter(|m| m.payload == Ok(b"offline".to_vec()));
+    until(&mut watcher, offline).await;
+    let (mut values, mut outages) = (BTreeSet::new(), 0);
+    while values.len() < 60 {
+        let batch = running.batch().await;
+        match batch.samples[0].reading {
+            Reading::Good(Value::Number(value)) => {
+                values.insert(value as u32);
+                running.commit(batch.receipt).await;
             }
-            _ => {
-                let next = timeout(Duration::from_millis(1500), running.value()).await;
-                match next {
-                    Ok((value, receipt)) => held.push((value as u32, receipt)),
-                    Err(_) => {
-                        for (_, receipt) in held.drain(..) {
-                            running.commit(receipt).await;
-                        }
-                    }
-                }
-            }
+            _ => outages += 1,
         }
     }
-    seen.sort_unstable();
-    assert_eq!(seen, (1..=60).collect::<Vec<u32>>());
+    assert_eq!(values, (1..=60).collect());
+    assert!(outages > 0);
     running.stop().await;
 }
 
