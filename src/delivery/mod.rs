@@ -6,6 +6,8 @@
 //! by the store.
 
 pub mod attempt;
+pub mod concern;
+pub mod dispatch;
 pub mod route;
 pub mod schedule;
 pub mod signature;

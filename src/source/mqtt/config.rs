@@ -6,7 +6,11 @@ use url::Url;
 
 use super::{subscription::Subscription, topic::to_id};
 use crate::{
-    config::section::{Problems, Section, Size},
+    config::{
+        machine::Profiles,
+        secret::Secret,
+        section::{Problems, Section, Size},
+    },
     link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
     source::TagSpec,
 };
