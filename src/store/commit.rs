@@ -42,6 +42,7 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
                 destination: delivery.destination.clone(),
                 lane: delivery.lane.clone(),
                 sequence,
+                as_trigger: delivery.as_trigger,
             });
         }
     }

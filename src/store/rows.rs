@@ -159,6 +159,8 @@ pub struct Owed {
     pub lane: String,
     /// The destination's number for it.
     pub sequence: u64,
+    /// Told as a trigger because the destination joins late.
+    pub as_trigger: bool,
 }
 
 /// How a delivery stands.
