@@ -4,6 +4,8 @@ pub mod alert;
 pub mod api;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod destination;
+pub mod link;
 pub mod sample;
 pub mod source;

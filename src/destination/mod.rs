@@ -1,3 +1,238 @@
 //! Where events go: one file per kind.
+//!
+//! A kind is pure. It turns a stored [`Notice`] into a [`Request`] and an [`Answer`] into an [`Outcome`]; it opens no connection, reads no
+//! clock and no secret, and does not sign: a request names its secrets, and `delivery::signature` reads them at each attempt.
+//!
+//! To add a kind, write one file with a type that implements [`Kind`] and a `read` function, and add one line to `KINDS`. A
+//! kind that does not speak HTTP also adds its variant to [`Request`] and the delivery's sender learns to send it.
 
+use std::{fmt, sync::Arc};
+
+use thiserror::Error;
+
+use self::notice::{Attempt, Notice};
+pub use self::{
+    access::{Access, Allowed},
+    outcome::{Answer, Outcome},
+    // One line to change once `config::secret` is there.
+    secret_stub::{Revealed, Secret, SecretError},
+    terms::{Retry, Terms},
+};
+use crate::{
+    alert::event::EventKind,
+    config::{
+        section::{Read, Section, nearest},
+        tree::{Node, Value},
+    },
+};
+
+mod access;
 pub mod notice;
+mod outcome;
+mod secret_stub;
+mod terms;
+pub mod text;
+pub mod webhook;
+
+/// A kind's name in the configuration and what reads it.
+type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
+
+/// All kinds there are.
+const KINDS: &[(&str, ReadKind)] = &[("webhook", webhook::read)];
+
+/// A place where events go, as configured.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its name: deliveries belong to it across every change of its settings.
+    pub name: Arc<str>,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// How patiently it is delivered to.
+    pub terms: Terms,
+    kind: Arc<dyn Kind>,
+}
+
+impl Destination {
+    /// Reads `[[destination]]`; none where something essential is missing, which is reported.
+    pub fn read(name: &str, section: Section<'_>) -> Option<Self> {
+        let enabled = section.get("enabled", true);
+        let kind: String = section.required("type")?;
+        let Some((_, read)) = KINDS.iter().find(|(word, _)| *word == kind) else {
+            let words: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
+            let hint = nearest(&kind, words.iter().copied())
+                .map(|near| format!("; did you mean \"{near}\"?"));
+            let message = format!(
+                "is \"{kind}\", must be one of {}{}",
+                words.join(", "),
+                hint.unwrap_or_default()
+            );
+            section.error("type", message);
+            return None;
+        };
+        let read = read(&section);
+        section.finish();
+        let (kind, terms) = read?;
+        Some(Self {
+            name: name.into(),
+            enabled,
+            terms,
+            kind,
+        })
+    }
+
+    /// What an attempt sends. `thread` is what the last answer in this lane left for follow-ups.
+    ///
+    /// # Errors
+    /// [`RenderError`] when this notice can never be told here.
+    pub fn render(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+        thread: Option<&str>,
+    ) -> Result<Request, RenderError> {
+        self.kind.render(notice, attempt, thread)
+    }
+
+    /// What an answer means, and what to keep for follow-ups (at most 4 KiB).
+    pub fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>) {
+        self.kind.interpret(answer)
+    }
+
+    /// Whether it takes events of this kind at all.
+    pub fn wants(&self, kind: EventKind) -> bool {
+        self.kind.events().contains(&kind)
+    }
+
+    /// Whether a second notice about the same alert would reach people, so that an escalation may go there.
+    pub fn notifies_again(&self) -> bool {
+        self.kind.notifies_again()
+    }
+
+    /// Whether it hears that somebody has taken an alert.
+    pub fn can_acknowledge(&self) -> bool {
+        self.wants(EventKind::Acknowledged)
+    }
+
+    /// Whether it hears that an alert is over.
+    pub fn can_end(&self) -> bool {
+        self.wants(EventKind::Resolved)
+    }
+
+    /// How it is reached, if over HTTP.
+    pub fn access(&self) -> Option<&Access> {
+        self.kind.access()
+    }
+}
+
+/// What a kind of destination knows.
+pub trait Kind: fmt::Debug + Send + Sync {
+    /// See [`Destination::render`].
+    ///
+    /// # Errors
+    /// [`RenderError`] when this notice can never be told here.
+    fn render(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+        thread: Option<&str>,
+    ) -> Result<Request, RenderError>;
+    /// See [`Destination::interpret`].
+    fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>);
+    /// The kinds of events that it takes.
+    fn events(&self) -> &[EventKind];
+    /// See [`Destination::notifies_again`].
+    fn notifies_again(&self) -> bool;
+    /// See [`Destination::access`].
+    fn access(&self) -> Option<&Access>;
+}
+
+/// What an attempt sends. Mail, MQTT messages, lines and commands will be variants of their own.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Over HTTP.
+    Http(HttpRequest),
+}
+
+/// An HTTP request whose secrets are named and not yet read.
+#[derive(Clone, PartialEq)]
+pub struct HttpRequest {
+    /// `POST`
+    pub method: &'static str,
+    /// Where to; may hold tokens, so `Debug` leaves it out.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, HeaderText)>,
+    /// The exact bytes that are sent and signed.
+    pub body: String,
+    /// How it is signed, if it is.
+    pub sign: Option<Signing>,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("sign", &self.sign)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The value of a header. `Debug` shows neither.
+#[derive(Clone, PartialEq)]
+pub enum HeaderText {
+    /// As it is, which may be a secret that somebody has written into the configuration.
+    Plain(String),
+    /// Read at each attempt.
+    Secret(Secret),
+}
+
+impl fmt::Debug for HeaderText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Read for HeaderText {
+    const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) => Ok(Self::Plain(text.clone())),
+            Value::Table(_) => Secret::read(node).map(Self::Secret),
+            _ => Err(Self::mismatch(node)),
+        }
+    }
+}
+
+/// How a request proves who sent it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signing {
+    /// Standard Webhooks 1.0: HMAC-SHA256 over id, time and body, by each of these keys.
+    StandardWebhooks(Vec<Secret>),
+    /// A secret that both sides know, in this header.
+    Header(String, Secret),
+}
+
+/// Why a notice can never be told at this destination.
+#[derive(Debug, Error)]
+pub enum RenderError {
+    /// The notice names an event kind that this version does not know.
+    #[error("event {id} is of the kind \"{kind}\", which this version does not know")]
+    UnknownKind {
+        /// The event.
+        id: String,
+        /// What it says.
+        kind: String,
+    },
+    /// The payload cannot be written.
+    #[error("the payload of event {id} cannot be written")]
+    Payload {
+        /// The event.
+        id: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}

@@ -6,7 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use super::text::{self, harmless};
+use crate::{
+    alert::event::{Alert, By, Event, Measured},
+    sample::Value,
+};
 
 /// One event, ready to be told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -152,4 +159,105 @@ pub struct GivenUp {
     pub to: u64,
     /// Why.
     pub why: String,
+}
+
+/// What every notice says about where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// The site's id.
+    pub id: String,
+    /// The site's name.
+    pub name: String,
+    /// The ULID of this agent.
+    pub agent: String,
+    /// For times that people read.
+    pub timezone: TimeZone,
+    /// Where the agent's own page is seen, without a slash at its end; links are made only with it.
+    pub page_url: Option<String>,
+}
+
+/// The most characters of a name.
+const NAME: usize = 200;
+
+impl Notice {
+    /// The notice of an event: all that will ever be told about it. `durable` says whether it was on disk first.
+    pub fn of(event: &Event, site: &Site, durable: bool) -> Self {
+        Self {
+            id: event.id.to_string(),
+            kind: event.kind.word().to_owned(),
+            at: event.at.as_millis(),
+            synchronised: event.synchronised,
+            site: site.id.clone(),
+            site_name: harmless(&site.name, NAME),
+            agent: site.agent.clone(),
+            dedup_key: event.alert.dedup_key.to_string(),
+            text: text::of(event, site),
+            test: false,
+            drill: false,
+            durable,
+            alert: NoticeAlert::of(event, site),
+            by: event.by.as_ref().map(|by| NoticeBy::of(by, event)),
+            escalation: event.escalation.as_ref().map(|step| NoticeEscalation {
+                policy: step.policy.to_string(),
+                policy_name: harmless(&step.policy_name, NAME),
+                waited_ms: u64::try_from(step.waited.as_millis()).unwrap_or(u64::MAX),
+                step: step.step,
+            }),
+        }
+    }
+}
+
+impl NoticeAlert {
+    fn of(event: &Event, site: &Site) -> Self {
+        let alert: &Alert = &event.alert;
+        let measured = alert.measured.as_ref();
+        let value = |measured: &Measured| match measured.value? {
+            Value::Number(number) => serde_json::Number::from_f64(number).map(Into::into),
+            Value::Bool(bit) => Some(bit.into()),
+        };
+        let labels = alert.labels.iter();
+        Self {
+            id: alert.id.to_string(),
+            number: alert.number,
+            machine: alert.machine.to_string(),
+            machine_name: harmless(&alert.machine_name, NAME),
+            class: alert.class.as_deref().map(str::to_owned),
+            labels: labels
+                .map(|(name, value)| (harmless(name, NAME), harmless(value, NAME)))
+                .collect(),
+            severity: alert.severity.word().to_owned(),
+            previous_severity: event
+                .previous_severity
+                .map(|severity| severity.word().to_owned()),
+            state: alert.state.word().to_owned(),
+            shelved: alert.shelved,
+            level: alert.level.as_deref().map(str::to_owned),
+            message: text::message(event, site),
+            action: harmless(&alert.action, text::LIMIT),
+            tag: measured.map(|measured| measured.tag.to_string()),
+            value: measured.and_then(value),
+            unit: measured.map_or_else(String::new, |measured| measured.unit.to_string()),
+            limit: measured.and_then(|measured| measured.limit),
+            rule: alert.rule.to_string(),
+            occurrences: alert.occurrences,
+            created: alert.created.as_millis(),
+            ended: alert.ended.map(|ended| ended.as_millis()),
+            runbook: alert.runbook.as_deref().map(str::to_owned),
+            url: site
+                .page_url
+                .as_ref()
+                .map(|page| format!("{page}/alerts/A-{}", alert.number)),
+        }
+    }
+}
+
+impl NoticeBy {
+    fn of(by: &By, event: &Event) -> Self {
+        Self {
+            name: harmless(&by.name, NAME),
+            claimed: by.claimed,
+            via: by.via.to_string(),
+            note: event.why.as_deref().map(|why| harmless(why, text::LIMIT)),
+        }
+    }
 }

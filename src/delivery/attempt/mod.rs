@@ -1,0 +1,71 @@
+//! One attempt of one delivery: render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
+
+use std::error::Error as StdError;
+
+use crate::{
+    clock::Now,
+    destination::{
+        Answer, Destination, Outcome, Request,
+        notice::{Attempt, Notice},
+    },
+    link::http::{CallError, HttpClient},
+};
+
+use super::signature::seal;
+
+/// Tries once. `now` is the instant of this attempt; what is kept for follow-ups comes beside the outcome.
+pub async fn over_http(
+    destination: &Destination,
+    client: &HttpClient,
+    notice: &Notice,
+    attempt: &Attempt,
+    thread: Option<&str>,
+    now: Now,
+) -> (Outcome, Option<String>) {
+    let Request::Http(request) = match destination.render(notice, attempt, thread) {
+        Ok(request) => request,
+        // It would fail in the same way for ever, and the lane must go on.
+        Err(error) => return (refused(&error), None),
+    };
+    let call = match seal(&request, &notice.id, now.wall.as_seconds()) {
+        Ok(call) => call,
+        // A person can mend a secret, so this waits like a dead line does.
+        Err(error) => return (Outcome::Unreachable { why: chain(&error) }, None),
+    };
+    match client.send(&call, now.wall).await {
+        Ok(reply) => destination.interpret(&Answer {
+            status: reply.status,
+            retry_after: reply.retry_after,
+            body: reply.body,
+            synchronised: now.synchronised,
+        }),
+        Err(CallError::Unreachable(why)) => (Outcome::Unreachable { why }, None),
+        Err(CallError::Failed(why)) => (
+            Outcome::Failed {
+                why,
+                retry_after: None,
+            },
+            None,
+        ),
+    }
+}
+
+fn refused(error: &dyn StdError) -> Outcome {
+    Outcome::Refused {
+        why: chain(error),
+        give_up: true,
+    }
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text += &format!(": {error}");
+        next = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Gets every event to every destination that it is owed to.
+
+pub mod attempt;
+pub mod signature;

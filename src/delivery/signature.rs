@@ -1,0 +1,242 @@
+//! Seals a request for one attempt: reads its secrets afresh and signs its exact bytes.
+//!
+//! The id of the event stays the same over all attempts, the time is that of this attempt. Nothing here decides how a
+//! destination is signed; that is its configuration.
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::{
+    destination::{HeaderText, HttpRequest, Secret, SecretError, Signing},
+    link::http::Call,
+};
+
+/// Why a request cannot be sealed. Never holds any of the secret.
+#[derive(Debug, Error)]
+pub enum SealError {
+    /// A secret cannot be read.
+    #[error("a secret of the destination cannot be read")]
+    Secret(#[from] SecretError),
+    /// A signing key is not what Standard Webhooks wants.
+    #[error(
+        "a signing secret is not `whsec_` and standard base64 of at least one byte; make a new one with `openssl rand -base64 32`"
+    )]
+    Key,
+}
+
+/// The request as it goes out in the attempt at `now_seconds` (Unix time), with `id` as the receiver's idempotency key.
+///
+/// # Errors
+/// [`SealError`] when a secret cannot be read or used: nothing may be sent then.
+pub fn seal(request: &HttpRequest, id: &str, now_seconds: i64) -> Result<Call, SealError> {
+    let mut headers = Vec::with_capacity(request.headers.len() + 3);
+    for (name, value) in &request.headers {
+        let value = match value {
+            HeaderText::Plain(text) => text.clone(),
+            HeaderText::Secret(secret) => secret.reveal()?.to_string(),
+        };
+        headers.push((name.clone(), value));
+    }
+    match &request.sign {
+        None => {}
+        Some(Signing::Header(name, secret)) => {
+            headers.push((name.clone(), secret.reveal()?.to_string()))
+        }
+        Some(Signing::StandardWebhooks(secrets)) => {
+            let keys: Vec<Vec<u8>> = secrets.iter().map(key).collect::<Result<_, _>>()?;
+            headers.push(("webhook-id".to_owned(), id.to_owned()));
+            headers.push(("webhook-timestamp".to_owned(), now_seconds.to_string()));
+            let signature = standard_webhooks(&keys, id, now_seconds, &request.body);
+            headers.push(("webhook-signature".to_owned(), signature));
+        }
+    }
+    Ok(Call {
+        method: request.method,
+        url: request.url.clone(),
+        headers,
+        body: request.body.clone(),
+    })
+}
+
+/// The value of `webhook-signature` (Standard Webhooks 1.0): one signature per key, so that keys can be changed without a gap.
+pub fn standard_webhooks(keys: &[Vec<u8>], id: &str, seconds: i64, body: &str) -> String {
+    let sign = |key: &Vec<u8>| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+        mac.update(format!("{id}.{seconds}.").as_bytes());
+        mac.update(body.as_bytes());
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    };
+    keys.iter().map(sign).collect::<Vec<_>>().join(" ")
+}
+
+fn key(secret: &Secret) -> Result<Vec<u8>, SealError> {
+    decode_key(&secret.reveal()?).ok_or(SealError::Key)
+}
+
+/// The bytes of a `whsec_` secret; padding may be missing, as some tools leave it out.
+fn decode_key(text: &str) -> Option<Vec<u8>> {
+    const GENEROUS: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let text = text.trim();
+    let key = GENEROUS
+        .decode(text.strip_prefix("whsec_").unwrap_or(text))
+        .ok()?;
+    (!key.is_empty()).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Clock, Synchronised},
+        config::{
+            section::Read,
+            tree::{Node, Place, Value},
+        },
+    };
+
+    const FIRST: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const SECOND: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+    fn secret(text: &str) -> Secret {
+        let place = Place {
+            file: "a.toml".into(),
+            line: 1,
+        };
+        Secret::read(&Node {
+            value: Value::Text(text.to_owned()),
+            place,
+        })
+        .expect("a secret")
+    }
+
+    fn request(sign: Option<Signing>, body: &str) -> HttpRequest {
+        HttpRequest {
+            method: "POST",
+            url: "https://ops.example.com/".to_owned(),
+            headers: Vec::new(),
+            body: body.to_owned(),
+            sign,
+        }
+    }
+
+    fn header<'c>(call: &'c Call, name: &str) -> &'c str {
+        let found = call.headers.iter().find(|(have, _)| have == name);
+        found.map(|(_, value)| value.as_str()).expect("the header")
+    }
+
+    #[test]
+    fn the_signatures_are_those_of_other_implementations() {
+        for (secret, id, seconds, body, expected) in [
+            (
+                FIRST,
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#,
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+            (
+                SECOND,
+                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+                1_649_367_553,
+                r#"{"email":"test@example.com","username":"test_user"}"#,
+                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+            ),
+        ] {
+            let keys = [decode_key(secret).expect("a key")];
+            assert_eq!(standard_webhooks(&keys, id, seconds, body), expected);
+        }
+    }
+
+    #[test]
+    fn each_of_two_keys_verifies_in_the_reference_library() {
+        let now = Clock::system(Synchronised::Assume).now().wall.as_seconds();
+        let sign = Signing::StandardWebhooks(vec![secret(FIRST), secret(SECOND)]);
+        let body = "{\"text\":\"97.3 °C\"}";
+        let call = seal(&request(Some(sign), body), "01JQ", now).expect("sealed");
+        let mut headers = axum::http::HeaderMap::new();
+        for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+            headers.insert(name, header(&call, name).parse().expect("a value"));
+        }
+        for key in [FIRST, SECOND] {
+            let verifier = standardwebhooks::Webhook::new(key).expect("a key");
+            assert!(
+                verifier.verify(call.body.as_bytes(), &headers).is_ok(),
+                "{key}"
+            );
+        }
+        let stranger = standardwebhooks::Webhook::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+            .expect("a key");
+        assert!(stranger.verify(call.body.as_bytes(), &headers).is_err());
+    }
+
+    #[test]
+    fn every_attempt_has_the_same_id_and_its_own_time_and_signature() {
+        let request = request(Some(Signing::StandardWebhooks(vec![secret(FIRST)])), "{}");
+        let (first, second) = (
+            seal(&request, "01JQ", 100).unwrap(),
+            seal(&request, "01JQ", 200).unwrap(),
+        );
+        assert_eq!(header(&first, "webhook-id"), header(&second, "webhook-id"));
+        assert_eq!(header(&second, "webhook-timestamp"), "200");
+        assert_ne!(
+            header(&first, "webhook-signature"),
+            header(&second, "webhook-signature")
+        );
+    }
+
+    #[test]
+    fn a_shared_secret_is_sent_in_its_header_and_read_at_each_attempt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let place = Place {
+            file: "a.toml".into(),
+            line: 1,
+        };
+        let node = |value| Node {
+            value,
+            place: place.clone(),
+        };
+        let table = Value::Table(vec![(
+            "file".to_owned(),
+            node(Value::Text(path.display().to_string())),
+        )]);
+        let secret = Secret::read(&node(table)).expect("a secret");
+        let request = request(
+            Some(Signing::Header("X-Webhook-Secret".to_owned(), secret)),
+            "{}",
+        );
+        let missing = seal(&request, "01JQ", 1).unwrap_err();
+        assert!(matches!(missing, SealError::Secret(_)));
+        for text in ["one", "two"] {
+            std::fs::write(&path, format!("{text}\n")).unwrap();
+            private(&path);
+            assert_eq!(
+                header(&seal(&request, "01JQ", 1).unwrap(), "X-Webhook-Secret"),
+                text
+            );
+        }
+        assert!(!format!("{request:?}").contains("two"));
+    }
+
+    fn private(path: &std::path::Path) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn keys_are_standard_base64_with_or_without_prefix_and_padding() {
+        assert_eq!(decode_key("whsec_AQI=").as_deref(), Some(&[1, 2][..]));
+        assert_eq!(decode_key("AQI").as_deref(), Some(&[1, 2][..]));
+        for bad in ["", "whsec_", "whsec_!!!!", "not base64"] {
+            assert_eq!(decode_key(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A webhook: JSON posted to a URL, in andon's own shape or in that of Haltless.
+//!
+//! The payloads are types of their own, apart from [`Notice`], so that neither the store's shape nor the core's leaks onto the
+//! wire: their field order and names are a contract. Signing and sending are not done here.
+
+use std::{sync::Arc, time::Duration};
+
+use self::payload::Minutes;
+use super::{
+    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Retry, Secret,
+    Signing, Terms,
+    notice::{Attempt, Notice},
+};
+use crate::{alert::event::EventKind, config::section::Section};
+
+mod payload;
+
+/// Headers that belong to the exchange itself or to the signature.
+const OURS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "te",
+    "transfer-encoding",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+];
+
+/// A webhook as configured.
+#[derive(Clone, Debug, PartialEq)]
+struct Webhook {
+    access: Access,
+    format: Format,
+    events: Vec<EventKind>,
+    headers: Vec<(String, HeaderText)>,
+    sign: Option<Signing>,
+    give_up_on: Vec<u16>,
+}
+
+/// What the payload looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// andon's own.
+    Native,
+    /// That of Haltless, and nothing beside it.
+    Haltless(Minutes),
+}
+
+/// Reads `type = "webhook"`.
+pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
+    let format = read_format(section);
+    let haltless = matches!(format, Format::Haltless(_));
+    let timeout = Duration::from_secs(if haltless { 5 } else { 10 });
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let retry = match format {
+        Format::Native => Retry::Exponential,
+        Format::Haltless(_) => Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
+    };
+    let terms = Terms::read(section, retry);
+    let access = Access::read(section, timeout);
+    let webhook = Webhook {
+        format,
+        events: read_events(section, format),
+        headers: read_headers(section),
+        sign: read_sign(section),
+        give_up_on: read_give_up_on(section),
+        access: access?,
+    };
+    Some((Arc::new(webhook), terms))
+}
+
+impl Kind for Webhook {
+    fn render(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+        _thread: Option<&str>,
+    ) -> Result<Request, RenderError> {
+        let body = match self.format {
+            Format::Native => payload::native(notice, attempt)?,
+            Format::Haltless(minutes) => payload::haltless(notice, attempt, minutes)?,
+        };
+        let json = (
+            "content-type".to_owned(),
+            HeaderText::Plain("application/json".to_owned()),
+        );
+        Ok(Request::Http(HttpRequest {
+            method: "POST",
+            url: self.access.url.clone(),
+            headers: std::iter::once(json)
+                .chain(self.headers.iter().cloned())
+                .collect(),
+            body,
+            sign: self.sign.clone(),
+        }))
+    }
+
+    fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>) {
+        (Outcome::of_status(answer, &self.give_up_on), None)
+    }
+
+    fn events(&self) -> &[EventKind] {
+        &self.events
+    }
+
+    fn notifies_again(&self) -> bool {
+        self.events.contains(&EventKind::Escalated)
+    }
+
+    fn access(&self) -> Option<&Access> {
+        Some(&self.access)
+    }
+}
+
+fn read_format(section: &Section<'_>) -> Format {
+    const LATER: [&str; 4] = ["hasp", "cloudevents", "alertmanager", "template"];
+    let asked: Option<String> = section.optional("format");
+    let word = match asked.as_deref() {
+        Some(later) if LATER.contains(&later) => {
+            section.error(
+                "format",
+                format!("is \"{later}\", which is not in this version; native and haltless are"),
+            );
+            None
+        }
+        _ => section.word("format", &[("native", false), ("haltless", true)]),
+    };
+    let minutes = section.word(
+        "minutes",
+        &[("whole", Minutes::Whole), ("exact", Minutes::Exact)],
+    );
+    if word != Some(true) {
+        if minutes.is_some() {
+            section.error(
+                "minutes",
+                "is for `format = \"haltless\"` only; the native payload is always exact",
+            );
+        }
+        return Format::Native;
+    }
+    Format::Haltless(minutes.unwrap_or(Minutes::Whole))
+}
+
+fn read_events(section: &Section<'_>, format: Format) -> Vec<EventKind> {
+    let default = match format {
+        Format::Native => EventKind::ALL.to_vec(),
+        Format::Haltless(_) => vec![
+            EventKind::Triggered,
+            EventKind::Escalated,
+            EventKind::Reopened,
+        ],
+    };
+    let Some(words) = section.optional::<Vec<String>>("events") else {
+        return default;
+    };
+    let all: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
+    let known = words
+        .iter()
+        .map(|word| EventKind::from_word(word))
+        .collect::<Option<Vec<_>>>();
+    match known {
+        Some(kinds) if !kinds.is_empty() => kinds,
+        _ => {
+            section.error(
+                "events",
+                format!("must be a list of some of {}", all.join(", ")),
+            );
+            default
+        }
+    }
+}
+
+fn read_headers(section: &Section<'_>) -> Vec<(String, HeaderText)> {
+    /// What the names of headers with secrets have in them.
+    const TELLING: [&str; 5] = ["auth", "cookie", "key", "secret", "token"];
+    let headers: Vec<(String, HeaderText)> = section.pairs("headers");
+    for (name, value) in &headers {
+        let lower = name.to_ascii_lowercase();
+        if !is_token(name) {
+            section.error(
+                "headers",
+                format!("holds {name:?}, which is no header name"),
+            );
+        } else if OURS.contains(&lower.as_str()) {
+            section.error(
+                "headers",
+                format!("holds `{name}`, which andon sets itself"),
+            );
+        }
+        // What stands in a file is checked at each attempt.
+        let HeaderText::Plain(text) = value else {
+            continue;
+        };
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            section.error(
+                "headers",
+                format!("has a line break or control character in the value of `{name}`"),
+            );
+        }
+        if TELLING.iter().any(|word| lower.contains(word)) {
+            section.warn(
+                "headers",
+                format!(
+                    "has the value of `{name}` in the open; write `{name} = {{ file = \"..\" }}`"
+                ),
+            );
+        }
+    }
+    headers
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn read_sign(section: &Section<'_>) -> Option<Signing> {
+    let sign = section.table("sign")?;
+    sign.required::<String>("scheme");
+    let scheme = sign.word("scheme", &[("standard-webhooks", true), ("header", false)]);
+    let secret: Option<Secret> = sign.optional("secret");
+    let secrets: Option<Vec<Secret>> = sign.optional("secrets");
+    let header: Option<String> = sign.optional("header");
+    let signing = match (scheme?, secret, secrets.unwrap_or_default(), header) {
+        (true, Some(one), none, None) if none.is_empty() => {
+            Some(Signing::StandardWebhooks(vec![one]))
+        }
+        (true, None, some, None) if !some.is_empty() => Some(Signing::StandardWebhooks(some)),
+        (true, _, _, Some(_)) => {
+            sign.error("header", "is for `scheme = \"header\"` only");
+            None
+        }
+        (true, ..) => {
+            sign.error(
+                "secret",
+                "is missing: give either `secret`, or `secrets` with the new key and the old one",
+            );
+            None
+        }
+        (false, Some(secret), none, header) if none.is_empty() => {
+            let header = header.unwrap_or_else(|| "X-Webhook-Secret".to_owned());
+            let fine = is_token(&header) && !OURS.contains(&header.to_ascii_lowercase().as_str());
+            if !fine {
+                sign.error("header", format!("is {header:?}, which cannot carry a secret; use a name like X-Webhook-Secret"));
+            }
+            fine.then_some(Signing::Header(header, secret))
+        }
+        (false, ..) => {
+            sign.error(
+                "secret",
+                "is missing: a shared header needs exactly one `secret`",
+            );
+            None
+        }
+    };
+    sign.finish();
+    signing
+}
+
+fn read_give_up_on(section: &Section<'_>) -> Vec<u16> {
+    let statuses: Vec<i64> = section.get("give_up_on", Vec::new());
+    let refusals = |status: &i64| (300..500).contains(status) && ![408, 425, 429].contains(status);
+    if !statuses.iter().all(refusals) {
+        section.error(
+            "give_up_on",
+            "must list answers that refuse: 300 to 499, without 408, 425 and 429, which mean later",
+        );
+    }
+    statuses
+        .into_iter()
+        .filter_map(|status| u16::try_from(status).ok())
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,127 @@
+//! Why an exchange failed, in words that a person can act on, found in the chain of causes that the libraries give.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use rustls::CertificateError as Bad;
+use thiserror::Error;
+
+use super::CallError;
+use crate::link::guard::Refusal;
+
+/// The resolver knows no address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("no such host: {name} ({why}); check the name and the gateway's DNS")]
+pub struct NoSuchHost {
+    /// The name.
+    pub name: String,
+    /// What the resolver said.
+    pub why: String,
+}
+
+/// Turns an error of reqwest, its URL removed, into what happened. Whatever went wrong until the connection and its TLS
+/// stood is unreachable: nothing of the request was sent.
+pub(super) fn of(error: reqwest::Error, timeout: Duration) -> CallError {
+    if error.is_connect() {
+        return CallError::Unreachable(connecting(&error));
+    }
+    if error.is_timeout() {
+        return CallError::Failed(format!(
+            "no answer within {timeout:?}; it may have arrived all the same"
+        ));
+    }
+    if error.is_builder() {
+        return CallError::Unreachable(format!("the request cannot be sent: {}", root(&error)));
+    }
+    CallError::Failed(format!(
+        "the connection broke before an answer came ({})",
+        root(&error)
+    ))
+}
+
+fn connecting(error: &reqwest::Error) -> String {
+    if let Some(refusal) = find::<Refusal>(error) {
+        return refusal.to_string();
+    }
+    if let Some(missing) = find::<NoSuchHost>(error) {
+        return missing.to_string();
+    }
+    if let Some(error) = find::<rustls::Error>(error) {
+        return tls(error);
+    }
+    if error.is_timeout() {
+        return "no connection in time; is the host switched on and is the way to it open?"
+            .to_owned();
+    }
+    match find::<io::Error>(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => {
+            "connection refused: nothing listens on that port".to_owned()
+        }
+        Some(io::ErrorKind::NetworkUnreachable) => {
+            "network unreachable: the gateway has no route there".to_owned()
+        }
+        Some(io::ErrorKind::HostUnreachable) => {
+            "host unreachable: it is off, or a firewall says so".to_owned()
+        }
+        Some(io::ErrorKind::NotFound) => {
+            "the socket does not exist; is the agent running?".to_owned()
+        }
+        Some(io::ErrorKind::PermissionDenied) => {
+            "permission denied by this host; a firewall or the socket's rights".to_owned()
+        }
+        Some(
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe,
+        ) => "the other side closed the connection at once".to_owned(),
+        _ => format!("no connection: {}", root(error)),
+    }
+}
+
+fn tls(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(bad) = error else {
+        return match error {
+            rustls::Error::InvalidMessage(_) => {
+                "the other side does not speak TLS on that port".to_owned()
+            }
+            rustls::Error::AlertReceived(alert) => {
+                format!("the other side refused the TLS handshake ({alert:?})")
+            }
+            other => format!("the TLS handshake failed: {other}"),
+        };
+    };
+    match bad {
+        Bad::UnknownIssuer => "certificate not trusted: nobody known has signed it; set `ca` to the PEM file of the plant's own authority".to_owned(),
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => "certificate not yet valid; is the gateway's clock right?".to_owned(),
+        Bad::Expired | Bad::ExpiredContext { .. } => "certificate expired; it must be renewed there, unless the gateway's clock is wrong".to_owned(),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "certificate is for another host name than the url's".to_owned(),
+        Bad::Revoked => "certificate was revoked".to_owned(),
+        other => format!("certificate not trusted: {other}"),
+    }
+}
+
+/// The first cause of a type. An `io::Error` hides the error that it was made from, so it is looked into.
+fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let inside = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if let Some(found) = inside.and_then(|inside| find::<T>(inside)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The innermost cause, which is the one that says something.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}

@@ -1,0 +1,508 @@
+//! Against real sockets: peers that hang, redirect, never stop talking, or have a certificate of their own.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::Command,
+    sync::mpsc::{Receiver, sync_channel},
+    thread,
+};
+
+use rustls::{
+    ServerConfig, ServerConnection, Stream,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use tempfile::TempDir;
+
+use super::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const NOW: Wall = Wall::from_millis(1_775_291_405_000);
+
+/// A peer that gives each connection in turn one of these answers and keeps what it was asked.
+fn serve(answers: Vec<String>) -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (heard, received) = sync_channel(8);
+    thread::spawn(move || {
+        for answer in answers {
+            let Ok((mut stream, _)) = listener.accept() else {
+                return;
+            };
+            let _ = heard.send(read_request(&mut stream));
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, received)
+}
+
+fn read_request(stream: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut chunk) {
+        bytes.extend_from_slice(&chunk[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+            if body.len() >= length {
+                break;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn settings(allow: &[SocketAddr], timeout: Duration) -> Settings {
+    let allow = allow
+        .iter()
+        .map(|address| (address.ip().into(), address.port()))
+        .collect();
+    Settings {
+        guard: Guard {
+            allow_http: true,
+            allow,
+            own: Vec::new(),
+        },
+        timeout,
+        ca: None,
+    }
+}
+
+fn call(url: &str) -> Call {
+    let headers = vec![("x-webhook-secret".to_owned(), "canary".to_owned())];
+    Call {
+        method: "POST",
+        url: url.to_owned(),
+        headers,
+        body: "{\"a\":1}".to_owned(),
+    }
+}
+
+async fn post(url: &str, settings: Settings) -> Result<Reply, CallError> {
+    HttpClient::new(url, settings)
+        .expect("a client")
+        .send(&call(url), NOW)
+        .await
+}
+
+const SECONDS: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_request_arrives_whole_and_its_answer_comes_back() {
+    let (address, received) = serve(vec![
+        "HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nlate".to_owned(),
+    ]);
+    let reply = post(
+        &format!("http://{address}/hook?token=t"),
+        settings(&[address], SECONDS),
+    )
+    .await;
+    let expected = Reply {
+        status: 429,
+        retry_after: Some(Duration::from_secs(7)),
+        body: "late".to_owned(),
+        cut: false,
+    };
+    assert_eq!(reply, Ok(expected));
+    let request = received.recv().expect("a request");
+    assert!(
+        request.starts_with("POST /hook?token=t HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(request.contains("\r\nuser-agent: andon/"), "{request}");
+    assert!(
+        request.contains("\r\nx-webhook-secret: canary\r\n"),
+        "{request}"
+    );
+    assert!(!request.to_lowercase().contains("referer"), "{request}");
+    assert!(request.ends_with("\r\n\r\n{\"a\":1}"), "{request}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let (elsewhere, visited) = serve(vec![OK.to_owned()]);
+    let redirect =
+        format!("HTTP/1.1 307 Go\r\nlocation: http://{elsewhere}/\r\ncontent-length: 0\r\n\r\n");
+    let (address, received) = serve(vec![redirect]);
+    let reply = post(
+        &format!("http://{address}/"),
+        settings(&[address, elsewhere], SECONDS),
+    )
+    .await;
+    assert_eq!(reply.expect("an answer").status, 307);
+    received.recv().expect("a request");
+    assert!(visited.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_never_answers_is_a_failure_at_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let error = post(
+        &format!("http://{address}/?token=canary"),
+        settings(&[address], Duration::from_millis(300)),
+    )
+    .await;
+    let expected = "no answer within 300ms; it may have arrived all the same";
+    assert_eq!(error, Err(CallError::Failed(expected.to_owned())));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_sending_is_a_failure() {
+    let (address, _received) = serve(vec![String::new()]);
+    let error = post(
+        &format!("http://{address}/?token=canary"),
+        settings(&[address], SECONDS),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, CallError::Failed(_)), "{error}");
+    assert!(!error.to_string().contains("canary"), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable_in_plain_words() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let error = post(
+        &format!("http://{address}/?token=canary"),
+        settings(&[address], SECONDS),
+    )
+    .await;
+    let expected = "connection refused: nothing listens on that port";
+    assert_eq!(error, Err(CallError::Unreachable(expected.to_owned())));
+}
+
+#[tokio::test]
+async fn a_name_without_address_is_unreachable() {
+    let error = post("https://andon-test.invalid/", settings(&[], SECONDS))
+        .await
+        .unwrap_err();
+    let CallError::Unreachable(why) = error else {
+        panic!("{error}")
+    };
+    assert!(
+        why.starts_with("no such host: andon-test.invalid ("),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_an_address_that_is_not_allowed_is_never_dialled() {
+    let (address, received) = serve(vec![OK.to_owned()]);
+    let url = format!("http://localhost:{}/", address.port());
+    let error = post(&url, settings(&[], SECONDS)).await.unwrap_err();
+    let CallError::Unreachable(why) = error else {
+        panic!("{error}")
+    };
+    assert!(why.starts_with("localhost ("), "{why}");
+    assert!(why.contains("allow_addresses = ["), "{why}");
+    assert!(
+        why.contains(&format!("/32:{}\"", address.port()))
+            || why.contains(&format!("/128]:{}\"", address.port())),
+        "{why}"
+    );
+    assert!(received.try_recv().is_err());
+
+    let v6 = SocketAddr::new("::1".parse().expect("an address"), address.port());
+    let reply = post(&url, settings(&[address, v6], SECONDS)).await;
+    assert_eq!(reply.expect("an answer").status, 200);
+}
+
+#[test]
+fn an_address_literal_that_is_not_allowed_makes_no_client() {
+    for url in [
+        "http://127.0.0.1:1/",
+        "http://2130706433:1/",
+        "https://[::ffff:10.0.0.1]/",
+    ] {
+        let error = HttpClient::new(url, settings(&[], SECONDS)).unwrap_err();
+        assert!(
+            matches!(error, BuildError::Refused(Refusal::NotAllowed { .. })),
+            "{url}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_sends_to_its_own_origin_only() {
+    let (address, received) = serve(vec![OK.to_owned()]);
+    let (other, _) = serve(vec![]);
+    let client = HttpClient::new(
+        &format!("http://{other}/"),
+        settings(&[address, other], SECONDS),
+    )
+    .expect("a client");
+    let error = client.send(&call(&format!("http://{address}/")), NOW).await;
+    assert!(matches!(error, Err(CallError::Unreachable(_))), "{error:?}");
+    assert!(received.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_header_that_would_break_the_request_is_not_sent() {
+    let (address, received) = serve(vec![OK.to_owned()]);
+    let url = format!("http://{address}/");
+    let client = HttpClient::new(&url, settings(&[address], SECONDS)).expect("a client");
+    let mut call = call(&url);
+    call.headers
+        .push(("x-a".to_owned(), "canary\r\nx-b: c".to_owned()));
+    let error = client.send(&call, NOW).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable(_)), "{error}");
+    assert!(!error.to_string().contains("canary"), "{error}");
+    assert!(received.try_recv().is_err());
+    assert!(!format!("{call:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_read_up_to_its_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        read_request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        while stream.write_all(chunk.as_bytes()).is_ok() {}
+    });
+    let reply = post(&format!("http://{address}/"), settings(&[address], SECONDS))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (reply.status, reply.body.len(), reply.cut),
+        (200, ANSWER_LIMIT, true)
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_does_not_undo_the_status() {
+    let (address, _received) = serve(vec![
+        "HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\npart".to_owned(),
+    ]);
+    let reply = post(&format!("http://{address}/"), settings(&[address], SECONDS))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (reply.status, reply.body.as_str(), reply.cut),
+        (202, "part", true)
+    );
+}
+
+#[tokio::test]
+async fn our_own_socket_is_reached_without_any_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("andon.sock");
+    let client = HttpClient::over_unix_socket(&path, SECONDS, 1 << 20).expect("a client");
+    let get = Call {
+        method: "GET",
+        url: "http://andon/v1/status".to_owned(),
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    let missing = client.send(&get, NOW).await;
+    let expected = "the socket does not exist; is the agent running?";
+    assert_eq!(missing, Err(CallError::Unreachable(expected.to_owned())));
+
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let request = read_request(&mut stream);
+        let body = format!(
+            "{}{}",
+            request.lines().next().unwrap_or_default(),
+            "x".repeat(100_000)
+        );
+        let _ = write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+    });
+    let reply = client.send(&get, NOW).await.expect("an answer");
+    assert!(
+        reply.body.starts_with("GET /v1/status HTTP/1.1x"),
+        "{}",
+        &reply.body[..40]
+    );
+    assert!(reply.body.len() > 100_000 && !reply.cut);
+}
+
+/// An authority and certificates signed by it, made by `openssl` in a folder of their own.
+struct Authority(TempDir);
+
+impl Authority {
+    fn new() -> Self {
+        let made = Self(tempfile::tempdir().expect("a folder"));
+        made.openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=Plant -days 2");
+        made
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let done = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(&self.0)
+            .output()
+            .expect("openssl");
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    /// A peer with a certificate for `name`, valid between these dates.
+    fn serve(&self, name: &str, dates: &str) -> SocketAddr {
+        std::fs::write(self.path("ext"), format!("subjectAltName={name}\n")).expect("a file");
+        self.openssl("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf");
+        let files = [
+            ("index", ""),
+            ("serial", "01\n"),
+            (
+                "ca.conf",
+                "[ca]\ndefault_ca=c\n[c]\npolicy=p\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n[p]\ncommonName=supplied\n",
+            ),
+        ];
+        for (file, text) in files {
+            std::fs::write(self.path(file), text).expect("a file");
+        }
+        self.openssl(&format!("ca -batch -notext -config ca.conf -in leaf.csr -cert ca.pem -keyfile ca.key -out leaf.pem -extfile ext {dates}"));
+        let certificates = CertificateDer::pem_file_iter(self.path("leaf.pem"))
+            .expect("a file")
+            .collect::<Result<_, _>>();
+        let key = PrivateKeyDer::from_pem_file(self.path("leaf.key")).expect("a key");
+        let config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("versions")
+                .with_no_client_auth()
+                .with_single_cert(certificates.expect("certificates"), key)
+                .expect("a configuration");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let config = Arc::new(config);
+        thread::spawn(move || {
+            while let Ok((mut socket, _)) = listener.accept() {
+                let mut connection =
+                    ServerConnection::new(Arc::clone(&config)).expect("a connection");
+                let mut stream = Stream::new(&mut connection, &mut socket);
+                if !read_request(&mut stream).is_empty() {
+                    let _ = stream.write_all(OK.as_bytes());
+                }
+            }
+        });
+        address
+    }
+
+    async fn post(&self, address: SocketAddr, ca: bool) -> Result<Reply, CallError> {
+        let ca = ca.then(|| self.path("ca.pem"));
+        post(
+            &format!("https://{address}/"),
+            Settings {
+                ca,
+                ..settings(&[address], SECONDS)
+            },
+        )
+        .await
+    }
+}
+
+/// The beginning of what is said when nobody is reached.
+fn unreachable(result: Result<Reply, CallError>) -> String {
+    match result {
+        Err(CallError::Unreachable(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_plants_own_authority_is_trusted_only_where_it_is_named() {
+    let authority = Authority::new();
+    let address = authority.serve("IP:127.0.0.1", "-days 2");
+    let why = unreachable(authority.post(address, false).await);
+    assert!(
+        why.starts_with("certificate not trusted: nobody known has signed it; set `ca`"),
+        "{why}"
+    );
+    assert_eq!(
+        authority
+            .post(address, true)
+            .await
+            .expect("an answer")
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_or_for_another_name_is_told_as_such() {
+    let authority = Authority::new();
+    let other = authority.serve("DNS:other.example", "-days 2");
+    let why = unreachable(authority.post(other, true).await);
+    assert!(
+        why.starts_with("certificate is for another host name"),
+        "{why}"
+    );
+    for (dates, expected) in [
+        (
+            "-startdate 20980101000000Z -enddate 20990101000000Z",
+            "certificate not yet valid",
+        ),
+        (
+            "-startdate 20000101000000Z -enddate 20010101000000Z",
+            "certificate expired",
+        ),
+    ] {
+        let why = unreachable(
+            authority
+                .post(authority.serve("IP:127.0.0.1", dates), true)
+                .await,
+        );
+        assert!(why.starts_with(expected), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_without_tls_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 16]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        // Closing with unread bytes would reset the connection under the answer.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let why = unreachable(
+        post(
+            &format!("https://{address}/"),
+            settings(&[address], SECONDS),
+        )
+        .await,
+    );
+    assert_eq!(why, "the other side does not speak TLS on that port");
+}
+
+#[test]
+fn a_file_without_certificates_is_no_authority() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ca.pem");
+    for make in [false, true] {
+        if make {
+            std::fs::write(&path, "nothing").expect("a file");
+        }
+        let settings = Settings {
+            ca: Some(path.clone()),
+            ..settings(&[], SECONDS)
+        };
+        let error = HttpClient::new("https://ops.example.com/", settings).unwrap_err();
+        assert!(matches!(error, BuildError::Ca { .. }), "{error}");
+    }
+}

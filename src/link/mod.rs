@@ -1,0 +1,4 @@
+//! Every outward connection: what may be dialled, and how. Nothing here knows alerts, events or destinations.
+
+pub mod guard;
+pub mod http;
