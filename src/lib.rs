@@ -7,5 +7,6 @@ pub mod config;
 pub mod delivery;
 pub mod destination;
 pub mod link;
+pub mod rules;
 pub mod sample;
 pub mod source;

@@ -1,4 +1,236 @@
 //! What the user typed, turned into what the program needs.
+//!
+//! [`load`] is the way through: files are read strictly, variables filled in, named lists keyed by name, layers merged,
+//! and the result read by the rooms that own it. Every mistake is reported, not only the first. Nothing here connects
+//! to anything; a part that cannot be reached never refuses a configuration.
 
+pub mod agent;
+pub mod env;
+pub mod file;
+pub mod files;
+pub mod last_good;
+pub mod layers;
+pub mod limits;
+pub mod machine;
+pub mod names;
+pub mod policy;
+pub mod secret;
 pub mod section;
+pub mod settings;
+pub mod show;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod tree;
+pub mod values;
+pub mod vars;
+pub mod when;
+
+use std::collections::BTreeSet;
+
+pub use self::{
+    env::Env,
+    files::{FileSet, Paths},
+    secret::Secret,
+    settings::Settings,
+};
+use self::{
+    files::Role,
+    names::{Kind, Names},
+    section::{Problem, Problems, Section},
+    tree::{Node, Place},
+    vars::Vars,
+};
+use crate::rules::{self, RuleConfig};
+
+/// The embedded default: what holds where no file says otherwise.
+pub const DEFAULT: &str = include_str!("../../config/andon.toml");
+/// Its name in messages.
+pub const DEFAULT_NAME: &str = "default";
+
+/// A configuration without mistakes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// What the program needs.
+    pub settings: Settings,
+    /// The rules, to be compiled once the tags are known.
+    pub rules: Vec<RuleConfig>,
+    /// What a person should look at.
+    pub warnings: Vec<Problem>,
+    /// The files it was read from.
+    pub files: FileSet,
+    tree: Node,
+    rules_tree: Node,
+    secrets: BTreeSet<String>,
+}
+
+impl Loaded {
+    /// The merged configuration as text, with the place of each value; secrets are `***`.
+    pub fn show(&self) -> String {
+        show::show(&self.tree, names::CONFIG, &self.secrets)
+    }
+
+    /// The same for the rules.
+    pub fn show_rules(&self) -> String {
+        show::show(&self.rules_tree, names::RULES, &self.secrets)
+    }
+}
+
+/// Reads the configuration at these paths.
+///
+/// # Errors
+/// Every mistake and warning, by file and line.
+pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, Vec<Problem>> {
+    let problems = Problems::new();
+    let files = FileSet::read(paths, &problems);
+    finish(files, env, problems)
+}
+
+/// Reads a set of files that is in memory: the last good one.
+///
+/// # Errors
+/// Every mistake and warning, by file and line.
+pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
+    finish(files, env, Problems::new())
+}
+
+fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {
+    let main = files.files.first().map(files::ConfigFile::name);
+    let loaded = check(files, env, &problems);
+    let refused = problems.has_errors();
+    let mut found = problems.into_sorted();
+    // The embedded default has no mistake, so what is said about it is that something is missing in the main file.
+    for problem in &mut found {
+        if let (Some(place), Some(main)) = (&mut problem.place, &main)
+            && &*place.file == DEFAULT_NAME
+        {
+            place.file = main.clone();
+            place.line = 0;
+        }
+    }
+    match loaded {
+        Some(loaded) if !refused => Ok(Loaded {
+            warnings: found,
+            ..loaded
+        }),
+        _ => Err(found),
+    }
+}
+
+/// Reads everything and reports every mistake; none if the files cannot be read as TOML at all.
+fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
+    let (mut trees, mut rule_trees) = parse(&files, problems)?;
+    let vars = Vars::collect(trees.iter(), problems);
+    for tree in trees.iter_mut().chain(&mut rule_trees) {
+        vars.fill(tree, problems);
+    }
+    let mut layers = split(trees, names::CONFIG, problems);
+    layers.extend(env::layers(env, problems));
+    let tree = merged(&layers, names::CONFIG, problems)?;
+    let rule_layers = split(rule_trees, names::RULES, problems);
+    let rules_tree = merged(&rule_layers, names::RULES, problems)?;
+
+    let rule_ids = rules::ids(&rules_tree);
+    let read = |tree: &Node, problems: &Problems| {
+        Settings::read(Section::root(tree, problems), env, &rule_ids)
+    };
+    let settings = read(&tree, problems);
+    let off_delay = settings.alerts.off_delay;
+    let read_rules =
+        |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
+    let rules = read_rules(&rules_tree, problems);
+    // A mistake counts even where a later layer hides it: the next edit may bring it to light.
+    hidden(
+        &layers,
+        names::CONFIG,
+        &tree,
+        problems,
+        &|tree, problems| {
+            read(tree, problems);
+        },
+    );
+    hidden(
+        &rule_layers,
+        names::RULES,
+        &rules_tree,
+        problems,
+        &|tree, problems| {
+            read_rules(tree, problems);
+        },
+    );
+    Some(Loaded {
+        settings,
+        rules,
+        warnings: Vec::new(),
+        files,
+        tree,
+        rules_tree,
+        secrets: problems.secret_paths(),
+    })
+}
+
+fn parse(files: &FileSet, problems: &Problems) -> Option<(Vec<Node>, Vec<Node>)> {
+    let (mut trees, mut rule_trees) = (Vec::new(), Vec::new());
+    let mut add = |name, text: &str, role| match (file::parse(&name, text), role) {
+        (Ok(tree), Role::Config) => trees.push(tree),
+        (Ok(tree), Role::Rules) => rule_trees.push(tree),
+        (Err(found), _) => problems.extend(found),
+    };
+    add(DEFAULT_NAME.into(), DEFAULT, Role::Config);
+    for file in &files.files {
+        add(file.name(), &file.text, file.role);
+    }
+    // What half of the files say would only cause mistakes that nobody made.
+    (!problems.has_errors()).then_some((trees, rule_trees))
+}
+
+fn split(trees: Vec<Node>, kinds: &'static [Kind], problems: &Problems) -> Vec<Node> {
+    let mut names = Names::new(kinds);
+    trees
+        .into_iter()
+        .flat_map(|tree| names.split(tree, problems))
+        .collect()
+}
+
+fn merged(layers: &[Node], kinds: &'static [Kind], problems: &Problems) -> Option<Node> {
+    match layers::merge(layers, kinds) {
+        Ok(mut tree) => {
+            names::drop_disabled(&mut tree, kinds, problems);
+            Some(tree)
+        }
+        Err(error) => {
+            problems.error(None, "", format!("the files cannot be merged: {error}"));
+            None
+        }
+    }
+}
+
+/// Reports mistakes in values that a later layer replaced. Such a value is read as part of the configuration up to its own
+/// layer, since alone it may be half of a thing; only mistakes about values that did not win are taken from there.
+fn hidden(
+    layers: &[Node],
+    kinds: &'static [Kind],
+    winners: &Node,
+    problems: &Problems,
+    read: &dyn Fn(&Node, &Problems),
+) {
+    let winners = layers::paths(winners);
+    for upto in 1..layers.len() {
+        let lost: BTreeSet<(String, Place)> = layers::paths(&layers[upto - 1])
+            .difference(&winners)
+            .cloned()
+            .collect();
+        if lost.is_empty() {
+            continue;
+        }
+        let here = Problems::new();
+        if let Some(tree) = merged(&layers[..upto], kinds, &here) {
+            read(&tree, &here);
+        }
+        let of_lost = here.into_sorted().into_iter().filter(|problem| {
+            let place = problem.place.clone();
+            !problem.warning
+                && place.is_some_and(|place| lost.contains(&(problem.path.clone(), place)))
+        });
+        problems.extend(of_lost);
+    }
+}

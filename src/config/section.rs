@@ -44,6 +44,7 @@ impl fmt::Display for Problem {
 pub struct Problems {
     found: RefCell<Vec<Problem>>,
     known: RefCell<BTreeSet<String>>,
+    secrets: RefCell<BTreeSet<String>>,
 }
 
 impl Problems {
@@ -83,6 +84,11 @@ impl Problems {
     /// Every key that was asked for, as a dotted path with `*` for names: what a complete default file must mention.
     pub fn known_keys(&self) -> BTreeSet<String> {
         self.known.borrow().clone()
+    }
+
+    /// The dotted paths of every value that was read as a secret: what must never be shown.
+    pub fn secret_paths(&self) -> BTreeSet<String> {
+        self.secrets.borrow().clone()
     }
 
     fn add(&self, place: Option<&Place>, path: &str, message: String, warning: bool) {
@@ -128,6 +134,11 @@ impl<'a> Section<'a> {
         &self.node.place
     }
 
+    /// The table itself.
+    pub fn node(&self) -> &'a Node {
+        self.node
+    }
+
     /// Where mistakes go.
     pub fn problems(&self) -> &'a Problems {
         self.problems
@@ -136,14 +147,7 @@ impl<'a> Section<'a> {
     /// Reads a key that may be absent. A value of the wrong type or range is reported and read as absent.
     pub fn optional<T: Read>(&self, key: &'static str) -> Option<T> {
         let node = self.ask(key)?;
-        match T::read(node) {
-            Ok(value) => Some(value),
-            Err(message) => {
-                self.problems
-                    .error(Some(&node.place), &self.path_of(key), message);
-                None
-            }
-        }
+        self.read(node, self.path_of(key))
     }
 
     /// Reads a key with a default.
@@ -278,16 +282,9 @@ impl<'a> Section<'a> {
                 .error(Some(&node.place), &self.path_of(key), message);
             return Vec::new();
         };
-        let pair = |(name, node): &(String, Node)| match T::read(node) {
-            Ok(value) => Some((name.clone(), value)),
-            Err(message) => {
-                self.problems.error(
-                    Some(&node.place),
-                    &format!("{}.{name}", self.path_of(key)),
-                    message,
-                );
-                None
-            }
+        let pair = |(name, node): &(String, Node)| {
+            let value = self.read(node, format!("{}.{name}", self.path_of(key)))?;
+            Some((name.clone(), value))
         };
         entries.iter().filter_map(pair).collect()
     }
@@ -326,6 +323,19 @@ impl<'a> Section<'a> {
             self.problems
                 .error(Some(&node.place), &self.path_of(name), message);
         }
+    }
+
+    fn read<T: Read>(&self, node: &Node, path: String) -> Option<T> {
+        if T::SECRET {
+            self.problems.secrets.borrow_mut().insert(path.clone());
+        }
+        let problems = self.problems;
+        let failed = |message| problems.error(Some(&node.place), &path, message);
+        let value = T::read(node).map_err(failed).ok()?;
+        if let Some(remark) = value.remark() {
+            self.problems.warn(Some(&node.place), &path, remark);
+        }
+        Some(value)
     }
 
     fn ask(&self, key: &'static str) -> Option<&'a Node> {
@@ -373,6 +383,14 @@ impl<'a> Section<'a> {
 pub trait Read: Sized {
     /// What messages say must be there: `a duration like "30s"`.
     const EXPECTED: &'static str;
+
+    /// Whether the value must never be shown.
+    const SECRET: bool = false;
+
+    /// A warning about a value that was read.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 
     /// Reads it, or says what would be right.
     fn read(node: &Node) -> Result<Self, String>;
@@ -435,6 +453,10 @@ impl Read for Arc<str> {
 
 impl<T: Read> Read for Vec<T> {
     const EXPECTED: &'static str = "a list";
+    const SECRET: bool = T::SECRET;
+    fn remark(&self) -> Option<String> {
+        self.iter().find_map(T::remark)
+    }
     fn read(node: &Node) -> Result<Self, String> {
         match &node.value {
             Value::List(items) => items.iter().map(T::read).collect(),

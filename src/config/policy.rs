@@ -1,0 +1,143 @@
+//! `[[policy]]`: escalation policies, in the order in which they are tried.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    section::{Section, nearest},
+    when::{self, Known},
+};
+use crate::alert::plant::{Policy, Step};
+
+/// The most steps a policy may have.
+const MAX_STEPS: usize = 20;
+
+/// What policies need to know of destinations.
+pub struct Destinations<'d> {
+    /// All names, for hints.
+    pub names: Vec<&'d str>,
+    /// Whether a destination, told again about an alert that it knows, would call people again: a pager does not page
+    /// twice for one incident, an SMS does. `None` where there is no such destination. Only the room of destinations
+    /// knows their kinds, so it comes as an argument.
+    pub would_notify: &'d dyn Fn(&str) -> Option<bool>,
+}
+
+/// Reads all policies.
+pub fn policies(root: &Section<'_>, known: &Known, destinations: &Destinations<'_>) -> Vec<Policy> {
+    let mut policies = Vec::new();
+    for (id, section) in root.named("policy") {
+        let id: Arc<str> = id.into();
+        let minute = Duration::from_secs(60);
+        let repeat = section
+            .raw("repeat")
+            .map(|_| section.ranged("repeat", minute, minute..=1440 * 7 * minute));
+        let policy = Policy {
+            name: section.get("name", id.clone()),
+            id,
+            when: when::read(&section, known),
+            steps: steps(&section, destinations),
+            repeat,
+        };
+        section.finish();
+        policies.push(policy);
+    }
+    policies
+}
+
+fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
+    let sections = policy.list("steps");
+    if sections.is_empty() {
+        policy.error(
+            "steps",
+            "must have at least one step: [{ after = \"15m\", to = [\"..\"] }]",
+        );
+    }
+    if sections.len() > MAX_STEPS {
+        policy.error(
+            "steps",
+            format!(
+                "has {} steps, at most {MAX_STEPS} are allowed",
+                sections.len()
+            ),
+        );
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for section in sections {
+        let after: Option<Duration> = section.required("after");
+        let to: Vec<Arc<str>> = section.required("to").unwrap_or_default();
+        if section.raw("to").is_some() && to.is_empty() {
+            section.error("to", "must name at least one destination");
+        }
+        for name in &to {
+            check(&section, name, destinations);
+        }
+        if let (Some(after), Some(before)) = (after, steps.last())
+            && after <= before.after
+        {
+            section.error(
+                "after",
+                "must be later than the step before; both count from the trigger",
+            );
+        }
+        section.finish();
+        steps.push(Step {
+            after: after.unwrap_or_default(),
+            to,
+        });
+    }
+    steps
+}
+
+fn check(section: &Section<'_>, name: &str, destinations: &Destinations<'_>) {
+    match (destinations.would_notify)(name) {
+        Some(true) => {}
+        Some(false) => section.error(
+            "to",
+            format!("\"{name}\" would not call anybody again for an alert that it knows; escalate to another destination"),
+        ),
+        None => {
+            let hint = nearest(name, destinations.names.iter().copied())
+                .map(|near| format!("; did you mean \"{near}\"?"));
+            let message = format!("there is no destination \"{name}\"{}", hint.unwrap_or_default());
+            section.error("to", message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        file::parse,
+        names::{CONFIG, Names},
+        section::Problems,
+    };
+
+    #[test]
+    fn a_step_to_a_destination_that_would_not_call_again_is_a_mistake() {
+        let text = "[[policy]]\nid = 'p'\nsteps = [{ after = '1m', to = ['sms', 'pager'] }]\n";
+        let problems = Problems::new();
+        let tree = parse(&"a.toml".into(), text).unwrap();
+        let tree = Names::new(CONFIG).split(tree, &problems).remove(0);
+        let destinations = Destinations {
+            names: vec!["sms", "pager"],
+            would_notify: &|name| Some(name == "sms"),
+        };
+        let found = policies(
+            &Section::root(&tree, &problems),
+            &Known::default(),
+            &destinations,
+        );
+        assert_eq!(found[0].steps[0].after, Duration::from_secs(60));
+        let said: Vec<String> = problems
+            .into_sorted()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again for an alert that it knows; escalate to another destination"
+            ]
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Types that several rooms read from a configuration, beyond those that [`super::section`] brings.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::{
+    section::{Read, nearest},
+    tree::{Node, Place, Value},
+};
+use crate::alert::plant::Severity;
+
+/// A value together with where it was written, for checks that come after reading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub place: Place,
+}
+
+impl<T: Read> Read for Placed<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
+    const SECRET: bool = T::SECRET;
+    fn remark(&self) -> Option<String> {
+        self.value.remark()
+    }
+    fn read(node: &Node) -> Result<Self, String> {
+        Ok(Self {
+            value: T::read(node)?,
+            place: node.place.clone(),
+        })
+    }
+}
+
+/// A path as it was written; a relative one is relative to where the agent was started.
+impl Read for PathBuf {
+    const EXPECTED: &'static str = "a path";
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) if !text.is_empty() => Ok(text.into()),
+            Value::Text(_) => Err("must not be empty".to_owned()),
+            _ => Err(Self::mismatch(node)),
+        }
+    }
+}
+
+/// An `http` or `https` address. Others have readers of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl(pub Url);
+
+impl Read for HttpUrl {
+    const EXPECTED: &'static str = "an address that begins with https:// or http://";
+    fn read(node: &Node) -> Result<Self, String> {
+        let Value::Text(text) = &node.value else {
+            return Err(Self::mismatch(node));
+        };
+        let url = Url::parse(text).map_err(|error| {
+            // The text may carry a password, so the message does not repeat it.
+            format!("must be {}: {error}", Self::EXPECTED)
+        })?;
+        match url.scheme() {
+            "http" | "https" => Ok(Self(url)),
+            other => Err(format!("must be {}, not {other}:", Self::EXPECTED)),
+        }
+    }
+}
+
+impl Read for Severity {
+    const EXPECTED: &'static str = "one of critical, error, warning, info";
+    fn read(node: &Node) -> Result<Self, String> {
+        let Value::Text(text) = &node.value else {
+            return Err(Self::mismatch(node));
+        };
+        Self::from_word(text).ok_or_else(|| {
+            let hint = nearest(text, Self::ALL.into_iter().map(Self::word))
+                .map(|near| format!("; did you mean \"{near}\"?"));
+            format!(
+                "is \"{text}\", must be {}{}",
+                Self::EXPECTED,
+                hint.unwrap_or_default()
+            )
+        })
+    }
+}

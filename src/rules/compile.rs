@@ -1,0 +1,301 @@
+//! Rules, machines and tags into the [`Plant`] that the core runs: one watch for each rule and machine.
+//!
+//! Everything that needs more than the rule itself is checked here: whether its machines exist, have the tag, and measure
+//! it in the same unit; and the limits that machines have of their own.
+
+use std::sync::Arc;
+
+use super::{RuleConfig, SourceTags, Target, check, read, tags};
+use crate::{
+    alert::plant::{Level, Machine, MachineIx, Plant, Rule, Tag, Watch},
+    config::{
+        Settings,
+        machine::{Limit, MachineConfig},
+        section::{Problems, nearest},
+        tree::Place,
+        values::Placed,
+    },
+    sample::TagId,
+    source::TagIds,
+};
+
+/// A plant and the way from names into it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// What the core runs.
+    pub plant: Plant,
+    /// For sources.
+    pub tag_ids: TagIds,
+}
+
+/// Binds rules to machines and tags. What cannot be bound is reported and left out.
+pub fn compile(
+    settings: &Settings,
+    rules: &[RuleConfig],
+    sources: &[SourceTags],
+    problems: &Problems,
+) -> Compiled {
+    let mut plant = Plant {
+        site: settings.agent.site.clone(),
+        machines: settings
+            .machines
+            .iter()
+            .map(|config| config.machine.clone())
+            .collect(),
+        policies: settings.policies.clone(),
+        times: settings.alerts.times,
+        ..Plant::default()
+    };
+    let tag_ids = tags::add(&mut plant, sources, problems);
+    let binder = Binder {
+        machines: &settings.machines,
+        tag_ids: &tag_ids,
+        problems,
+    };
+    plant.watches = rules
+        .iter()
+        .flat_map(|rule| binder.watches_of(&plant.tags, rule))
+        .collect();
+    binder.unknown_limits(rules);
+    Compiled { plant, tag_ids }
+}
+
+struct Binder<'b> {
+    machines: &'b [MachineConfig],
+    tag_ids: &'b TagIds,
+    problems: &'b Problems,
+}
+
+impl Binder<'_> {
+    fn watches_of(&self, tags: &[Tag], config: &RuleConfig) -> Vec<Watch> {
+        let mut watches = Vec::new();
+        let levels: Vec<Level> = config
+            .levels
+            .iter()
+            .map(|level| level.value.clone())
+            .collect();
+        let shared = Arc::new(built(config, levels.clone()));
+        for (ix, machine) in self.machines_of(config) {
+            let Some(tag) = self.tag_of(&machine.machine, config) else {
+                continue;
+            };
+            self.check_unit(&tags[tag.0 as usize], &machine.machine, config);
+            let rule = match self.own_levels(machine, config, &levels) {
+                Some(levels) => Arc::new(built(config, levels)),
+                None => shared.clone(),
+            };
+            watches.push(Watch {
+                rule,
+                machine: ix,
+                tag,
+            });
+        }
+        watches
+    }
+
+    fn machines_of(&self, config: &RuleConfig) -> Vec<(MachineIx, &MachineConfig)> {
+        let all = (0..).map(MachineIx).zip(self.machines);
+        match &config.target.value {
+            Target::Machine(id) => {
+                let found: Vec<_> = all
+                    .filter(|(_, machine)| machine.machine.id == *id)
+                    .collect();
+                if found.is_empty() {
+                    let known = self
+                        .machines
+                        .iter()
+                        .map(|machine| machine.machine.id.as_ref());
+                    let message = format!("{}{}", no_machine(id), hint(id, known));
+                    self.error(&config.target.place, config, ".machine", message);
+                }
+                found
+            }
+            Target::Class(class) => {
+                let found: Vec<_> = all
+                    .filter(|(_, machine)| machine.machine.class.as_ref() == Some(class))
+                    .collect();
+                if found.is_empty() {
+                    let known = self
+                        .machines
+                        .iter()
+                        .filter_map(|machine| machine.machine.class.as_deref());
+                    let message = format!(
+                        "no machine has the class \"{class}\", so this rule watches nothing{}",
+                        hint(class, known)
+                    );
+                    let path = format!("rule.{}.machine_class", config.id);
+                    self.problems
+                        .warn(Some(&config.target.place), &path, message);
+                }
+                found
+            }
+        }
+    }
+
+    fn tag_of(&self, machine: &Machine, config: &RuleConfig) -> Option<TagId> {
+        let tag = &config.tag.value;
+        let found = self.tag_ids.get(&(machine.id.clone(), tag.clone()));
+        if found.is_none() {
+            let known: Vec<&str> = self
+                .tag_ids
+                .keys()
+                .filter(|(owner, _)| *owner == machine.id)
+                .map(|(_, tag)| tag.as_ref())
+                .collect();
+            let message = if known.is_empty() {
+                format!("no source reads any tag of {}", machine.id)
+            } else {
+                format!(
+                    "{} has no tag \"{tag}\"{}",
+                    machine.id,
+                    hint(tag, known.into_iter())
+                )
+            };
+            self.error(&config.tag.place, config, ".tag", message);
+        }
+        found.copied()
+    }
+
+    fn check_unit(&self, tag: &Tag, machine: &Machine, config: &RuleConfig) {
+        let Some(unit) = config.unit.as_ref().filter(|unit| unit.value != tag.unit) else {
+            return;
+        };
+        let message = if tag.unit.is_empty() {
+            format!(
+                "is \"{}\", but {}/{} has no unit",
+                unit.value, machine.id, tag.name
+            )
+        } else {
+            format!(
+                "is \"{}\", but {}/{} is in \"{}\"",
+                unit.value, machine.id, tag.name, tag.unit
+            )
+        };
+        self.error(&unit.place, config, ".unit", message);
+    }
+
+    /// The levels with the machine's own limits in them, if it has any for this rule.
+    fn own_levels(
+        &self,
+        machine: &MachineConfig,
+        config: &RuleConfig,
+        levels: &[Level],
+    ) -> Option<Vec<Level>> {
+        let mut own = levels.to_vec();
+        let mut places: Vec<Option<&Place>> = vec![None; own.len()];
+        let mut failed = false;
+        for (name, limit) in &machine.limits {
+            let level = own
+                .iter()
+                .position(|level| is_limit_of(name, config, level));
+            let Some(at) = level else { continue };
+            match read::build(read::key(own[at].condition), limit.value) {
+                Ok(condition) => own[at].condition = condition,
+                Err(message) => {
+                    failed = true;
+                    self.limit_error(machine, name, limit, message);
+                }
+            }
+            places[at] = Some(&limit.place);
+        }
+        if failed || places.iter().all(Option::is_none) {
+            return None;
+        }
+        for mistake in check::levels(&own, config.deadband) {
+            // The rule's own mistakes were reported with the rule; only a limit of this machine can add one, to its own
+            // level or to the next.
+            let written: Vec<_> = check::levels(levels, config.deadband);
+            if written.contains(&mistake) {
+                continue;
+            }
+            let place = places[mistake.level].or_else(|| places.iter().flatten().next().copied());
+            let path = format!("machine.{}.limits", machine.machine.id);
+            let level = &own[mistake.level].name;
+            let message = format!("with these, {}.{level} {}", config.id, mistake.message);
+            self.problems.error(place, &path, message);
+        }
+        Some(own)
+    }
+
+    /// Reports limits of machines that no rule for that machine has.
+    fn unknown_limits(&self, rules: &[RuleConfig]) {
+        for machine in self.machines {
+            let known: Vec<(&RuleConfig, &Level)> = rules
+                .iter()
+                .filter(|rule| is_for(rule, &machine.machine))
+                .flat_map(|rule| rule.levels.iter().map(move |level| (rule, &level.value)))
+                .collect();
+            for (name, limit) in &machine.limits {
+                if known
+                    .iter()
+                    .any(|(rule, level)| is_limit_of(name, rule, level))
+                {
+                    continue;
+                }
+                let names: Vec<String> = known
+                    .iter()
+                    .map(|(rule, level)| format!("{}.{}", rule.id, level.name))
+                    .collect();
+                let message = format!(
+                    "no rule for this machine has such a level{}",
+                    hint(name, names.iter().map(String::as_str))
+                );
+                self.limit_error(machine, name, limit, message);
+            }
+        }
+    }
+
+    fn limit_error(
+        &self,
+        machine: &MachineConfig,
+        name: &str,
+        limit: &Placed<Limit>,
+        message: String,
+    ) {
+        let path = format!("machine.{}.limits.{name}", machine.machine.id);
+        self.problems.error(Some(&limit.place), &path, message);
+    }
+
+    fn error(&self, place: &Place, config: &RuleConfig, key: &str, message: String) {
+        let path = format!("rule.{}{key}", config.id);
+        self.problems.error(Some(place), &path, message);
+    }
+}
+
+fn built(config: &RuleConfig, levels: Vec<Level>) -> Rule {
+    Rule {
+        id: config.id.clone(),
+        levels,
+        deadband: config.deadband,
+        off_delay: config.off_delay,
+        latched: config.latched,
+        message: config.message.clone(),
+        action: config.action.clone(),
+        runbook: config.runbook.clone(),
+    }
+}
+
+fn is_for(rule: &RuleConfig, machine: &Machine) -> bool {
+    match &rule.target.value {
+        Target::Machine(id) => *id == machine.id,
+        Target::Class(class) => machine.class.as_ref() == Some(class),
+    }
+}
+
+/// Ids may contain dots themselves, so the whole name is compared.
+fn is_limit_of(name: &str, rule: &RuleConfig, level: &Level) -> bool {
+    let rest = name
+        .strip_prefix(rule.id.as_ref())
+        .and_then(|rest| rest.strip_prefix('.'));
+    rest == Some(level.name.as_ref())
+}
+
+pub(super) fn no_machine(id: &str) -> String {
+    format!("there is no machine \"{id}\"")
+}
+
+pub(super) fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
+    nearest(word, words)
+        .map(|near| format!("; did you mean \"{near}\"?"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,230 @@
+//! Mistakes as data: every rule file in `tests/rules/` is compiled for one small plant, and what is said about it must be
+//! what stands in the `.err` beside it. Then what a good file compiles to.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use super::{Compiled, SourceTags, compile};
+use crate::{
+    alert::plant::{Condition, MachineIx, Severity},
+    config::{
+        Env, FileSet,
+        files::{ConfigFile, Role},
+        load_set,
+        section::{Problem, Problems},
+        tests::every_case,
+        tree::Place,
+    },
+    source::TagSpec,
+};
+
+const PLANT: &str = "[agent]\nsite = 'plant-7'\n[[machine]]\nid = 'mill-1'\nclass = 'cnc-mill'\n[[machine]]\nid = 'mill-2'\nclass = 'cnc-mill'\n[[machine]]\nid = 'oven-1'\n";
+
+fn tags() -> Vec<SourceTags> {
+    let tag = |machine: &str, tag: &str, unit: &str, modbus_unit| TagSpec {
+        machine: machine.into(),
+        tag: tag.into(),
+        unit: unit.into(),
+        decimals: 1,
+        stale_after: Duration::from_secs(5),
+        modbus_unit,
+    };
+    let source = |name: &str, line, tags| SourceTags {
+        name: name.into(),
+        address: "192.168.10.21:502".into(),
+        place: Place {
+            file: "andon.toml".into(),
+            line,
+        },
+        tags,
+    };
+    vec![
+        source(
+            "hall-2",
+            10,
+            vec![
+                tag("mill-1", "spindle_temp", "°C", Some(1)),
+                tag("mill-1", "door_open", "", Some(1)),
+                tag("mill-2", "spindle_temp", "°C", Some(2)),
+                tag("mill-2", "door_open", "", Some(2)),
+            ],
+        ),
+        source("cell", 20, vec![tag("oven-1", "temperature", "°C", None)]),
+    ]
+}
+
+fn compiled(
+    plant: &str,
+    rules: &str,
+    path: &Path,
+) -> Result<(Compiled, Vec<Problem>), Vec<Problem>> {
+    let file = |path: &Path, role, text: &str| ConfigFile {
+        path: path.to_owned(),
+        role,
+        text: text.to_owned(),
+    };
+    let files = vec![
+        file(Path::new("andon.toml"), Role::Config, plant),
+        file(path, Role::Rules, rules),
+    ];
+    let loaded = load_set(FileSet { files }, &Env::default())?;
+    let problems = Problems::new();
+    problems.extend(loaded.warnings.clone());
+    let compiled = compile(&loaded.settings, &loaded.rules, &tags(), &problems);
+    let refused = problems.has_errors();
+    let found = problems.into_sorted();
+    if refused {
+        Err(found)
+    } else {
+        Ok((compiled, found))
+    }
+}
+
+#[test]
+fn every_mistake_in_a_rule_is_explained_as_written_beside_it() {
+    every_case("tests/rules", 25, &|path| {
+        // A case may bring limits of machines: lines that begin with `#limit`.
+        let text = std::fs::read_to_string(path).unwrap();
+        let limits = text
+            .lines()
+            .find_map(|line| line.strip_prefix("#limits of mill-1: "));
+        let plant = match limits {
+            Some(limits) => PLANT.replacen("class = ", &format!("limits = {limits}\nclass = "), 1),
+            None => PLANT.to_owned(),
+        };
+        match compiled(&plant, &text, path) {
+            Ok((_, warnings)) => warnings,
+            Err(problems) => problems,
+        }
+    });
+}
+
+const RULES: &str = r#"
+[[rule]]
+id = "spindle-overtemp"
+machine_class = "cnc-mill"
+tag = "spindle_temp"
+unit = "°C"
+levels = [
+  { name = "hi", above = 85, on_delay = "30s", severity = "warning" },
+  { name = "hihi", above = 95.0, on_delay = "5s", severity = "critical" },
+]
+deadband = 2.0
+message = "spindle {value}, limit {limit}"
+action = "Reduce feed, check coolant flow."
+
+[[rule]]
+id = "door"
+machine = "mill-2"
+tag = "door_open"
+equals = true
+severity = "info"
+latched = true
+off_delay = "1s"
+"#;
+
+#[test]
+fn a_class_rule_becomes_one_watch_for_each_machine_with_its_own_limits() {
+    let plant = PLANT.replacen(
+        "class = ",
+        "limits = { 'spindle-overtemp.hihi' = 92 }\nclass = ",
+        1,
+    );
+    let (compiled, warnings) = compiled(&plant, RULES, Path::new("r.toml")).unwrap();
+    assert_eq!(warnings, []);
+    let plant = &compiled.plant;
+    let watches: Vec<_> = plant
+        .watches
+        .iter()
+        .map(|watch| {
+            (
+                &*watch.rule.id,
+                watch.machine,
+                &*plant.tags[watch.tag.0 as usize].name,
+            )
+        })
+        .collect();
+    assert_eq!(
+        watches,
+        [
+            ("spindle-overtemp", MachineIx(0), "spindle_temp"),
+            ("spindle-overtemp", MachineIx(1), "spindle_temp"),
+            ("door", MachineIx(1), "door_open"),
+        ]
+    );
+    let worst = |at: usize| plant.watches[at].rule.levels[1].condition;
+    assert_eq!(
+        (worst(0), worst(1)),
+        (Condition::Above(92.0), Condition::Above(95.0))
+    );
+    let rule = &plant.watches[0].rule;
+    assert_eq!(
+        (rule.deadband, rule.off_delay),
+        (2.0, Duration::from_secs(30))
+    );
+    assert_eq!(rule.levels[0].on_delay, Duration::from_secs(30));
+    assert_eq!(rule.worst_severity(), Severity::Critical);
+    let door = &plant.watches[2].rule;
+    assert_eq!(door.levels[0].condition, Condition::Equals(1.0));
+    assert_eq!(&*door.levels[0].name, "equals");
+    assert!(door.latched);
+}
+
+#[test]
+fn machines_without_limits_of_their_own_share_one_rule() {
+    let (compiled, _) = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
+    let watches = &compiled.plant.watches;
+    assert!(Arc::ptr_eq(&watches[0].rule, &watches[1].rule));
+}
+
+#[test]
+fn every_index_of_a_plant_points_at_what_the_names_say() {
+    let (compiled, _) = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
+    let plant = &compiled.plant;
+    assert_eq!(compiled.tag_ids.len(), plant.tags.len());
+    for ((machine, tag), id) in &compiled.tag_ids {
+        let found = &plant.tags[id.0 as usize];
+        assert_eq!(found.name, *tag);
+        assert_eq!(plant.machines[found.machine.0 as usize].id, *machine);
+        let source = &plant.sources[found.source.0 as usize];
+        match found.modbus_unit {
+            Some(unit) => assert_eq!(plant.units[unit.0 as usize].source, found.source),
+            None => assert_eq!(&*source.name, "cell"),
+        }
+    }
+    let units: Vec<u8> = plant.units.iter().map(|unit| unit.id).collect();
+    assert_eq!(units, [1, 2]);
+}
+
+#[test]
+fn a_tag_of_an_unknown_machine_or_of_two_sources_is_a_mistake_of_the_source() {
+    let loaded = load_set(
+        FileSet {
+            files: vec![ConfigFile {
+                path: "andon.toml".into(),
+                role: Role::Config,
+                text: PLANT.to_owned(),
+            }],
+        },
+        &Env::default(),
+    )
+    .unwrap();
+    let mut sources = tags();
+    let mut twice = sources[0].tags[0].clone();
+    sources[1].tags.push(twice.clone());
+    twice.machine = "mil-1".into();
+    sources[1].tags.push(twice);
+    let problems = Problems::new();
+    compile(&loaded.settings, &[], &sources, &problems);
+    let said: Vec<String> = problems
+        .into_sorted()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "andon.toml:20: source cell: reads mill-1/spindle_temp, which hall-2 reads already",
+            "andon.toml:20: source cell: there is no machine \"mil-1\"; did you mean \"mill-1\"?",
+        ]
+    );
+}
