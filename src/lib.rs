@@ -31,12 +31,14 @@
 //! Absent on purpose: actors, global state, a message bus, `async` or clocks in the two cores, and a second place that decides
 //! anything. A protocol crate appears in one room only. A test keeps all of this true.
 
+pub mod agent;
 pub mod alert;
 pub mod api;
 pub mod clock;
 pub mod config;
 pub mod delivery;
 pub mod destination;
+pub mod health;
 pub mod link;
 pub mod rules;
 pub mod sample;

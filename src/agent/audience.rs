@@ -42,7 +42,11 @@ struct Heard {
 
 impl Audiences {
     /// The audience of an event's alert.
-    pub(super) async fn of(&mut self, event: &Event, store: &Store) -> Result<&mut Audience, StoreError> {
+    pub(super) async fn of(
+        &mut self,
+        event: &Event,
+        store: &Store,
+    ) -> Result<&mut Audience, StoreError> {
         if self.0.len() >= REMEMBERED {
             self.0.retain(|_, audience| !audience.over);
         }
@@ -69,7 +73,9 @@ impl Audience {
 
     /// Whether an escalation may still be withdrawn.
     pub(super) fn has_withdrawable(&self) -> bool {
-        self.heard.values().any(|heard| !heard.withdrawable.is_empty())
+        self.heard
+            .values()
+            .any(|heard| !heard.withdrawable.is_empty())
     }
 
     /// A destination is owed something; `id` once the row has one.
@@ -102,9 +108,15 @@ impl Audience {
         let mut audience = Self::default();
         let mut before = None;
         loop {
-            let filter = DeliveryFilter { alert: Some(alert.to_owned()), before, ..DeliveryFilter::default() };
+            let filter = DeliveryFilter {
+                alert: Some(alert.to_owned()),
+                before,
+                ..DeliveryFilter::default()
+            };
             let page = store.deliveries(filter, 200).await?;
-            let Some(last) = page.last() else { return Ok(audience) };
+            let Some(last) = page.last() else {
+                return Ok(audience);
+            };
             before = Some(last.id);
             for row in &page {
                 audience.note(row);
@@ -127,7 +139,8 @@ mod tests {
 
     #[test]
     fn who_heard_only_what_was_withdrawn_is_no_audience() {
-        let (ops, sms, boss): (Arc<str>, Arc<str>, Arc<str>) = ("ops".into(), "sms".into(), "boss".into());
+        let (ops, sms, boss): (Arc<str>, Arc<str>, Arc<str>) =
+            ("ops".into(), "sms".into(), "boss".into());
         let mut audience = Audience::default();
         audience.owed(&ops, None);
         audience.owed(&sms, Some(1));

@@ -47,7 +47,13 @@ impl Concerns {
         } else {
             let message = "nothing can be written to disk: alerts are kept in memory and a restart loses them";
             let action = "Make room on the disk of data_dir, or look whether it is read-only.";
-            Signal::raised(DISK_RULE, Signal::AGENT, Severity::Critical, message.to_owned(), action)
+            Signal::raised(
+                DISK_RULE,
+                Signal::AGENT,
+                Severity::Critical,
+                message.to_owned(),
+                action,
+            )
         };
         self.say(signal);
     }
@@ -59,7 +65,11 @@ impl Concerns {
 
     /// The offered configuration was refused, or (with none) accepted.
     pub(super) fn configured(&mut self, refused: &[Problem], now: Mono) {
-        self.refused = refused.iter().filter(|problem| !problem.warning).map(ToString::to_string).collect();
+        self.refused = refused
+            .iter()
+            .filter(|problem| !problem.warning)
+            .map(ToString::to_string)
+            .collect();
         self.reminded = Some(now);
         self.say(self.about_config(false));
     }
@@ -71,7 +81,9 @@ impl Concerns {
 
     /// Tells once a day that a refused configuration still waits for somebody.
     pub(super) fn remind(&mut self, now: Mono) {
-        let due = self.reminded.is_some_and(|last| now.since(last) >= REMIND_EVERY);
+        let due = self
+            .reminded
+            .is_some_and(|last| now.since(last) >= REMIND_EVERY);
         if due && !self.refused.is_empty() {
             self.reminded = Some(now);
             self.say(self.about_config(true));
@@ -79,14 +91,26 @@ impl Concerns {
     }
 
     fn about_config(&self, remind: bool) -> Signal {
-        let Some(first) = self.refused.first() else { return Signal::gone(CONFIG_RULE, Signal::AGENT) };
+        let Some(first) = self.refused.first() else {
+            return Signal::gone(CONFIG_RULE, Signal::AGENT);
+        };
         let more = match self.refused.len() - 1 {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
-        let message = format!("the new configuration is refused, the last good one runs: {first}{more}");
+        let message =
+            format!("the new configuration is refused, the last good one runs: {first}{more}");
         let action = "Run `andon check`, mend it, then `andon reload`.";
-        Signal { remind, ..Signal::raised(CONFIG_RULE, Signal::AGENT, Severity::Warning, message, action) }
+        Signal {
+            remind,
+            ..Signal::raised(
+                CONFIG_RULE,
+                Signal::AGENT,
+                Severity::Warning,
+                message,
+                action,
+            )
+        }
     }
 }
 
@@ -97,7 +121,12 @@ mod tests {
     use super::*;
 
     fn mistake() -> Problem {
-        Problem { place: None, path: "agent.site".into(), message: "is missing".into(), warning: false }
+        Problem {
+            place: None,
+            path: "agent.site".into(),
+            message: "is missing".into(),
+            warning: false,
+        }
     }
 
     #[test]
@@ -122,7 +151,11 @@ mod tests {
         for durable in [true, false, false, true, true] {
             concerns.stored(durable);
         }
-        let said: Vec<bool> = concerns.take().iter().map(|signal| signal.severity.is_some()).collect();
+        let said: Vec<bool> = concerns
+            .take()
+            .iter()
+            .map(|signal| signal.severity.is_some())
+            .collect();
         assert_eq!(said, [false, true, false]);
     }
 }

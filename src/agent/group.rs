@@ -9,10 +9,7 @@ use crate::{
         engine::Input,
         event::Event,
     },
-    api::{
-        order::Order,
-        view::Obeyed,
-    },
+    api::{order::Order, view::Obeyed},
     clock::Now,
     delivery::dispatch::Job,
 };
@@ -76,7 +73,8 @@ impl Loop {
         }
         let now = self.clock.now();
         let signals = self.concerns.take().into_iter();
-        arrived.extend(signals.map(|signal| (now, Arrived::Input(Input::Signal(Box::new(signal))))));
+        arrived
+            .extend(signals.map(|signal| (now, Arrived::Input(Input::Signal(Box::new(signal))))));
         arrived
     }
 
@@ -100,7 +98,11 @@ impl Loop {
         }
         // Nothing older waits, so what is due by itself may run.
         let now = self.clock.now();
-        if self.engine.next_deadline().is_some_and(|due| due <= now.mono) {
+        if self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due <= now.mono)
+        {
             events.extend(self.engine.step(now, Input::Tick).events);
         }
         (events, answers)

@@ -140,7 +140,11 @@ impl Loop {
     /// How long nothing is due.
     fn wait(&self) -> Duration {
         let now = self.clock.now().mono;
-        let mut wait = self.engine.next_deadline().map_or(LOOK, |due| due.since(now)).min(LOOK);
+        let mut wait = self
+            .engine
+            .next_deadline()
+            .map_or(LOOK, |due| due.since(now))
+            .min(LOOK);
         if self.engine.has_changes() {
             let due = self.committed + self.loaded.settings.store.state_every;
             wait = wait.min(due.since(now));
@@ -171,7 +175,9 @@ impl Loop {
     }
 }
 
-fn task_ended(ended: Result<(&'static str, Result<(), AgentError>), tokio::task::JoinError>) -> AgentError {
+fn task_ended(
+    ended: Result<(&'static str, Result<(), AgentError>), tokio::task::JoinError>,
+) -> AgentError {
     match ended {
         Ok((_, Err(error))) => error,
         Ok((name, Ok(()))) => AgentError::TaskEnded(name),

@@ -51,7 +51,10 @@ impl Recorder {
         now: Now,
     ) -> Result<bool, StoreError> {
         let changes = engine.take_changes(&self.boot);
-        let mut commit = Commit { mark: Mark::new(&self.boot, now), ..Commit::default() };
+        let mut commit = Commit {
+            mark: Mark::new(&self.boot, now),
+            ..Commit::default()
+        };
         for (index, event) in events.iter().enumerate() {
             let new = self.new_event(event, &events[index + 1..]).await?;
             commit.events.push(new);
@@ -87,7 +90,8 @@ impl Recorder {
         }
         let mut owed = self.routes.route(event, &audience.names());
         // Taken or over within the same moment: nobody needs to be called any more.
-        let same = |other: &Event| other.alert.id == event.alert.id && withdraws_escalations(other.kind);
+        let same =
+            |other: &Event| other.alert.id == event.alert.id && withdraws_escalations(other.kind);
         if later.iter().any(same) {
             owed.retain(|owed| !owed.withdrawable);
         }
@@ -141,7 +145,10 @@ impl Recorder {
             let destination: Arc<str> = made.destination.as_str().into();
             let withdrawable = event.kind == EventKind::Escalated;
             if withdrawable {
-                self.audiences.of(event, &self.store).await?.owed(&destination, Some(made.id));
+                self.audiences
+                    .of(event, &self.store)
+                    .await?
+                    .owed(&destination, Some(made.id));
             }
             rows.push(Owed {
                 row: Row {
@@ -166,13 +173,18 @@ impl Recorder {
 
 /// What the core saved, from what the store kept. A watch whose state cannot be read keeps its alert and loses its delays.
 pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durable, StoreError> {
-    let core = restored.core.as_deref().and_then(|text| match serde_json::from_str(text) {
-        Ok(core) => Some(core),
-        Err(error) => {
-            tracing::error!("the state of shelves and numbers cannot be read and starts anew: {error}");
-            None
-        }
-    });
+    let core = restored
+        .core
+        .as_deref()
+        .and_then(|text| match serde_json::from_str(text) {
+            Ok(core) => Some(core),
+            Err(error) => {
+                tracing::error!(
+                    "the state of shelves and numbers cannot be read and starts anew: {error}"
+                );
+                None
+            }
+        });
     let mark = restored.mark.clone().unwrap_or_default();
     let mark = state::Mark {
         boot: mark.boot,
@@ -185,19 +197,34 @@ pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durabl
         match serde_json::from_str(&row.blob) {
             Ok(saved) => watches.push(saved),
             Err(error) => {
-                tracing::error!(rule = row.rule, machine = row.machine, "the state of a watch cannot be read: {error}");
-                let filter = AlertFilter { open: Some(true), dedup_key: Some(row.key.clone()), ..AlertFilter::default() };
+                tracing::error!(
+                    rule = row.rule,
+                    machine = row.machine,
+                    "the state of a watch cannot be read: {error}"
+                );
+                let filter = AlertFilter {
+                    open: Some(true),
+                    dedup_key: Some(row.key.clone()),
+                    ..AlertFilter::default()
+                };
                 let open = store.alerts(filter, 1).await?;
                 watches.extend(open.first().map(|alert| from_alert(row, alert, &mark)));
             }
         }
     }
-    Ok(Durable { core, watches, mark })
+    Ok(Durable {
+        core,
+        watches,
+        mark,
+    })
 }
 
 /// What an alert's row alone tells of its watch: it is open, and the next good sample judges it.
 fn from_alert(row: &WatchRow, alert: &AlertRow, mark: &state::Mark) -> SavedWatch {
-    let severity = Severity::ALL.get(usize::from(alert.severity)).copied().unwrap_or(Severity::Critical);
+    let severity = Severity::ALL
+        .get(usize::from(alert.severity))
+        .copied()
+        .unwrap_or(Severity::Critical);
     let episode = SavedEpisode {
         id: alert.id.clone(),
         number: alert.number,

@@ -79,7 +79,12 @@ impl Sources {
             let at = sources.lines.len();
             // Replaced at once: a line has its queues from the task that feeds them.
             let (_, batches) = mpsc::channel(1);
-            sources.lines.push(Line { kind, batches, receipts: None, panics: 0 });
+            sources.lines.push(Line {
+                kind,
+                batches,
+                receipts: None,
+                panics: 0,
+            });
             sources.spawn(at, Duration::ZERO);
         }
         sources
@@ -89,7 +94,9 @@ impl Sources {
     pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(usize, Batch)) {
         for (at, line) in self.lines.iter_mut().enumerate() {
             for _ in 0..limit {
-                let Ok(batch) = line.batches.try_recv() else { break };
+                let Ok(batch) = line.batches.try_recv() else {
+                    break;
+                };
                 take(at, batch);
             }
         }
@@ -107,7 +114,9 @@ impl Sources {
 
     /// Waits until a source ends by itself and starts it again; never returns if none does.
     pub(super) async fn supervise(&mut self) -> Option<Signal> {
-        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
+        let Some(ended) = self.tasks.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
         let (id, error) = match ended {
             Ok((id, ())) => (id, None),
             Err(error) => (error.id(), Some(error)),
@@ -120,7 +129,10 @@ impl Sources {
     pub(super) async fn stop(&mut self) {
         self.stop.cancel();
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(2), all).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(2), all)
+            .await
+            .is_err()
+        {
             self.tasks.abort_all();
         }
     }
@@ -131,15 +143,30 @@ impl Sources {
         let wait = Duration::from_secs(1_u64.checked_shl(line.panics - 1).unwrap_or(60).min(60));
         let name = line.kind.name().to_owned();
         let what = error.map_or_else(|| "ended by itself".to_owned(), ToString::to_string);
-        tracing::error!(source = name, "a source failed and starts again in {} s: {what}", wait.as_secs());
+        tracing::error!(
+            source = name,
+            "a source failed and starts again in {} s: {what}",
+            wait.as_secs()
+        );
         self.spawn(at, wait);
-        let message = format!("source {name} failed and was started again: this is a defect of andon");
-        Signal::raised(SOURCE_RULE, &name, Severity::Error, message, "Send the log to the makers of andon.")
+        let message =
+            format!("source {name} failed and was started again: this is a defect of andon");
+        Signal::raised(
+            SOURCE_RULE,
+            &name,
+            Severity::Error,
+            message,
+            "Send the log to the makers of andon.",
+        )
     }
 
     fn spawn(&mut self, at: usize, wait: Duration) {
         let (feed, batches) = Feed::new(QUEUE, Arc::clone(&self.wake));
-        let (tags, clock, stop) = (self.tag_ids.clone(), self.clock.clone(), self.stop.child_token());
+        let (tags, clock, stop) = (
+            self.tag_ids.clone(),
+            self.clock.clone(),
+            self.stop.child_token(),
+        );
         let line = &mut self.lines[at];
         line.batches = batches;
         let task = match line.kind.clone() {

@@ -25,7 +25,7 @@ pub mod values;
 pub mod vars;
 pub mod when;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub use self::{
     env::Env,
@@ -97,6 +97,22 @@ pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, Vec<Problem>> {
 /// Every mistake and warning, by file and line.
 pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
     finish(files, env, Problems::new())
+}
+
+/// Where the data of this configuration is kept, as far as even a refused one tells: the last good one is looked for there.
+pub fn data_dir(paths: &Paths, env: &Env) -> PathBuf {
+    if let Some(named) = env.get("ANDON__AGENT__DATA_DIR") {
+        return named.into();
+    }
+    let text = std::fs::read_to_string(&paths.main).unwrap_or_default();
+    let tree = file::parse(&"".into(), &text).ok();
+    let named = tree
+        .as_ref()
+        .and_then(|tree| tree.get("agent")?.get("data_dir"));
+    match named.map(|node| &node.value) {
+        Some(tree::Value::Text(path)) => path.into(),
+        _ => agent::DATA_DIR.into(),
+    }
 }
 
 fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {

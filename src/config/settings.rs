@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{
-    agent::{self, Agent, Heartbeat, Log},
+    agent::{self, Agent, Log},
     env::Env,
     limits::{Alerts, StoreLimits},
     machine::{self, MachineConfig, Profiles},
@@ -18,6 +18,7 @@ use crate::{
     clock::Synchronised,
     delivery::route::Routes,
     destination::Destination,
+    health::heartbeat::Heartbeat,
     rules::SourceTags,
     source::{
         modbus::config::ModbusConfig,
@@ -87,7 +88,7 @@ impl Settings {
         let settings = Self {
             agent,
             log: agent::log(&root),
-            heartbeat: agent::heartbeat(&root),
+            heartbeat: Heartbeat::read(&root),
             clock: agent::clock(&root),
             alerts: Alerts::read(&root),
             store: StoreLimits::read(&root),

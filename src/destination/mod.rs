@@ -74,6 +74,11 @@ impl Destination {
         })
     }
 
+    /// The word of its kind: `webhook`.
+    pub fn kind_word(&self) -> &'static str {
+        self.kind.word()
+    }
+
     /// What an attempt sends. `thread` is what the last answer in this lane left for follow-ups.
     ///
     /// # Errors
@@ -120,6 +125,8 @@ impl Destination {
 
 /// What a kind of destination knows.
 pub trait Kind: fmt::Debug + Send + Sync {
+    /// The word of the configuration.
+    fn word(&self) -> &'static str;
     /// See [`Destination::render`].
     ///
     /// # Errors
