@@ -1,7 +1,7 @@
 //! The real program in a folder of its own: started, asked through its socket, stopped, killed and started again.
 //!
-//! What is assumed of the program's outside stands here and nowhere else: the flag `--config`, the socket, `GET /v1/status`,
-//! the signals, and that it logs to its standard output or error.
+//! How the program is called stands here and nowhere else: `run` and `check` take `--config`, verbs about a running agent
+//! take `--socket`, and the socket lies in the data directory.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -110,8 +110,8 @@ notify_at_most_every = "0s"
 
     /// Waits until the agent answers on its socket.
     pub(crate) fn is_ready(&mut self) {
+        let socket = self.socket();
         let child = self.child.as_mut().expect("the agent was started");
-        let socket = self.folder.path().join("data/andon.sock");
         let ready = || {
             if let Some(status) = child.try_wait().expect("a child") {
                 panic!("the agent ended with {status}");
@@ -150,7 +150,7 @@ notify_at_most_every = "0s"
 
     /// Its state, as the operator page sees it.
     pub(crate) fn status(&self) -> Value {
-        let answer = get(&self.data().join("andon.sock"), "/v1/status");
+        let answer = get(&self.socket(), "/v1/status");
         let (status, body) = answer.unwrap_or_else(|| panic!("the agent does not answer"));
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
@@ -219,14 +219,20 @@ notify_at_most_every = "0s"
         for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
             command.env_remove(name);
         }
+        command.arg(verb);
+        match verb {
+            "run" | "check" => command.arg("--config").arg(self.config_file()),
+            _ => command.arg("--socket").arg(self.socket()),
+        };
         command
-            .arg(verb)
-            .arg("--config")
-            .arg(self.config_file())
             .envs(self.environment.iter().cloned())
             .env_remove("RUNTIME_DIRECTORY")
             .current_dir(self.folder.path());
         command
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.data().join("andon.sock")
     }
 
     fn config_file(&self) -> PathBuf {
