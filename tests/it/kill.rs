@@ -83,8 +83,10 @@ fn kills_lose_nothing_and_repeats_are_recognisable() {
     let known: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
     let strange = receiver.stories();
     let strange = strange.iter().find(|story| {
-        // Messages that were not acknowledged come again, so a watch may go through its states again.
-        !known.contains(story.as_str()) && !story.starts_with("alert.reopened m-")
+        // Messages that were not acknowledged come again, so a watch may go through its states again. What the agent says
+        // about itself, such as a destination that fails, is its own matter.
+        let again = story.starts_with("alert.reopened m-") || story.contains(" andon/");
+        !again && !known.contains(story.as_str())
     });
     assert_eq!(strange, None, "nobody decided this");
 
@@ -186,7 +188,7 @@ fn what_the_agent_knows_was_heard(agent: &Agent, accepted: &[Received]) {
     let alerts = agent.json("alerts", &["--all", "--json"]);
     let alerts = alerts.as_array().expect("a list");
     assert!(!alerts.is_empty());
-    for alert in alerts {
+    for alert in alerts.iter().filter(|alert| alert["machine"] != "andon") {
         let (_, state) = heard
             .get(text(alert, "/id"))
             .unwrap_or_else(|| panic!("never heard of {alert:#}"));

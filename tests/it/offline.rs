@@ -28,7 +28,7 @@ fn what_was_decided_offline_arrives_in_order_when_the_receiver_is_back() {
         }
     }
     let owed = 3 * MACHINES as u64;
-    let all_wait = |view: &serde_json::Value| view["store"]["pending"] == owed;
+    let all_wait = |view: &serde_json::Value| view["store"]["pending"].as_u64() >= Some(owed);
     agent.shows("that 60 deliveries wait", all_wait);
     // A power cut in the middle of the outage changes nothing.
     agent.kill();
@@ -38,13 +38,12 @@ fn what_was_decided_offline_arrives_in_order_when_the_receiver_is_back() {
     receiver.open();
     let limit = Duration::from_secs(180);
     wait::within(limit, "every event arrives", || {
-        let ids: BTreeSet<String> = ids(&receiver.accepted());
-        (ids.len() as u64 == owed).then_some(())
+        (ids(&of_machines(&receiver)).len() as u64 == owed).then_some(())
     });
     agent.shows("that nothing waits", |view| view["store"]["pending"] == 0);
 
     let mut by_key: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
-    for request in receiver.accepted() {
+    for request in of_machines(&receiver) {
         let body = request.json();
         let sequence = body["sequence"].as_u64().expect("a number");
         let heard = by_key.entry(text(&body, "/dedup_key").to_owned());
@@ -133,6 +132,13 @@ fn a_receiver_that_hangs_delays_no_other() {
     assert_ne!(state("stuck"), "ok", "{view:#}");
     hanging.answer(Answer::Accept);
     hanging.hears_within(Duration::from_secs(60), TRIGGERED);
+}
+
+/// What was accepted about machines; what the agent says about itself, such as that a receiver is down, is beside the point.
+fn of_machines(receiver: &Receiver) -> Vec<Received> {
+    let mut accepted = receiver.accepted();
+    accepted.retain(|request| request.story().contains(" m-"));
+    accepted
 }
 
 fn ids(requests: &[Received]) -> BTreeSet<String> {
