@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod delivery;

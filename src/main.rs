@@ -1,3 +1,10 @@
-//! The `andon` binary.
+//! The `andon` binary: reads the command line and does what it says.
 
-fn main() {}
+use std::process::ExitCode;
+
+use andon::cli::{self, Cli};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    cli::run(Cli::parse())
+}
