@@ -50,7 +50,11 @@ pub(super) async fn list(
     State(shared): State<Shared>,
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<DeliveryView>>, ApiError> {
-    if let Some(state) = which.state.as_deref().filter(|state| !STATES.contains(state)) {
+    if let Some(state) = which
+        .state
+        .as_deref()
+        .filter(|state| !STATES.contains(state))
+    {
         let message = format!("`state` is {state:?}, must be one of {}", STATES.join(", "));
         return Err(ApiError::Bad(message));
     }
@@ -79,7 +83,9 @@ pub(super) async fn retry(
     Name(name): Name,
 ) -> Result<Json<Obeyed>, ApiError> {
     let id = id(&name)?;
-    let done = shared.ask(|reply| Order::RetryDelivery { id, reply }).await?;
+    let done = shared
+        .ask(|reply| Order::RetryDelivery { id, reply })
+        .await?;
     obeyed(&shared, id, done, "is tried again now", "tried again").await
 }
 

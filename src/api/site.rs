@@ -40,7 +40,9 @@ pub(super) async fn shelve(
 ) -> Result<Json<Obeyed>, ApiError> {
     let duration = parse_duration(&asked.duration).ok_or_else(|| {
         let given = &asked.duration;
-        ApiError::Bad(format!("`for` must be like \"30m\" or \"2h\", not {given:?}"))
+        ApiError::Bad(format!(
+            "`for` must be like \"30m\" or \"2h\", not {given:?}"
+        ))
     })?;
     let action = Action::Shelve {
         target: names::target(&asked.target).map_err(ApiError::Bad)?,
@@ -62,7 +64,11 @@ pub(super) async fn unshelve(
 }
 
 /// Gives a command to the loop and says what came of it.
-pub(super) async fn obey(shared: &Shared, action: Action, by: By) -> Result<Json<Obeyed>, ApiError> {
+pub(super) async fn obey(
+    shared: &Shared,
+    action: Action,
+    by: By,
+) -> Result<Json<Obeyed>, ApiError> {
     let at = shared.clock.now();
     let command = Command { action, by };
     let answer = shared

@@ -104,9 +104,7 @@ fn refused(reply: &Reply) -> Failure {
     if fault.error.is_empty() {
         return Failure::said(format!("the agent answered {}", reply.status), exit);
     }
-    let lines: Vec<String> = std::iter::once(fault.error)
-        .chain(fault.problems)
-        .collect();
+    let lines: Vec<String> = std::iter::once(fault.error).chain(fault.problems).collect();
     Failure::said(lines.join("\n"), exit)
 }
 

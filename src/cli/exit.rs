@@ -56,6 +56,11 @@ impl Failure {
         }
     }
 
+    /// Whether the reader of the output went away, which is no failure: `andon alerts | head`.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Said { exit, .. } => *exit,

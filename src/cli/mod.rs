@@ -112,10 +112,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let ended = terminal.out.flush().map_err(Failure::from).and(ended);
     match ended {
         Ok(exit) => exit.into(),
-        // Whoever reads has enough: `andon alerts | head` is no failure.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            Exit::Fine.into()
-        }
+        Err(failure) if failure.is_broken_pipe() => Exit::Fine.into(),
         Err(failure) => {
             // With nowhere left to say it, the exit code must do.
             let _ = writeln!(io::stderr(), "andon: {failure}");

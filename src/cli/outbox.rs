@@ -88,11 +88,7 @@ pub(super) async fn run(
     }
 }
 
-async fn list(
-    args: &Args,
-    client: &Client,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Failure> {
+async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
     let limit = args.limit.to_string();
     let mut query = vec![("limit", limit.as_str())];
     if args.state != "all" {
@@ -117,7 +113,14 @@ pub(super) fn table(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let heads = &[
-        "ID", "DESTINATION", "STATE", "ALERT", "EVENT", "DECIDED", "ATTEMPTS", "RESULT",
+        "ID",
+        "DESTINATION",
+        "STATE",
+        "ALERT",
+        "EVENT",
+        "DECIDED",
+        "ATTEMPTS",
+        "RESULT",
     ];
     let mut table = Table::new(heads);
     for one in deliveries {

@@ -50,7 +50,13 @@ pub(super) struct Hook {
 impl Answers {
     /// Takes what the flags say and asks for the rest.
     pub(super) fn ask(args: &Args, asker: &mut Asker<'_, '_>) -> Result<Self, Failure> {
-        let site = ask_id(asker, "site", &args.site, "Id of this plant, like plant-7", None)?;
+        let site = ask_id(
+            asker,
+            "site",
+            &args.site,
+            "Id of this plant, like plant-7",
+            None,
+        )?;
         let site_name = asker.ask(
             &Question {
                 flag: "site-name",
@@ -136,11 +142,7 @@ fn ask_source(args: &Args, asker: &mut Asker<'_, '_>) -> Result<Source, Failure>
     }
 }
 
-fn ask_modbus(
-    address: String,
-    args: &Args,
-    asker: &mut Asker<'_, '_>,
-) -> Result<Source, Failure> {
+fn ask_modbus(address: String, args: &Args, asker: &mut Asker<'_, '_>) -> Result<Source, Failure> {
     let unit = Question {
         flag: "unit",
         given: args.unit.as_deref(),
@@ -226,7 +228,10 @@ fn number(text: &str) -> Result<f64, String> {
 }
 
 fn unit_id(text: &str) -> Result<u8, String> {
-    let unit = text.parse().ok().filter(|unit| *unit <= 247 || *unit == 255);
+    let unit = text
+        .parse()
+        .ok()
+        .filter(|unit| *unit <= 247 || *unit == 255);
     unit.ok_or_else(|| "must be 0 to 247, or 255 for a device without a bus".to_owned())
 }
 
@@ -265,9 +270,8 @@ fn origin(text: &str) -> Result<Origin, String> {
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(format!("{EXPECTED}, with nothing behind the port"));
     }
-    let with_port = |scheme: &str, usual: u16| {
-        format!("{scheme}://{host}:{}", url.port().unwrap_or(usual))
-    };
+    let with_port =
+        |scheme: &str, usual: u16| format!("{scheme}://{host}:{}", url.port().unwrap_or(usual));
     match url.scheme() {
         "modbus" | "tcp" => Ok(Origin::Modbus(with_port("tcp", 502))),
         "mqtt" => Ok(Origin::Mqtt {
