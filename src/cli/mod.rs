@@ -98,7 +98,8 @@ enum Talk {
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
     let clock = Clock::system(Synchronised::Never);
-    let stdout = io::stdout().lock();
+    // Not locked: the log of a running agent goes there too, from other threads.
+    let stdout = io::stdout();
     let env = Env::of_process();
     let mut terminal = Terminal {
         // https://no-color.org
