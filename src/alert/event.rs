@@ -229,6 +229,11 @@ impl DedupKey {
         Self(Sha256::digest(format!("{site}:{rule}:{machine}")).into())
     }
 
+    /// The hash itself.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The key with these 64 lower-case hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();

@@ -2,7 +2,7 @@
 //!
 //! It reads and checks; it opens, connects and starts nothing.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 
@@ -47,15 +47,6 @@ pub enum Language {
 pub struct Log {
     /// The least important level that is written.
     pub level: tracing::Level,
-}
-
-/// `[heartbeat]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// Who misses it when it stops.
-    pub url: HttpUrl,
-    /// How often.
-    pub every: Duration,
 }
 
 /// Where the data is kept if nothing says otherwise.
@@ -155,16 +146,6 @@ pub fn clock(root: &Section<'_>) -> Synchronised {
     let how = section.word("synchronised", &words);
     section.finish();
     how.unwrap_or(Synchronised::WhileExists)(file)
-}
-
-/// Reads `[heartbeat]`; without its `url` there is none.
-pub fn heartbeat(root: &Section<'_>) -> Option<Heartbeat> {
-    let section = root.table("heartbeat")?;
-    let url = section.optional("url");
-    let range = Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60);
-    let every = section.ranged("every", Duration::from_secs(60), range);
-    section.finish();
-    Some(Heartbeat { url: url?, every })
 }
 
 struct Zone(TimeZone);

@@ -9,6 +9,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use sha2::{Digest, Sha256};
+
 use super::{
     file,
     section::{Problems, Read},
@@ -89,6 +91,22 @@ impl FileSet {
             }
         }
         set
+    }
+
+    /// The first 12 hexadecimal digits of SHA-256 over the names and texts of all files: tells configurations apart.
+    pub fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for file in &self.files {
+            hash.update(file.name().as_bytes());
+            hash.update([0]);
+            hash.update(file.text.as_bytes());
+            hash.update([0]);
+        }
+        hash.finalize()
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn add(&mut self, path: PathBuf, role: Role, problems: &Problems) {

@@ -25,7 +25,7 @@ pub mod values;
 pub mod vars;
 pub mod when;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub use self::{
     env::Env,
@@ -40,7 +40,11 @@ use self::{
     tree::{Node, Place},
     vars::Vars,
 };
-use crate::rules::{self, RuleConfig};
+use crate::{
+    alert::plant::Plant,
+    rules::{self, Compiled},
+    source::TagIds,
+};
 
 /// The embedded default: what holds where no file says otherwise.
 pub const DEFAULT: &str = include_str!("../../config/andon.toml");
@@ -48,12 +52,14 @@ pub const DEFAULT: &str = include_str!("../../config/andon.toml");
 pub const DEFAULT_NAME: &str = "default";
 
 /// A configuration without mistakes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What the program needs.
     pub settings: Settings,
-    /// The rules, to be compiled once the tags are known.
-    pub rules: Vec<RuleConfig>,
+    /// What the core watches.
+    pub plant: Arc<Plant>,
+    /// From names into the plant, for sources.
+    pub tag_ids: TagIds,
     /// What a person should look at.
     pub warnings: Vec<Problem>,
     /// The files it was read from.
@@ -91,6 +97,22 @@ pub fn load(paths: &Paths, env: &Env) -> Result<Loaded, Vec<Problem>> {
 /// Every mistake and warning, by file and line.
 pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
     finish(files, env, Problems::new())
+}
+
+/// Where the data of this configuration is kept, as far as even a refused one tells: the last good one is looked for there.
+pub fn data_dir(paths: &Paths, env: &Env) -> PathBuf {
+    if let Some(named) = env.get("ANDON__AGENT__DATA_DIR") {
+        return named.into();
+    }
+    let text = std::fs::read_to_string(&paths.main).unwrap_or_default();
+    let tree = file::parse(&"".into(), &text).ok();
+    let named = tree
+        .as_ref()
+        .and_then(|tree| tree.get("agent")?.get("data_dir"));
+    match named.map(|node| &node.value) {
+        Some(tree::Value::Text(path)) => path.into(),
+        _ => agent::DATA_DIR.into(),
+    }
 }
 
 fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {
@@ -138,6 +160,8 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
     let rules = read_rules(&rules_tree, problems);
+    let Compiled { plant, tag_ids } =
+        rules::compile(&settings, &rules, &settings.parts.tags, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
         &layers,
@@ -159,7 +183,8 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     );
     Some(Loaded {
         settings,
-        rules,
+        plant: Arc::new(plant),
+        tag_ids,
         warnings: Vec::new(),
         files,
         tree,

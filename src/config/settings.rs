@@ -5,19 +5,29 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{
-    agent::{self, Agent, Heartbeat, Log},
+    agent::{self, Agent, Log},
     env::Env,
     limits::{Alerts, StoreLimits},
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},
     section::Section,
-    tree::Node,
     when::Known,
 };
-use crate::{alert::plant::Policy, clock::Synchronised};
+use crate::{
+    alert::plant::Policy,
+    clock::Synchronised,
+    delivery::route::Routes,
+    destination::Destination,
+    health::heartbeat::Heartbeat,
+    rules::SourceTags,
+    source::{
+        modbus::config::ModbusConfig,
+        mqtt::config::{self as mqtt, MqttConfig},
+    },
+};
 
 /// What the program needs of the configuration, rules aside.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `[agent]`
     pub agent: Agent,
@@ -42,16 +52,18 @@ pub struct Settings {
 }
 
 /// What rooms of their own read.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Parts {
-    /// `[[source.modbus]]` by name.
-    pub modbus: Vec<(String, Node)>,
-    /// `[[source.mqtt]]` by name.
-    pub mqtt: Vec<(String, Node)>,
-    /// `[[destination]]` by name.
-    pub destinations: Vec<(String, Node)>,
-    /// `[[route]]` in the order of their files.
-    pub routes: Vec<Node>,
+    /// `[[source.modbus]]`
+    pub modbus: Vec<ModbusConfig>,
+    /// `[[source.mqtt]]`
+    pub mqtt: Vec<MqttConfig>,
+    /// What all of them promise, for the plant.
+    pub tags: Vec<SourceTags>,
+    /// `[[destination]]`
+    pub destinations: Vec<Destination>,
+    /// `[[route]]`
+    pub routes: Routes,
 }
 
 impl Settings {
@@ -61,22 +73,22 @@ impl Settings {
         root.raw("vars");
         let machines = machine::machines(&root);
         let known = known(&machines, rules);
-        let parts = parts(&root, &known);
-        let names: Vec<&str> = parts
-            .destinations
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let agent = Agent::read(&root, env);
+        let parts = parts(&root, &agent.site, &machines, &known);
+        let would_notify = |name: &str| {
+            let mut all = parts.destinations.iter();
+            all.find(|destination| &*destination.name == name)
+                .map(Destination::notifies_again)
+        };
         let destinations = Destinations {
-            // Kinds are known to the room of destinations; until it tells, each one that exists would notify.
-            would_notify: &|name| names.contains(&name).then_some(true),
-            names: names.clone(),
+            would_notify: &would_notify,
+            names: parts.destinations.iter().map(|of| &*of.name).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
         let settings = Self {
-            agent: Agent::read(&root, env),
+            agent,
             log: agent::log(&root),
-            heartbeat: agent::heartbeat(&root),
+            heartbeat: Heartbeat::read(&root),
             clock: agent::clock(&root),
             alerts: Alerts::read(&root),
             store: StoreLimits::read(&root),
@@ -90,34 +102,58 @@ impl Settings {
     }
 }
 
-/// The one place where rooms with configurations of their own are called: a reader is
-/// `fn read(name: &str, section: Section<'_>, ..) -> Option<Config>`, calls [`Section::finish`], and its result takes the
-/// place of the node in [`Parts`]. Readers of sources take their tags from [`Profiles::tags`], readers of routes their
-/// `when` from [`super::when::read`].
-fn parts<'a>(root: &Section<'a>, _known: &Known) -> Parts {
+/// The one place where rooms with configurations of their own are called. Their readers take a section, report every mistake
+/// to its problems, and finish it.
+fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: &Known) -> Parts {
     let profiles = Profiles::find(root);
     let mut parts = Parts::default();
     if let Some(source) = root.table("source") {
         for (name, section) in source.named("modbus") {
-            for unit in section.list("units") {
-                profiles.tags(&unit);
+            let read = ModbusConfig::read(&name, &section, &profiles);
+            let place = section.place().clone();
+            section.finish();
+            if let Some(config) = read {
+                let address = config.address.to_string().into();
+                let (name, tags) = (config.name.clone(), config.tags());
+                parts.tags.push(SourceTags {
+                    name,
+                    address,
+                    place,
+                    tags,
+                });
+                parts.modbus.push(config);
             }
-            parts.modbus.push((name, section.node().clone()));
         }
+        let ids: Vec<_> = machines
+            .iter()
+            .map(|of| (of.machine.id.clone(), of.machine.class.clone()))
+            .collect();
+        let context = mqtt::Context {
+            site,
+            machines: &ids,
+            profiles: &profiles,
+        };
         for (name, section) in source.named("mqtt") {
-            for subscription in section.list("subscribe") {
-                profiles.tags(&subscription);
+            let place = section.place().clone();
+            if let Some(config) = MqttConfig::read(&name, section, &context) {
+                let address = config.address().into();
+                let (name, tags) = (config.name.clone(), config.tags(root.problems()));
+                parts.tags.push(SourceTags {
+                    name,
+                    address,
+                    place,
+                    tags,
+                });
+                parts.mqtt.push(config);
             }
-            parts.mqtt.push((name, section.node().clone()));
         }
         source.finish();
     }
     for (name, section) in root.named("destination") {
-        parts.destinations.push((name, section.node().clone()));
+        parts.destinations.extend(Destination::read(&name, section));
     }
-    for (_, section) in root.named("route") {
-        parts.routes.push(section.node().clone());
-    }
+    let names = parts.destinations.iter().map(|of| of.name.clone());
+    parts.routes = Routes::read(root, names.collect(), known);
     profiles.finish();
     parts
 }

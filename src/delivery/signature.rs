@@ -12,7 +12,8 @@ use sha2::Sha256;
 use thiserror::Error;
 
 use crate::{
-    destination::{HeaderText, HttpRequest, Secret, SecretError, Signing},
+    config::secret::{Secret, SecretError},
+    destination::{HeaderText, HttpRequest, Signing},
     link::http::Call,
 };
 

@@ -14,13 +14,12 @@ use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
     outcome::{Answer, Outcome},
-    // One line to change once `config::secret` is there.
-    secret_stub::{Revealed, Secret, SecretError},
     terms::{Retry, Terms},
 };
 use crate::{
     alert::event::EventKind,
     config::{
+        secret::Secret,
         section::{Read, Section, nearest},
         tree::{Node, Value},
     },
@@ -29,7 +28,6 @@ use crate::{
 mod access;
 pub mod notice;
 mod outcome;
-mod secret_stub;
 mod terms;
 pub mod text;
 pub mod webhook;
@@ -45,8 +43,6 @@ const KINDS: &[(&str, ReadKind)] = &[("webhook", webhook::read)];
 pub struct Destination {
     /// Its name: deliveries belong to it across every change of its settings.
     pub name: Arc<str>,
-    /// Whether it is switched on.
-    pub enabled: bool,
     /// How patiently it is delivered to.
     pub terms: Terms,
     kind: Arc<dyn Kind>,
@@ -55,7 +51,6 @@ pub struct Destination {
 impl Destination {
     /// Reads `[[destination]]`; none where something essential is missing, which is reported.
     pub fn read(name: &str, section: Section<'_>) -> Option<Self> {
-        let enabled = section.get("enabled", true);
         let kind: String = section.required("type")?;
         let Some((_, read)) = KINDS.iter().find(|(word, _)| *word == kind) else {
             let words: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
@@ -74,10 +69,14 @@ impl Destination {
         let (kind, terms) = read?;
         Some(Self {
             name: name.into(),
-            enabled,
             terms,
             kind,
         })
+    }
+
+    /// The word of its kind: `webhook`.
+    pub fn kind_word(&self) -> &'static str {
+        self.kind.word()
     }
 
     /// What an attempt sends. `thread` is what the last answer in this lane left for follow-ups.
@@ -126,6 +125,8 @@ impl Destination {
 
 /// What a kind of destination knows.
 pub trait Kind: fmt::Debug + Send + Sync {
+    /// The word of the configuration.
+    fn word(&self) -> &'static str;
     /// See [`Destination::render`].
     ///
     /// # Errors

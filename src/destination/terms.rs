@@ -20,7 +20,9 @@ pub struct Terms {
     /// A delivery older than this is given up.
     pub expire_after: Duration,
     /// How many attempts may run at once, in different lanes.
-    pub concurrency: usize,
+    pub concurrency: u32,
+    /// It is called at most once in this time for a watch, unless the alert became worse; zero calls always.
+    pub call_every: Duration,
 }
 
 /// When a failed delivery is tried again.
@@ -35,12 +37,13 @@ pub enum Retry {
 impl Terms {
     /// Reads the keys that every destination has; `retry` is what its kind does by default.
     pub fn read(section: &Section<'_>, retry: Retry) -> Self {
-        const CONCURRENCY: RangeInclusive<i64> = 1..=16;
-        let concurrency = section.ranged("concurrency", 2, CONCURRENCY);
+        const CONCURRENCY: RangeInclusive<i64> = 1..=64;
+        let concurrency = section.ranged("concurrency", 4, CONCURRENCY);
         Self {
             retry: section.get("retry", retry),
             expire_after: section.ranged("expire_after", 7 * DAY, 60 * SECOND..=400 * DAY),
-            concurrency: usize::try_from(concurrency).unwrap_or(1),
+            concurrency: u32::try_from(concurrency).unwrap_or(1),
+            call_every: section.ranged("call_every", 300 * SECOND, Duration::ZERO..=DAY),
         }
     }
 }

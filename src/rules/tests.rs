@@ -17,46 +17,34 @@ use crate::{
     source::TagSpec,
 };
 
-const PLANT: &str = "[agent]\nsite = 'plant-7'\n[[machine]]\nid = 'mill-1'\nclass = 'cnc-mill'\n[[machine]]\nid = 'mill-2'\nclass = 'cnc-mill'\n[[machine]]\nid = 'oven-1'\n";
+const PLANT: &str = r#"
+[agent]
+site = "plant-7"
+[[machine]]
+id = "mill-1"
+class = "cnc-mill"
+[[machine]]
+id = "mill-2"
+class = "cnc-mill"
+[[machine]]
+id = "oven-1"
+[[profile]]
+id = "mill"
+tags = [
+  { tag = "spindle_temp", read = "holding:100", type = "f32", unit = "°C", decimals = 1 },
+  { tag = "door_open", read = "discrete:3" },
+]
+[[source.modbus]]
+name = "hall-2"
+address = "tcp://192.168.10.21"
+units = [{ id = 1, machine = "mill-1", profile = "mill" }, { id = 2, machine = "mill-2", profile = "mill" }]
+[[source.mqtt]]
+name = "cell"
+url = "mqtt://broker"
+subscribe = [{ topic = "oven", machine = "oven-1", payload = "number", stale_after = "5s", tag = "temperature", unit = "°C" }]
+"#;
 
-fn tags() -> Vec<SourceTags> {
-    let tag = |machine: &str, tag: &str, unit: &str, modbus_unit| TagSpec {
-        machine: machine.into(),
-        tag: tag.into(),
-        unit: unit.into(),
-        decimals: 1,
-        stale_after: Duration::from_secs(5),
-        modbus_unit,
-    };
-    let source = |name: &str, line, tags| SourceTags {
-        name: name.into(),
-        address: "192.168.10.21:502".into(),
-        place: Place {
-            file: "andon.toml".into(),
-            line,
-        },
-        tags,
-    };
-    vec![
-        source(
-            "hall-2",
-            10,
-            vec![
-                tag("mill-1", "spindle_temp", "°C", Some(1)),
-                tag("mill-1", "door_open", "", Some(1)),
-                tag("mill-2", "spindle_temp", "°C", Some(2)),
-                tag("mill-2", "door_open", "", Some(2)),
-            ],
-        ),
-        source("cell", 20, vec![tag("oven-1", "temperature", "°C", None)]),
-    ]
-}
-
-fn compiled(
-    plant: &str,
-    rules: &str,
-    path: &Path,
-) -> Result<(Compiled, Vec<Problem>), Vec<Problem>> {
+fn compiled(plant: &str, rules: &str, path: &Path) -> Result<Loaded, Vec<Problem>> {
     let file = |path: &Path, role, text: &str| ConfigFile {
         path: path.to_owned(),
         role,
@@ -66,17 +54,7 @@ fn compiled(
         file(Path::new("andon.toml"), Role::Config, plant),
         file(path, Role::Rules, rules),
     ];
-    let loaded = load_set(FileSet { files }, &Env::default())?;
-    let problems = Problems::new();
-    problems.extend(loaded.warnings.clone());
-    let compiled = compile(&loaded.settings, &loaded.rules, &tags(), &problems);
-    let refused = problems.has_errors();
-    let found = problems.into_sorted();
-    if refused {
-        Err(found)
-    } else {
-        Ok((compiled, found))
-    }
+    load_set(FileSet { files }, &Env::default())
 }
 
 #[test]
@@ -92,7 +70,7 @@ fn every_mistake_in_a_rule_is_explained_as_written_beside_it() {
             None => PLANT.to_owned(),
         };
         match compiled(&plant, &text, path) {
-            Ok((_, warnings)) => warnings,
+            Ok(loaded) => loaded.warnings,
             Err(problems) => problems,
         }
     });
@@ -129,8 +107,8 @@ fn a_class_rule_becomes_one_watch_for_each_machine_with_its_own_limits() {
         "limits = { 'spindle-overtemp.hihi' = 92 }\nclass = ",
         1,
     );
-    let (compiled, warnings) = compiled(&plant, RULES, Path::new("r.toml")).unwrap();
-    assert_eq!(warnings, []);
+    let compiled = compiled(&plant, RULES, Path::new("r.toml")).unwrap();
+    assert_eq!(compiled.warnings, []);
     let plant = &compiled.plant;
     let watches: Vec<_> = plant
         .watches
@@ -171,14 +149,14 @@ fn a_class_rule_becomes_one_watch_for_each_machine_with_its_own_limits() {
 
 #[test]
 fn machines_without_limits_of_their_own_share_one_rule() {
-    let (compiled, _) = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
+    let compiled = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
     let watches = &compiled.plant.watches;
     assert!(Arc::ptr_eq(&watches[0].rule, &watches[1].rule));
 }
 
 #[test]
 fn every_index_of_a_plant_points_at_what_the_names_say() {
-    let (compiled, _) = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
+    let compiled = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
     let plant = &compiled.plant;
     assert_eq!(compiled.tag_ids.len(), plant.tags.len());
     for ((machine, tag), id) in &compiled.tag_ids {

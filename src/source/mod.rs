@@ -3,6 +3,9 @@
 //! What is here is the contract between a source and the loop. A source never decides anything about alerts: it turns what
 //! it hears, and its own outages, into samples. A device that is offline is data (a bad reading), never a failed task.
 
+pub mod modbus;
+pub mod mqtt;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use thiserror::Error;

@@ -1,14 +1,21 @@
 //! Whether sources and destinations can be reached from here. Nothing is sent: a connection is opened and closed.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use serde::Serialize;
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+    time::timeout,
+};
 use url::Url;
 
-use crate::config::{
-    Settings,
-    tree::{Node, Value},
+use crate::{
+    config::Settings, destination::Access, link::guard::Guard, source::modbus::config::Address,
 };
 
 /// How long one connection may take.
@@ -33,7 +40,7 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
     for (at, peer) in peers(settings).into_iter().enumerate() {
         tries.spawn(async move {
             let error = match &peer.address {
-                Ok((host, port)) => connect(host, *port).await.err(),
+                Ok((host, port)) => connect(host, *port, peer.guard.as_ref()).await.err(),
                 Err(why) => Some(why.clone()),
             };
             let address = match &peer.address {
@@ -58,67 +65,92 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
 struct Peer {
     what: &'static str,
     name: String,
+    /// Host and port, or why it has none.
     address: Result<(String, u16), String>,
+    /// Where events go is guarded; where samples come from is not.
+    guard: Option<Guard>,
 }
 
 /// Everything that the agent would connect to.
 fn peers(settings: &Settings) -> Vec<Peer> {
-    let kinds = [
-        ("modbus", &settings.parts.modbus, "address", 502),
-        ("mqtt", &settings.parts.mqtt, "url", 1883),
-        ("destination", &settings.parts.destinations, "url", 443),
-    ];
-    let mut peers = Vec::new();
-    for (what, named, key, port) in kinds {
-        for (name, node) in named {
-            peers.push(Peer {
-                what,
-                name: name.clone(),
-                address: address(node, key, port),
-            });
+    let parts = &settings.parts;
+    let modbus = parts.modbus.iter().map(|source| {
+        let Address::Tcp { host, port } = &source.address;
+        Peer::source("modbus", &source.name, host, *port)
+    });
+    let mqtt = parts.mqtt.iter();
+    let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
+    let destinations = parts.destinations.iter().filter_map(|destination| {
+        let access = destination.access()?;
+        Some(Peer::guarded("destination", &destination.name, access))
+    });
+    let heartbeat = settings.heartbeat.iter();
+    let heartbeat = heartbeat.map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
+    modbus
+        .chain(mqtt)
+        .chain(destinations)
+        .chain(heartbeat)
+        .collect()
+}
+
+impl Peer {
+    fn source(what: &'static str, name: &str, host: &str, port: u16) -> Self {
+        Self {
+            what,
+            name: name.to_owned(),
+            address: Ok((host.to_owned(), port)),
+            guard: None,
         }
     }
-    if let Some(heartbeat) = &settings.heartbeat {
-        peers.push(Peer {
-            what: "heartbeat",
-            name: "-".to_owned(),
-            address: host_and_port(&heartbeat.url.0, 443),
-        });
+
+    fn guarded(what: &'static str, name: &str, access: &Access) -> Self {
+        let allowed = access.allow_addresses.iter();
+        let guard = Guard {
+            allow_http: access.allow_http,
+            allow: allowed.map(|allowed| (allowed.net, allowed.port)).collect(),
+            own: Vec::new(),
+        };
+        Self {
+            what,
+            name: name.to_owned(),
+            address: host_and_port(&access.url, &guard),
+            guard: Some(guard),
+        }
     }
-    peers
 }
 
-fn address(node: &Node, key: &str, port: u16) -> Result<(String, u16), String> {
-    let Some(Value::Text(text)) = node.get(key).map(|node| &node.value) else {
-        return Err(format!("has no `{key}` to connect to"));
-    };
-    // What cannot be read may hold a password, so it is not repeated.
-    let url = Url::parse(text).map_err(|error| format!("`{key}` cannot be read: {error}"))?;
-    host_and_port(&url, port)
-}
-
-fn host_and_port(url: &Url, port: u16) -> Result<(String, u16), String> {
-    let host = url.host_str().filter(|host| !host.is_empty());
-    let host = host.ok_or("has no host to connect to")?;
-    let port = match url.scheme() {
-        "mqtts" => 8883,
-        _ => port,
-    };
-    Ok((host.to_owned(), url.port_or_known_default().unwrap_or(port)))
+fn host_and_port(url: &str, guard: &Guard) -> Result<(String, u16), String> {
+    let url = Url::parse(url).map_err(|error| format!("its url cannot be read: {error}"))?;
+    let port = guard.check_url(&url).map_err(|error| error.to_string())?;
+    let host = url.host_str().unwrap_or_default();
+    Ok((host.trim_matches(['[', ']']).to_owned(), port))
 }
 
 /// The one place where `check` reaches out.
-async fn connect(host: &str, port: u16) -> Result<(), String> {
-    let host = host.trim_matches(['[', ']']);
-    match timeout(PATIENCE, TcpStream::connect((host, port))).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Err("connection refused: nothing listens on that port".to_owned())
+async fn connect(host: &str, port: u16, guard: Option<&Guard>) -> Result<(), String> {
+    let connected = async {
+        let found = lookup_host((host, port)).await;
+        let found: Vec<SocketAddr> = found
+            .map_err(|error| format!("no such host: {error}"))?
+            .collect();
+        if let Some(guard) = guard {
+            let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+            let checked = guard.check_resolved(host, port, &addresses);
+            checked.map_err(|refusal| refusal.to_string())?;
         }
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!(
-            "no answer within {} s; is it switched on, and is the way to it open?",
-            PATIENCE.as_secs()
-        )),
-    }
+        match TcpStream::connect(&found[..]).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Err("connection refused: nothing listens on that port".to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let too_late = || {
+        let seconds = PATIENCE.as_secs();
+        format!("no answer within {seconds} s; is it switched on, and is the way to it open?")
+    };
+    timeout(PATIENCE, connected)
+        .await
+        .unwrap_or_else(|_| Err(too_late()))
 }

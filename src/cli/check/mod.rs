@@ -2,7 +2,7 @@
 
 mod live;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::Serialize;
 
@@ -102,6 +102,12 @@ pub(super) async fn run(
     Ok(exit)
 }
 
+/// Rules that watch something.
+fn rules(loaded: &Loaded) -> usize {
+    let ids = loaded.plant.watches.iter().map(|watch| &watch.rule.id);
+    ids.collect::<BTreeSet<_>>().len()
+}
+
 fn shown(loaded: &Loaded) -> String {
     format!("{}\n{}", loaded.show(), loaded.show_rules())
 }
@@ -153,7 +159,7 @@ fn verdict(
         "{word}: {}, {}, {}, {}{warned}",
         count(parts.modbus.len() + parts.mqtt.len(), "source"),
         count(settings.machines.len(), "machine"),
-        count(loaded.rules.len(), "rule"),
+        count(rules(loaded), "rule"),
         count(parts.destinations.len(), "destination"),
     ))?;
     Ok(())

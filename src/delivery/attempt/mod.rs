@@ -1,7 +1,11 @@
-//! One attempt of one delivery: render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
+//! One attempt of one delivery: read, render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
+
+mod way;
 
 use std::error::Error as StdError;
 
+pub use self::way::{Tested, Tried, Way};
+use super::signature::seal;
 use crate::{
     clock::Now,
     destination::{
@@ -10,8 +14,6 @@ use crate::{
     },
     link::http::{CallError, HttpClient},
 };
-
-use super::signature::seal;
 
 /// Tries once. `now` is the instant of this attempt; what is kept for follow-ups comes beside the outcome.
 pub async fn over_http(

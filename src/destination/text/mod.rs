@@ -5,7 +5,7 @@
 
 use super::notice::{Attempt, Notice, Site};
 use crate::{
-    alert::event::{By, Event, EventKind, Measured},
+    alert::event::{Alert, By, Event, EventKind, Measured},
     clock::Wall,
     sample::Value,
 };
@@ -38,6 +38,23 @@ pub fn of(event: &Event, site: &Site) -> String {
     let room = LIMIT - MARKS - number.chars().count();
     let text = shorten(&ended(&text), room);
     format!("{text}{number}")
+}
+
+/// The sentence of an alert as it is, where no event is told.
+pub fn of_alert(alert: &Alert, site: &Site) -> String {
+    let event = Event {
+        id: alert.id,
+        kind: EventKind::Triggered,
+        at: alert.created,
+        synchronised: true,
+        alert: alert.clone(),
+        previous_severity: None,
+        by: None,
+        why: None,
+        escalation: None,
+        after_unknown_downtime: false,
+    };
+    of(&event, site)
 }
 
 /// What is wrong, with the rule's `{..}` filled in.

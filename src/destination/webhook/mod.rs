@@ -72,6 +72,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
 }
 
 impl Kind for Webhook {
+    fn word(&self) -> &'static str {
+        "webhook"
+    }
+
     fn render(
         &self,
         notice: &Notice,
@@ -219,7 +223,8 @@ fn is_token(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-fn read_sign(section: &Section<'_>) -> Option<Signing> {
+/// Reads `sign`: how a request proves who sent it. The heartbeat is signed in the same ways.
+pub fn read_sign(section: &Section<'_>) -> Option<Signing> {
     let sign = section.table("sign")?;
     sign.required::<String>("scheme");
     let scheme = sign.word("scheme", &[("standard-webhooks", true), ("header", false)]);

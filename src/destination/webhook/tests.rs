@@ -299,9 +299,7 @@ fn each_format_has_its_defaults() {
         Duration::from_secs(10)
     );
     assert!(EventKind::ALL.into_iter().all(|kind| native.wants(kind)));
-    assert!(
-        native.enabled && native.notifies_again() && native.can_acknowledge() && native.can_end()
-    );
+    assert!(native.notifies_again() && native.can_acknowledge() && native.can_end());
 
     let haltless = haltless("");
     assert_eq!(
@@ -335,7 +333,6 @@ fn each_format_has_its_defaults() {
 fn a_full_configuration_is_read_and_shows_no_secret() {
     let destination = read(&format!(
         r#"{NATIVE}
-        enabled = false
         headers = {{ Authorization = "Bearer canary", X-Site = {{ env = "SITE" }} }}
         sign = {{ scheme = "standard-webhooks", secrets = ["whsec_canary", {{ file = "/etc/andon/old.key" }}] }}
         ca = "/etc/andon/ca.pem"
@@ -354,7 +351,6 @@ fn a_full_configuration_is_read_and_shows_no_secret() {
     );
     assert!(!shown.contains("canary"), "{shown}");
     assert!(shown.contains("https://ops.example.com"), "{shown}");
-    assert!(!destination.enabled);
     assert_eq!(destination.terms.concurrency, 4);
 }
 

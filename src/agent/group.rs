@@ -1,0 +1,176 @@
+//! One turn of the loop: what has arrived, in the order of arrival, then one commit, then everything that waited for it.
+
+use tokio::sync::oneshot;
+
+use super::{AgentError, Loop};
+use crate::{
+    alert::{
+        command::{Command, Refusal},
+        engine::Input,
+        event::Event,
+    },
+    api::{order::Order, view::Obeyed},
+    clock::Now,
+    delivery::dispatch::Job,
+};
+
+/// At most so many batches of each source are taken in one turn, so that a flood delays others by no more than this.
+const BATCHES: usize = 64;
+/// At most so many receipts wait for the next commit of delays alone.
+const HELD: usize = 50;
+
+/// Who waits for the answer to a command.
+type Reply = oneshot::Sender<Result<Obeyed, Refusal>>;
+
+/// What a turn has taken in.
+enum Arrived {
+    Input(Input),
+    Command(Box<Command>, Reply),
+}
+
+impl Loop {
+    /// Takes in everything that waits, and commits what came of it.
+    pub(super) async fn turn(&mut self, order: Option<Order>) -> Result<(), AgentError> {
+        self.clock.refresh();
+        self.watchdog.alive(self.clock.now().mono);
+        let mut arrived = self.gather();
+        let mut later = Vec::new();
+        let mut next = order;
+        while let Some(order) = next {
+            match order {
+                Order::Command { command, at, reply } => {
+                    arrived.push((at, Arrived::Command(Box::new(command), reply)));
+                }
+                other => later.push(other),
+            }
+            next = self.orders.try_recv().ok();
+        }
+        // Stable, so that what arrived at the same instant stays in the order of its queue.
+        arrived.sort_by_key(|(at, _)| at.mono);
+        let (events, answers) = self.step_all(arrived);
+        self.commit_if_due(events).await?;
+        for (reply, answer) in answers {
+            let _ = reply.send(answer);
+        }
+        for order in later {
+            self.other_order(order).await?;
+        }
+        self.keep_house();
+        Ok(())
+    }
+
+    /// What sources and the agent itself have to say, in no order yet.
+    fn gather(&mut self) -> Vec<(Now, Arrived)> {
+        let mut arrived = Vec::new();
+        let held = &mut self.held;
+        self.sources.drain(BATCHES, |source, batch| {
+            held.extend(batch.receipt.map(|receipt| (source, receipt)));
+            let samples = batch.samples.into_iter();
+            arrived.extend(samples.map(|sample| (batch.at, Arrived::Input(Input::Sample(sample)))));
+        });
+        while let Ok(signal) = self.signals.try_recv() {
+            self.concerns.say(signal);
+        }
+        let now = self.clock.now();
+        let signals = self.concerns.take().into_iter();
+        arrived
+            .extend(signals.map(|signal| (now, Arrived::Input(Input::Signal(Box::new(signal))))));
+        arrived
+    }
+
+    fn step_all(
+        &mut self,
+        arrived: Vec<(Now, Arrived)>,
+    ) -> (Vec<Event>, Vec<(Reply, Result<Obeyed, Refusal>)>) {
+        let mut events = Vec::new();
+        let mut answers = Vec::new();
+        for (at, what) in arrived {
+            match what {
+                Arrived::Input(input) => events.extend(self.engine.step(at, input).events),
+                Arrived::Command(command, reply) => {
+                    let decided = self.engine.step(at, Input::Command(command));
+                    let lines = decided.events.iter().map(line).collect();
+                    let answer = decided.refused.map_or(Ok(Obeyed { lines }), Err);
+                    events.extend(decided.events);
+                    answers.push((reply, answer));
+                }
+            }
+        }
+        // Nothing older waits, so what is due by itself may run.
+        let now = self.clock.now();
+        if self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due <= now.mono)
+        {
+            events.extend(self.engine.step(now, Input::Tick).events);
+        }
+        (events, answers)
+    }
+
+    /// Commits events at once, and changes of delays alone after a while; then lets go what waited for it.
+    async fn commit_if_due(&mut self, events: Vec<Event>) -> Result<(), AgentError> {
+        let now = self.clock.now();
+        let state_every = self.loaded.settings.store.state_every;
+        let changed = self.engine.has_changes();
+        let state_is_due = now.mono >= self.committed + state_every || self.held.len() >= HELD;
+        if !events.is_empty() || (changed && state_is_due) {
+            for event in &events {
+                tracing::info!("{}", line(event));
+            }
+            let durable = self.recorder.commit(&mut self.engine, events, now).await?;
+            self.committed = now.mono;
+            self.concerns.stored(durable);
+        } else if changed {
+            return Ok(());
+        }
+        for (source, receipt) in std::mem::take(&mut self.held) {
+            self.sources.acknowledge(source, receipt);
+        }
+        Ok(())
+    }
+
+    /// Takes in what sources had still sent and writes everything, delays included.
+    pub(super) async fn last_commit(&mut self) -> Result<(), AgentError> {
+        let arrived = self.gather();
+        let (events, _) = self.step_all(arrived);
+        let now = self.clock.now();
+        self.recorder.commit(&mut self.engine, events, now).await?;
+        for (source, receipt) in std::mem::take(&mut self.held) {
+            self.sources.acknowledge(source, receipt);
+        }
+        Ok(())
+    }
+
+    async fn other_order(&mut self, order: Order) -> Result<(), AgentError> {
+        match order {
+            Order::Look(reply) => self.show(reply),
+            Order::Reload(reply) => {
+                let answer = self.reload().await?;
+                let _ = reply.send(answer);
+            }
+            Order::TestDestination { name, reply } => self.test_destination(name, reply).await,
+            Order::RetryDelivery { id, reply } => {
+                let _ = self.recorder.jobs.send(Job::Retry(id, reply)).await;
+            }
+            Order::DropDelivery { id, why, reply } => {
+                let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;
+            }
+            Order::Command { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// `A-1042 mill-1/spindle-overtemp triggered, critical`
+fn line(event: &Event) -> String {
+    let alert = &event.alert;
+    format!(
+        "A-{} {}/{} {}, {}",
+        alert.number,
+        alert.machine,
+        alert.rule,
+        event.kind.word(),
+        alert.severity.word()
+    )
+}

@@ -1,0 +1,189 @@
+//! The whole pipeline on one screen: build the parts, run the loop, stop in order.
+//!
+//! The loop is the only one that steps the core. It drains what has arrived, takes it in the order of arrival, commits once, and
+//! only then lets anything out: deliveries, answers, acknowledgements to brokers, views. Everything that can wake it is
+//! in the one `select` of [`Loop::run`].
+
+mod audience;
+mod concerns;
+mod group;
+mod history;
+mod record;
+mod reload;
+mod sources;
+mod start;
+mod view;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{concerns::Concerns, record::Recorder, sources::Sources};
+use crate::{
+    alert::{engine::Engine, signal::Signal},
+    api::order::Order,
+    clock::{Clock, Mono},
+    config::{Env, Loaded, Paths, section::Problem},
+    health::Watchdog,
+    source::Receipt,
+    store::{Store, StoreError},
+};
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Where the configuration is.
+    pub paths: Paths,
+    /// The environment.
+    pub env: Env,
+    /// Refuse to start with a refused configuration instead of running the last good one.
+    pub strict: bool,
+}
+
+/// Why the agent does not run, or has stopped.
+#[derive(Debug, Error)]
+pub enum AgentError {
+    /// The configuration is refused and there is no last good one, or `strict` forbids it.
+    #[error("the configuration is refused")]
+    Config(Vec<Problem>),
+    /// There is no configuration at all.
+    #[error("there is no configuration at {0}")]
+    NoConfig(PathBuf),
+    /// The store does not open, or has failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The socket for the verbs cannot be opened.
+    #[error("the socket {path} cannot be opened: {why}")]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// One of the long tasks has ended.
+    #[error("the {0} has ended unexpectedly")]
+    TaskEnded(&'static str),
+}
+
+/// The loop looks at its clock at least this often, because timers stop while the gateway sleeps.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long attempts that are under way may take when the agent stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the agent until it is stopped.
+///
+/// # Errors
+/// [`AgentError`]; the caller maps it to an exit code.
+pub async fn run(start: Start, stop: CancellationToken) -> Result<(), AgentError> {
+    let (mut agent, tasks) = start::build(start).await?;
+    let ended = agent.run(tasks, &stop).await;
+    agent.stop().await;
+    ended
+}
+
+/// The long tasks beside the loop, with what they are called. If one ends, the agent stops.
+type Tasks = JoinSet<(&'static str, Result<(), AgentError>)>;
+
+/// Everything that the loop works with.
+pub(crate) struct Loop {
+    engine: Engine,
+    clock: Clock,
+    recorder: Recorder,
+    store: Store,
+    sources: Sources,
+    loaded: Loaded,
+    start: Start,
+    wake: Arc<Notify>,
+    orders: mpsc::Receiver<Order>,
+    signals: mpsc::Receiver<Signal>,
+    concerns: Concerns,
+    watchdog: Watchdog,
+    /// Receipts of messages whose effect is not on disk yet, in order.
+    held: Vec<(usize, Receipt)>,
+    /// When the state was last committed.
+    committed: Mono,
+    seen: view::Seen,
+    /// Ends every task beside the loop.
+    tasks_stop: CancellationToken,
+    housekeeping: JoinSet<()>,
+}
+
+impl Loop {
+    async fn run(&mut self, mut tasks: Tasks, stop: &CancellationToken) -> Result<(), AgentError> {
+        self.watchdog.ready();
+        // What the restart itself decided: ends of alerts whose rule is gone, and what the agent says of itself.
+        self.turn(None).await?;
+        let ended = loop {
+            let wait = self.wait();
+            let mut order = None;
+            tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                Some(ended) = tasks.join_next() => break Err(task_ended(ended)),
+                () = self.store.ended() => break Err(AgentError::TaskEnded("store")),
+                Some(signal) = self.sources.supervise() => self.concerns.say(signal),
+                Some(signal) = self.signals.recv() => self.concerns.say(signal),
+                arrived = self.orders.recv() => order = arrived,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            self.turn(order).await?;
+        };
+        self.finish(tasks).await;
+        ended
+    }
+
+    /// How long nothing is due.
+    fn wait(&self) -> Duration {
+        let now = self.clock.now().mono;
+        let mut wait = self
+            .engine
+            .next_deadline()
+            .map_or(LOOK, |due| due.since(now))
+            .min(LOOK);
+        if self.engine.has_changes() {
+            let due = self.committed + self.loaded.settings.store.state_every;
+            wait = wait.min(due.since(now));
+        }
+        wait
+    }
+
+    /// Stops in order: sources, what they had sent, the last commit, attempts under way.
+    async fn finish(&mut self, mut tasks: Tasks) {
+        self.watchdog.stopping();
+        self.sources.stop().await;
+        if let Err(error) = self.last_commit().await {
+            tracing::error!("the last commit failed: {error}");
+        }
+        self.tasks_stop.cancel();
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE + LOOK, all).await.is_err() {
+            tasks.abort_all();
+        }
+    }
+
+    async fn stop(mut self) {
+        self.housekeeping.abort_all();
+        if let Err(error) = self.store.close().await {
+            tracing::error!("the store did not close: {error}");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn task_ended(
+    ended: Result<(&'static str, Result<(), AgentError>), tokio::task::JoinError>,
+) -> AgentError {
+    match ended {
+        Ok((_, Err(error))) => error,
+        Ok((name, Ok(()))) => AgentError::TaskEnded(name),
+        Err(error) => {
+            tracing::error!("a task of the agent failed: {error}");
+            AgentError::TaskEnded("task beside the loop")
+        }
+    }
+}

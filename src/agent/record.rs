@@ -1,0 +1,253 @@
+//! From what was decided to what is on disk and owed: one commit for a group of steps.
+//!
+//! Who is owed an event is decided by [`crate::delivery::route`], its text is rendered here, once, and everything goes into
+//! one transaction of the store. Only after it does anybody outside hear of it.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::audience::Audiences;
+use crate::{
+    alert::{
+        engine::Engine,
+        event::{Event, EventKind},
+        plant::Severity,
+        state::{self, Durable, SavedEpisode, SavedWatch},
+    },
+    clock::{BootId, Now},
+    delivery::{
+        dispatch::{Job, Owed},
+        route::Routes,
+        schedule::{Kind, LaneKey, Row},
+    },
+    destination::notice::{Notice, Site},
+    store::{
+        Store, StoreError,
+        history::AlertFilter,
+        restore::Restored,
+        rows::{AlertRow, Commit, Mark, NewDelivery, NewEvent, WatchRow},
+    },
+};
+
+/// What turns decisions into commits.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) store: Store,
+    pub(super) boot: BootId,
+    pub(super) routes: Routes,
+    pub(super) site: Site,
+    pub(super) jobs: mpsc::Sender<Job>,
+    pub(super) audiences: Audiences,
+}
+
+impl Recorder {
+    /// Writes a group of events and every change of the core's state, and hands what is owed to the delivery task. Says
+    /// whether it is on disk, or only in memory.
+    pub(super) async fn commit(
+        &mut self,
+        engine: &mut Engine,
+        events: Vec<Event>,
+        now: Now,
+    ) -> Result<bool, StoreError> {
+        let changes = engine.take_changes(&self.boot);
+        let mut commit = Commit {
+            mark: Mark::new(&self.boot, now),
+            ..Commit::default()
+        };
+        for (index, event) in events.iter().enumerate() {
+            let new = self.new_event(event, &events[index + 1..]).await?;
+            commit.events.push(new);
+        }
+        commit.core = changes.core.map(|core| to_json(&core));
+        commit.watches = changes
+            .watches
+            .into_iter()
+            .map(|(key, open, saved)| WatchRow {
+                key: key.to_string(),
+                rule: saved.rule.clone(),
+                machine: saved.subject.clone(),
+                open,
+                blob: to_json(&saved),
+            })
+            .collect();
+        let committed = self.store.commit(commit).await?;
+        self.hand_over(&events, committed.deliveries, now).await?;
+        Ok(committed.durable)
+    }
+
+    async fn new_event(&mut self, event: &Event, later: &[Event]) -> Result<NewEvent, StoreError> {
+        let lane = LaneKey(event.alert.dedup_key.bytes());
+        let audience = self.audiences.of(event, &self.store).await?;
+        let mut withdraws = Vec::new();
+        if withdraws_escalations(event.kind) && audience.has_withdrawable() {
+            let (reply, answer) = oneshot::channel();
+            // The task that delivers is gone only when the agent stops; nothing is under way then.
+            let _ = self.jobs.send(Job::Withdraw { lane, reply }).await;
+            let taken = answer.await.unwrap_or_default();
+            audience.withdrawn(&taken);
+            withdraws = taken.into_iter().map(|(id, _)| id).collect();
+        }
+        let mut owed = self.routes.route(event, &audience.names());
+        // Taken or over within the same moment: nobody needs to be called any more.
+        let same =
+            |other: &Event| other.alert.id == event.alert.id && withdraws_escalations(other.kind);
+        if later.iter().any(same) {
+            owed.retain(|owed| !owed.withdrawable);
+        }
+        for owed in owed.iter().filter(|owed| !owed.withdrawable) {
+            audience.owed(&owed.destination, None);
+        }
+        let notice = Notice::of(event, &self.site, true);
+        let alert = &event.alert;
+        let severity = alert.severity as u8;
+        Ok(NewEvent {
+            id: event.id.to_string(),
+            alert: AlertRow {
+                id: alert.id.to_string(),
+                number: alert.number,
+                dedup_key: notice.dedup_key.clone(),
+                rule: alert.rule.to_string(),
+                machine: alert.machine.to_string(),
+                severity,
+                state: alert.state.word().to_owned(),
+                created: alert.created,
+                ended: alert.ended,
+                audience: audience.names().iter().map(ToString::to_string).collect(),
+            },
+            kind: event.kind.word().to_owned(),
+            at: event.at,
+            body: to_json(&notice),
+            withdraws,
+            deliveries: owed
+                .into_iter()
+                .map(|owed| NewDelivery {
+                    destination: owed.destination.to_string(),
+                    lane: notice.dedup_key.clone(),
+                    severity,
+                    as_trigger: owed.as_trigger,
+                    withdrawable: owed.withdrawable,
+                    not_before: None,
+                })
+                .collect(),
+        })
+    }
+
+    async fn hand_over(
+        &mut self,
+        events: &[Event],
+        made: Vec<crate::store::rows::Owed>,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let mut rows = Vec::with_capacity(made.len());
+        for made in made {
+            let event = &events[made.event];
+            let destination: Arc<str> = made.destination.as_str().into();
+            let withdrawable = event.kind == EventKind::Escalated;
+            if withdrawable {
+                self.audiences
+                    .of(event, &self.store)
+                    .await?
+                    .owed(&destination, Some(made.id));
+            }
+            rows.push(Owed {
+                row: Row {
+                    id: made.id,
+                    destination,
+                    lane: LaneKey(event.alert.dedup_key.bytes()),
+                    severity: event.alert.severity,
+                    decided: now.mono,
+                    kind: Kind::of(event.kind, made.as_trigger),
+                    not_before: None,
+                    attempts: 0,
+                },
+                withdrawable,
+            });
+        }
+        if !rows.is_empty() {
+            let _ = self.jobs.send(Job::Owed(rows)).await;
+        }
+        Ok(())
+    }
+}
+
+/// What the core saved, from what the store kept. A watch whose state cannot be read keeps its alert and loses its delays.
+pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durable, StoreError> {
+    let core = restored
+        .core
+        .as_deref()
+        .and_then(|text| match serde_json::from_str(text) {
+            Ok(core) => Some(core),
+            Err(error) => {
+                tracing::error!(
+                    "the state of shelves and numbers cannot be read and starts anew: {error}"
+                );
+                None
+            }
+        });
+    let mark = restored.mark.clone().unwrap_or_default();
+    let mark = state::Mark {
+        boot: mark.boot,
+        mono: mark.mono.as_nanos(),
+        wall: mark.wall.as_millis(),
+        synchronised: mark.synchronised,
+    };
+    let mut watches = Vec::with_capacity(restored.watches.len());
+    for row in &restored.watches {
+        match serde_json::from_str(&row.blob) {
+            Ok(saved) => watches.push(saved),
+            Err(error) => {
+                tracing::error!(
+                    rule = row.rule,
+                    machine = row.machine,
+                    "the state of a watch cannot be read: {error}"
+                );
+                let filter = AlertFilter {
+                    open: Some(true),
+                    dedup_key: Some(row.key.clone()),
+                    ..AlertFilter::default()
+                };
+                let open = store.alerts(filter, 1).await?;
+                watches.extend(open.first().map(|alert| from_alert(row, alert, &mark)));
+            }
+        }
+    }
+    Ok(Durable {
+        core,
+        watches,
+        mark,
+    })
+}
+
+/// What an alert's row alone tells of its watch: it is open, and the next good sample judges it.
+fn from_alert(row: &WatchRow, alert: &AlertRow, mark: &state::Mark) -> SavedWatch {
+    let severity = Severity::ALL
+        .get(usize::from(alert.severity))
+        .copied()
+        .unwrap_or(Severity::Critical);
+    let episode = SavedEpisode {
+        id: alert.id.clone(),
+        number: alert.number,
+        created: alert.created.as_millis(),
+        opened: mark.mono,
+        called: alert.created.as_millis(),
+        severity: severity.word().to_owned(),
+        occurrences: 1,
+        ..SavedEpisode::default()
+    };
+    SavedWatch {
+        rule: row.rule.clone(),
+        subject: row.machine.clone(),
+        episode: Some(episode),
+        mark: mark.clone(),
+        ..SavedWatch::default()
+    }
+}
+
+fn withdraws_escalations(kind: EventKind) -> bool {
+    kind == EventKind::Acknowledged || kind.is_end()
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain structs with text keys always have a JSON form")
+}

@@ -1,0 +1,167 @@
+//! Reading the configuration again while the agent runs: everything that still has its place goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{AgentError, Loop, sources::Sources, start};
+use crate::{
+    alert::engine::Input,
+    api::view::{Attempted, Reloaded},
+    config::{self, last_good},
+    delivery::dispatch::Job,
+    destination::notice::{Notice, NoticeAlert},
+};
+
+/// How often old history goes.
+const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the state of a running escalation is marked.
+const MARK_EVERY: Duration = Duration::from_secs(60);
+
+impl Loop {
+    /// Reads the configuration; a refused one changes nothing but an alert that says so.
+    pub(super) async fn reload(&mut self) -> Result<Result<Reloaded, Vec<String>>, AgentError> {
+        let now = self.clock.now();
+        let loaded = match config::load(&self.start.paths, &self.start.env) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                tracing::error!("the configuration is refused, the one that runs goes on");
+                self.concerns.configured(&problems, now.mono);
+                return Ok(Err(problems.iter().map(ToString::to_string).collect()));
+            }
+        };
+        // Samples that were made for the old plant are judged by the old plant.
+        self.sources.stop().await;
+        self.last_commit().await?;
+        let now = self.clock.now();
+        let decided = self
+            .engine
+            .step(now, Input::Plant(Arc::clone(&loaded.plant)));
+        self.recorder.routes = loaded.settings.parts.routes.clone();
+        self.recorder.site = start::site(&loaded, &self.recorder.site.agent);
+        let _ = self
+            .recorder
+            .jobs
+            .send(Job::Reload(loaded.settings.parts.destinations.clone()))
+            .await;
+        self.recorder
+            .commit(&mut self.engine, decided.events, now)
+            .await?;
+        self.sources = Sources::start(&loaded, &self.clock, &self.wake);
+        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        self.loaded = loaded;
+        self.concerns.configured(&[], now.mono);
+        if let Err(error) =
+            last_good::keep(&self.loaded.settings.agent.data_dir, &self.loaded.files)
+        {
+            tracing::warn!("the configuration cannot be kept as the last good one: {error}");
+        }
+        tracing::info!("the configuration was read again");
+        Ok(Ok(Reloaded {
+            hash: self.loaded.files.hash(),
+            warnings,
+        }))
+    }
+
+    /// What is to be done now and then.
+    pub(super) fn keep_house(&mut self) {
+        let now = self.clock.now();
+        while self.housekeeping.try_join_next().is_some() {}
+        self.concerns.remind(now.mono);
+        if now.mono.since(self.seen.marked) >= MARK_EVERY {
+            self.seen.marked = now.mono;
+            if self.engine.time_matters() {
+                let (store, mark) = (
+                    self.store.clone(),
+                    crate::store::rows::Mark::new(&self.recorder.boot, now),
+                );
+                self.housekeeping.spawn(async move {
+                    if let Err(error) = store.mark(mark).await {
+                        tracing::warn!("the time of a running escalation is not marked: {error}");
+                    }
+                });
+            }
+        }
+        if now.mono.since(self.seen.pruned) >= PRUNE_EVERY {
+            self.seen.pruned = now.mono;
+            let (store, limits) = (self.store.clone(), self.loaded.settings.store);
+            self.housekeeping.spawn(async move {
+                if let Err(error) = store.prune(limits.keep_for, limits.keep_size.0, now).await {
+                    tracing::warn!("old history is not pruned: {error}");
+                }
+            });
+        }
+    }
+
+    /// Sends a test to a destination: it has its own `dedup_key`, and ends itself.
+    pub(super) async fn test_destination(
+        &mut self,
+        name: String,
+        reply: tokio::sync::oneshot::Sender<Option<Attempted>>,
+    ) {
+        let now = self.clock.now();
+        let jobs = self.recorder.jobs.clone();
+        let notices = ["triggered", "resolved"]
+            .map(|kind| test_notice(&self.recorder.site, &name, kind, now));
+        self.housekeeping.spawn(async move {
+            let mut answers = Vec::new();
+            for notice in notices {
+                let (sender, answer) = tokio::sync::oneshot::channel();
+                let _ = jobs
+                    .send(Job::Test(name.clone(), Box::new(notice), sender))
+                    .await;
+                answers.push(answer.await.ok().flatten());
+            }
+            // The end of the test is sent for the receiver's sake; what the person wants to see is the alert.
+            let tested = answers.swap_remove(0);
+            let _ = reply.send(tested.map(|tested| Attempted {
+                accepted: tested.accepted,
+                request: tested.request,
+                answer: tested.answer,
+                took_ms: u64::try_from(tested.took.as_millis()).unwrap_or(u64::MAX),
+            }));
+        });
+    }
+}
+
+fn test_notice(
+    site: &crate::destination::notice::Site,
+    destination: &str,
+    kind: &str,
+    now: crate::clock::Now,
+) -> Notice {
+    use crate::alert::event::DedupKey;
+    let random = u128::from(fastrand::u64(..));
+    let time = u64::try_from(now.wall.as_millis()).unwrap_or(0);
+    let id =
+        || ulid::Ulid::from_parts(time, random << 16 | u128::from(fastrand::u16(..))).to_string();
+    let over = kind == "resolved";
+    Notice {
+        id: id(),
+        kind: kind.to_owned(),
+        at: now.wall.as_millis(),
+        synchronised: now.synchronised,
+        site: site.id.clone(),
+        site_name: site.name.clone(),
+        agent: site.agent.clone(),
+        dedup_key: DedupKey::new(&site.id, "andon.test", destination).to_string(),
+        text: format!(
+            "{}: test of the destination {destination}, nothing is wrong.",
+            site.name
+        ),
+        test: true,
+        durable: false,
+        alert: NoticeAlert {
+            id: id(),
+            machine: "andon".to_owned(),
+            machine_name: "andon".to_owned(),
+            severity: "info".to_owned(),
+            state: if over { "resolved" } else { "active" }.to_owned(),
+            message: "test, nothing is wrong".to_owned(),
+            rule: "andon.test".to_owned(),
+            occurrences: 1,
+            created: now.wall.as_millis(),
+            ended: over.then_some(now.wall.as_millis()),
+            ..NoticeAlert::default()
+        },
+        ..Notice::default()
+    }
+}

@@ -1,0 +1,188 @@
+//! Running sources: each a task with a queue of its own, restarted if it panics.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    task::{Id, JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    alert::{plant::Severity, signal::Signal},
+    clock::Clock,
+    config::Loaded,
+    source::{
+        Batch, Feed, Receipt, TagIds,
+        modbus::{self, config::ModbusConfig},
+        mqtt::{self, config::MqttConfig},
+    },
+};
+
+/// How many batches of one source may wait for the loop.
+const QUEUE: usize = 256;
+/// How many receipts may wait for one source.
+const RECEIPTS: usize = 1024;
+/// The rule of alerts about a source that fails.
+const SOURCE_RULE: &str = "andon.source";
+
+/// All sources of a configuration.
+pub(super) struct Sources {
+    tasks: JoinSet<()>,
+    by_task: HashMap<Id, usize>,
+    lines: Vec<Line>,
+    tag_ids: TagIds,
+    clock: Clock,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// One source and the loop's ends of its queues.
+struct Line {
+    kind: Kind,
+    batches: mpsc::Receiver<Batch>,
+    receipts: Option<mpsc::Sender<Receipt>>,
+    panics: u32,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Modbus(ModbusConfig),
+    Mqtt(MqttConfig),
+}
+
+impl Kind {
+    fn name(&self) -> &str {
+        match self {
+            Self::Modbus(config) => &config.name,
+            Self::Mqtt(config) => &config.name,
+        }
+    }
+}
+
+impl Sources {
+    /// Starts all of them.
+    pub(super) fn start(loaded: &Loaded, clock: &Clock, wake: &Arc<Notify>) -> Self {
+        let parts = &loaded.settings.parts;
+        let kinds = parts.modbus.iter().cloned().map(Kind::Modbus);
+        let kinds = kinds.chain(parts.mqtt.iter().cloned().map(Kind::Mqtt));
+        let mut sources = Self {
+            tasks: JoinSet::new(),
+            by_task: HashMap::new(),
+            lines: Vec::new(),
+            tag_ids: loaded.tag_ids.clone(),
+            clock: clock.clone(),
+            wake: Arc::clone(wake),
+            stop: CancellationToken::new(),
+        };
+        for kind in kinds {
+            let at = sources.lines.len();
+            // Replaced at once: a line has its queues from the task that feeds them.
+            let (_, batches) = mpsc::channel(1);
+            sources.lines.push(Line {
+                kind,
+                batches,
+                receipts: None,
+                panics: 0,
+            });
+            sources.spawn(at, Duration::ZERO);
+        }
+        sources
+    }
+
+    /// Takes what waits, at most `limit` batches of each source.
+    pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(usize, Batch)) {
+        for (at, line) in self.lines.iter_mut().enumerate() {
+            for _ in 0..limit {
+                let Ok(batch) = line.batches.try_recv() else {
+                    break;
+                };
+                take(at, batch);
+            }
+        }
+    }
+
+    /// Tells a source that everything a message caused is on disk.
+    pub(super) fn acknowledge(&self, at: usize, receipt: Receipt) {
+        if let Some(receipts) = self.lines.get(at).and_then(|line| line.receipts.as_ref())
+            && receipts.try_send(receipt).is_err()
+        {
+            // The source is gone or far behind: the broker sends the message again, which is an occurrence and no harm.
+            tracing::debug!("a receipt was not taken");
+        }
+    }
+
+    /// Waits until a source ends by itself and starts it again; never returns if none does.
+    pub(super) async fn supervise(&mut self) -> Option<Signal> {
+        let Some(ended) = self.tasks.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let (id, error) = match ended {
+            Ok((id, ())) => (id, None),
+            Err(error) => (error.id(), Some(error)),
+        };
+        let at = self.by_task.remove(&id)?;
+        (!self.stop.is_cancelled()).then(|| self.restart(at, error.as_ref()))
+    }
+
+    /// Stops all of them and leaves what they have sent in the queues.
+    pub(super) async fn stop(&mut self) {
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(2), all)
+            .await
+            .is_err()
+        {
+            self.tasks.abort_all();
+        }
+    }
+
+    fn restart(&mut self, at: usize, error: Option<&JoinError>) -> Signal {
+        let line = &mut self.lines[at];
+        line.panics = line.panics.saturating_add(1);
+        let wait = Duration::from_secs(1_u64.checked_shl(line.panics - 1).unwrap_or(60).min(60));
+        let name = line.kind.name().to_owned();
+        let what = error.map_or_else(|| "ended by itself".to_owned(), ToString::to_string);
+        tracing::error!(
+            source = name,
+            "a source failed and starts again in {} s: {what}",
+            wait.as_secs()
+        );
+        self.spawn(at, wait);
+        let message =
+            format!("source {name} failed and was started again: this is a defect of andon");
+        Signal::raised(
+            SOURCE_RULE,
+            &name,
+            Severity::Error,
+            message,
+            "Send the log to the makers of andon.",
+        )
+    }
+
+    fn spawn(&mut self, at: usize, wait: Duration) {
+        let (feed, batches) = Feed::new(QUEUE, Arc::clone(&self.wake));
+        let (tags, clock, stop) = (
+            self.tag_ids.clone(),
+            self.clock.clone(),
+            self.stop.child_token(),
+        );
+        let line = &mut self.lines[at];
+        line.batches = batches;
+        let task = match line.kind.clone() {
+            Kind::Modbus(config) => self.tasks.spawn(async move {
+                tokio::time::sleep(wait).await;
+                modbus::run(config, tags, clock, feed, stop).await;
+            }),
+            Kind::Mqtt(config) => {
+                let (receipts, given) = mpsc::channel(RECEIPTS);
+                line.receipts = Some(receipts);
+                self.tasks.spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    mqtt::run(config, tags, clock, feed, given, stop).await;
+                })
+            }
+        };
+        self.by_task.insert(task.id(), at);
+    }
+}

@@ -1,0 +1,257 @@
+//! Building the parts, in the order in which they depend on each other.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AgentError, GRACE, Loop, Start, Tasks,
+    audience::Audiences,
+    concerns::Concerns,
+    history::StoreHistory,
+    record::{self, Recorder},
+    sources::Sources,
+    view,
+};
+use crate::{
+    alert::{engine::Engine, event::Event, plant::Severity, signal::Signal},
+    api::{self, order::Agent},
+    clock::{self, Clock},
+    config::{self, Loaded, last_good, section::Problem},
+    delivery::dispatch,
+    destination::notice::Site,
+    health::Watchdog,
+    store::{Found, Options, Store, restore::Restored},
+};
+
+/// How many orders, jobs and signals may wait.
+const QUEUE: usize = 256;
+/// The rule of a database that was set aside or changed its machine.
+const STORE_RULE: &str = "andon.store";
+
+/// Builds everything and starts the tasks beside the loop.
+pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
+    let (loaded, refused) = configuration(&start)?;
+    let settings = &loaded.settings;
+    let clock = Clock::system(settings.clock.clone());
+    let boot = clock::boot_id();
+    let now = clock.now();
+
+    let opened = Store::open(Options {
+        machine_id: std::fs::read_to_string("/etc/machine-id")
+            .ok()
+            .map(|id| id.trim().to_owned()),
+        ballast: settings.store.ballast.0,
+        memory_events: settings.store.memory_events as u64,
+        ..Options::new(&settings.agent.data_dir, now)
+    })?;
+    let store = opened.store;
+    let durable = record::durable(&opened.restored, &store).await?;
+    let (engine, ends) = Engine::restore(Arc::clone(&loaded.plant), &durable, now, &boot, seed());
+
+    let (jobs, jobs_in) = mpsc::channel(QUEUE);
+    let (signals_out, signals) = mpsc::channel(QUEUE);
+    let (agent, orders) = Agent::new(QUEUE);
+    let tasks_stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let listener = api::bind(&settings.agent.socket).map_err(|error| AgentError::Socket {
+        path: settings.agent.socket.clone(),
+        why: error.to_string(),
+    })?;
+    let history = Arc::new(StoreHistory::new(store.clone()));
+    let served = api::serve(
+        listener,
+        agent.clone(),
+        history,
+        clock.clone(),
+        tasks_stop.clone(),
+    );
+    tasks.spawn(async move {
+        if let Err(error) = served.await {
+            tracing::error!("the API has failed: {error}");
+        }
+        ("API", Ok(()))
+    });
+    let parts = dispatch::Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        boot: boot.clone(),
+        destinations: settings.parts.destinations.clone(),
+        jobs: jobs_in,
+        signals: signals_out,
+        stop: tasks_stop.clone(),
+        grace: GRACE,
+    };
+    tasks.spawn(async move {
+        (
+            "delivery task",
+            dispatch::run(parts).await.map_err(AgentError::from),
+        )
+    });
+    if let Some(heartbeat) = settings.heartbeat.clone() {
+        let (clock, stop) = (clock.clone(), tasks_stop.clone());
+        tasks.spawn(async move {
+            heartbeat.run(agent, clock, stop).await;
+            ("heartbeat", Ok(()))
+        });
+    }
+
+    let wake = Arc::new(Notify::new());
+    let mut concerns = Concerns::default();
+    concerns.configured(&refused, now.mono);
+    about_store(&mut concerns, &opened.found, &opened.restored);
+    let recorder = Recorder {
+        store: store.clone(),
+        boot,
+        routes: settings.parts.routes.clone(),
+        site: site(&loaded, &opened.restored.agent_id),
+        jobs,
+        audiences: Audiences::default(),
+    };
+    let mut agent = Loop {
+        sources: Sources::start(&loaded, &clock, &wake),
+        engine,
+        recorder,
+        store,
+        wake,
+        orders,
+        signals,
+        concerns,
+        watchdog: Watchdog::of_process(),
+        held: Vec::new(),
+        committed: now.mono,
+        seen: view::Seen::new(now),
+        tasks_stop,
+        housekeeping: JoinSet::new(),
+        clock,
+        loaded,
+        start,
+    };
+    agent.greet(ends).await?;
+    Ok((agent, tasks))
+}
+
+/// The configuration to run: the one that is there, or the last good one with the reasons why.
+fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
+    let problems = match config::load(&start.paths, &start.env) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                tracing::warn!("{warning}");
+            }
+            let data_dir = loaded.settings.agent.data_dir.clone();
+            if let Err(error) = last_good::keep(&data_dir, &loaded.files) {
+                tracing::warn!("the configuration cannot be kept as the last good one: {error}");
+            }
+            return Ok((loaded, Vec::new()));
+        }
+        Err(problems) => problems,
+    };
+    for problem in &problems {
+        tracing::error!("{problem}");
+    }
+    if start.strict {
+        return Err(AgentError::Config(problems));
+    }
+    let data_dir = config::data_dir(&start.paths, &start.env);
+    let kept = match last_good::take_back(&data_dir) {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::error!("the last good configuration cannot be read: {error}");
+            None
+        }
+    };
+    match kept.map(|files| config::load_set(files, &start.env)) {
+        Some(Ok(loaded)) => {
+            tracing::error!("the configuration is refused; the last good one runs");
+            Ok((loaded, problems))
+        }
+        _ if !start.paths.main.exists() => Err(AgentError::NoConfig(start.paths.main.clone())),
+        _ => Err(AgentError::Config(problems)),
+    }
+}
+
+/// What every notice says about where it comes from.
+pub(super) fn site(loaded: &Loaded, agent: &str) -> Site {
+    let settings = &loaded.settings.agent;
+    let page_url = settings
+        .page_url
+        .as_ref()
+        .map(|url| url.0.as_str().trim_end_matches('/').to_owned());
+    Site {
+        id: settings.site.to_string(),
+        name: settings.site_name.to_string(),
+        agent: agent.to_owned(),
+        timezone: settings.timezone.clone(),
+        page_url,
+    }
+}
+
+/// What people must know about the database that was found.
+fn about_store(concerns: &mut Concerns, found: &Found, restored: &Restored) {
+    let raised = |message: String, action: &str| {
+        Signal::raised(STORE_RULE, Signal::AGENT, Severity::Error, message, action)
+    };
+    let name = |path: &Path| path.display().to_string();
+    match found {
+        Found::SetAside { path, why } => {
+            tracing::error!("the database is set aside as {}: {why}", name(path));
+            let message = format!(
+                "the database could not be used ({why}); a new one was begun, the old one is {}",
+                name(path)
+            );
+            concerns.say(raised(
+                message,
+                "What was pending in the old one is not sent; keep the file and look at it.",
+            ));
+        }
+        Found::MemoryOnly { why } => {
+            tracing::error!("nothing can be written to disk: {why}");
+            concerns.stored(false);
+        }
+        Found::Existing if restored.cloned => {
+            let message = "the database came from another machine: this agent has a new id and its receivers a new stream";
+            concerns.say(raised(
+                message.to_owned(),
+                "If the image was cloned, nothing is to be done; close this alert.",
+            ));
+        }
+        Found::Fresh | Found::Existing => concerns.say(Signal::gone(STORE_RULE, Signal::AGENT)),
+    }
+}
+
+fn seed() -> [u8; 16] {
+    let mut seed = [0; 16];
+    if getrandom::fill(&mut seed).is_err() {
+        // Ids must differ between databases, not be secret.
+        fastrand::fill(&mut seed);
+    }
+    seed
+}
+
+impl Loop {
+    /// Says that the agent is there, and commits what the restart itself decided.
+    async fn greet(&mut self, ends: Vec<Event>) -> Result<(), AgentError> {
+        let (watches, blind) = self.engine.watch_counts();
+        let plant = self.engine.plant();
+        tracing::info!(
+            site = &*plant.site,
+            machines = plant.machines.len(),
+            tags = plant.tags.len(),
+            watches,
+            not_watching = blind,
+            destinations = self.loaded.settings.parts.destinations.len(),
+            "andon {} runs",
+            env!("CARGO_PKG_VERSION")
+        );
+        if ends.is_empty() && !self.engine.has_changes() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        self.recorder.commit(&mut self.engine, ends, now).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! The state as it is shown: made between two turns, when somebody asks, so that it costs nothing when nobody does.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Loop;
+use crate::{
+    alert::{command::Target, event::Alert, plant::MachineIx},
+    api::view::{
+        AlertView, ConfigView, DestinationView, MachineView, ShelfView, StoreView, TagView, View,
+    },
+    clock::{Mono, Now, Wall},
+    delivery::dispatch::{Job, Standing},
+    sample::{TagId, Value},
+};
+
+/// Instants that the loop remembers for views and for what is done now and then.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) started: Wall,
+    pub(super) marked: Mono,
+    pub(super) pruned: Mono,
+}
+
+impl Seen {
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            started: now.wall,
+            marked: now.mono,
+            pruned: now.mono,
+        }
+    }
+}
+
+impl Loop {
+    /// Answers with a view. What is asked of the delivery task and the store is awaited beside the loop.
+    pub(super) fn show(&mut self, reply: oneshot::Sender<Arc<View>>) {
+        let now = self.clock.now();
+        let mut view = self.view(now);
+        let (jobs, store) = (self.recorder.jobs.clone(), self.store.clone());
+        let kinds: Vec<(Arc<str>, &'static str)> = self
+            .loaded
+            .settings
+            .parts
+            .destinations
+            .iter()
+            .map(|destination| (destination.name.clone(), destination.kind_word()))
+            .collect();
+        self.housekeeping.spawn(async move {
+            let (sender, answer) = oneshot::channel();
+            let _ = jobs.send(Job::Look(sender)).await;
+            let standings = answer.await.unwrap_or_default();
+            view.destinations = kinds
+                .iter()
+                .map(|(name, kind)| destination(name, kind, &standings, now))
+                .collect();
+            let orphaned = standings
+                .iter()
+                .filter(|of| of.status.orphaned && of.status.queued > 0);
+            for orphan in orphaned {
+                view.problems.push(format!(
+                    "{} deliveries wait for destination {}, which is not configured",
+                    orphan.status.queued, orphan.status.destination
+                ));
+            }
+            view.store.pending = standings.iter().map(|of| of.status.queued as u64).sum();
+            if let Ok(health) = store.health().await
+                && let Some(why) = health.memory_only
+            {
+                view.store.durable = false;
+                view.problems
+                    .push(format!("nothing is written to disk: {why}"));
+            }
+            let _ = reply.send(Arc::new(view));
+        });
+    }
+
+    fn view(&self, now: Now) -> View {
+        let agent = &self.loaded.settings.agent;
+        let (watches, not_watching) = self.engine.watch_counts();
+        let mut alerts = self.engine.open_alerts(now);
+        alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.created));
+        let refused = self.concerns.refused().to_vec();
+        let mut problems = Vec::new();
+        if !refused.is_empty() {
+            problems.push("the new configuration is refused; the last good one runs".to_owned());
+        }
+        View {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            site: agent.site.to_string(),
+            site_name: agent.site_name.to_string(),
+            agent: self.recorder.site.agent.clone(),
+            started: self.seen.started.to_string(),
+            now: now.wall.to_string(),
+            synchronised: now.synchronised,
+            problems,
+            config: ConfigView {
+                path: self.start.paths.main.display().to_string(),
+                hash: self.loaded.files.hash(),
+                refused,
+            },
+            watches,
+            not_watching,
+            shelves: self.shelves(now),
+            machines: self.machines(&alerts, now),
+            alerts: alerts.iter().map(|alert| self.alert(alert)).collect(),
+            destinations: Vec::new(),
+            store: StoreView {
+                durable: !self.concerns.in_memory(),
+                path: agent.data_dir.display().to_string(),
+                pending: 0,
+            },
+        }
+    }
+
+    fn alert(&self, alert: &Alert) -> AlertView {
+        let measured = alert.measured.as_ref();
+        let unit = measured.map_or("", |measured| &measured.unit);
+        let decimals = measured.map_or(0, |measured| measured.decimals);
+        AlertView {
+            number: format!("A-{}", alert.number),
+            id: alert.id.to_string(),
+            dedup_key: alert.dedup_key.to_string(),
+            machine: alert.machine.to_string(),
+            machine_name: alert.machine_name.to_string(),
+            rule: alert.rule.to_string(),
+            severity: alert.severity.word().to_owned(),
+            state: alert.state.word().to_owned(),
+            shelved: alert.shelved,
+            level: alert.level.as_deref().map(str::to_owned),
+            text: crate::destination::text::of_alert(alert, &self.recorder.site),
+            value: measured
+                .and_then(|measured| measured.value)
+                .map(|value| quantity(value, decimals, unit)),
+            limit: measured
+                .and_then(|measured| measured.limit)
+                .map(|limit| quantity(Value::Number(limit), decimals, unit)),
+            occurrences: alert.occurrences,
+            created: alert.created.to_string(),
+            ended: alert.ended.map(|ended| ended.to_string()),
+        }
+    }
+
+    fn shelves(&self, now: Now) -> Vec<ShelfView> {
+        let name = |target: &Target| match target {
+            Target::Site => "the site".to_owned(),
+            Target::Machine(machine) => machine.to_string(),
+            Target::Watch { machine, rule } => format!("{machine}/{rule}"),
+            Target::Alert(number) => format!("A-{number}"),
+        };
+        let view = |(target, shelf, left): (
+            Target,
+            crate::alert::shelving::Shelf,
+            std::time::Duration,
+        )| ShelfView {
+            target: name(&target),
+            left_seconds: left.as_secs(),
+            by: shelf.by.name.to_string(),
+            reason: shelf.reason.to_string(),
+        };
+        self.engine.shelves(now).into_iter().map(view).collect()
+    }
+
+    fn machines(&self, alerts: &[Alert], now: Now) -> Vec<MachineView> {
+        let plant = self.engine.plant();
+        let mut machines: Vec<MachineView> = plant
+            .machines
+            .iter()
+            .map(|machine| MachineView {
+                id: machine.id.to_string(),
+                name: machine.name.to_string(),
+                class: machine.class.as_deref().map(str::to_owned),
+                labels: machine
+                    .labels
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string()))
+                    .collect(),
+                ..MachineView::default()
+            })
+            .collect();
+        let mut silent = vec![0_usize; machines.len()];
+        for (index, tag) in plant.tags.iter().enumerate() {
+            let MachineIx(machine) = tag.machine;
+            let Some(state) = self.engine.tag(TagId(index as u32), now) else {
+                continue;
+            };
+            silent[machine as usize] +=
+                usize::from(state.bad.is_some_and(|(why, _)| why.is_silence()));
+            machines[machine as usize].tags.push(TagView {
+                tag: tag.name.to_string(),
+                value: state
+                    .value
+                    .map(|value| quantity(value, tag.decimals, &tag.unit)),
+                age_seconds: (state.age.as_secs_f64() * 10.0).round() / 10.0,
+                bad: state.bad.map(|(why, _)| why.to_string()),
+                bad_since: state.bad.map(|(_, since)| since.to_string()),
+                source: plant.sources[tag.source.0 as usize].name.to_string(),
+            });
+        }
+        for ((machine, definition), silent) in machines.iter_mut().zip(&plant.machines).zip(silent)
+        {
+            machine.not_watched = self
+                .engine
+                .not_watched(&machine.id)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            let tags = &machine.tags;
+            let bad = tags.iter().any(|tag| tag.bad.is_some());
+            machine.state = if definition.may_be_off && !tags.is_empty() && silent == tags.len() {
+                "off"
+            } else if alerts.iter().any(|alert| *alert.machine == *machine.id) {
+                "alert"
+            } else if bad {
+                "blind"
+            } else if !tags.is_empty() && tags.iter().all(|tag| tag.value.is_none()) {
+                "waiting"
+            } else {
+                "ok"
+            }
+            .to_owned();
+        }
+        machines
+    }
+}
+
+fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> DestinationView {
+    let standing = standings.iter().find(|of| &*of.status.destination == name);
+    let open = standing.and_then(|of| of.status.breaker.as_ref());
+    let why = standing.and_then(|of| of.trouble.clone());
+    let state = match (open.map(|open| open.trouble), &why) {
+        (Some(trouble), _) => trouble.word(),
+        (None, Some(_)) => "failing",
+        (None, None) => "ok",
+    };
+    DestinationView {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        state: state.to_owned(),
+        why,
+        pending: standing.map_or(0, |of| of.status.queued as u64),
+        oldest_seconds: standing
+            .and_then(|of| of.status.oldest)
+            .map_or(0, |oldest| now.mono.since(oldest).as_secs()),
+    }
+}
+
+/// A value with its decimals and unit.
+fn quantity(value: Value, decimals: u8, unit: &str) -> String {
+    let text = match value {
+        Value::Number(number) => format!("{number:.*}", usize::from(decimals)),
+        Value::Bool(bit) => bit.to_string(),
+    };
+    if unit.is_empty() {
+        text
+    } else {
+        format!("{text} {unit}")
+    }
+}

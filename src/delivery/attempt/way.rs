@@ -1,0 +1,277 @@
+//! The way to one destination: its configuration and the client that is kept between attempts.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{chain, over_http};
+use crate::{
+    clock::{BootId, Clock, Mono, Now, Wall, boot_id},
+    destination::{
+        Destination, Outcome, Request,
+        notice::{Attempt, GivenUp, Notice},
+    },
+    link::{
+        guard::Guard,
+        http::{HttpClient, Settings},
+    },
+    store::{Store, given_up::Range, rows::Delivery},
+};
+
+/// A destination and how it is reached.
+#[derive(Debug)]
+pub struct Way {
+    destination: Destination,
+    boot: BootId,
+    /// Made at the first attempt, and again after one that reached nobody, so that changed certificates are read.
+    client: Mutex<Option<Arc<HttpClient>>>,
+}
+
+/// What came of one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// When it began.
+    pub at: Wall,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Attempts that it used: 0 where nobody was reached.
+    pub used: u32,
+    /// What the destination wants remembered about this alert.
+    pub thread: Option<String>,
+    /// The ranges that it was told will never come.
+    pub told: Vec<Range>,
+}
+
+/// What came of a test, for the person who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// The destination accepted it.
+    pub accepted: bool,
+    /// What was sent, secrets masked.
+    pub request: Vec<String>,
+    /// What came back, or why nothing did.
+    pub answer: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Tried {
+    /// Nobody was reached.
+    pub fn unreachable(why: &str) -> Self {
+        Self::of(
+            Wall::default(),
+            Outcome::Unreachable {
+                why: why.to_owned(),
+            },
+        )
+    }
+
+    /// It may or may not have been heard.
+    pub fn failed(why: &str) -> Self {
+        Self::of(
+            Wall::default(),
+            Outcome::Failed {
+                why: why.to_owned(),
+                retry_after: None,
+            },
+        )
+    }
+
+    /// The outcome in words, for the record.
+    pub fn words(&self) -> String {
+        words(&self.outcome)
+    }
+
+    fn of(at: Wall, outcome: Outcome) -> Self {
+        let used = u32::from(!matches!(outcome, Outcome::Unreachable { .. }));
+        Self {
+            at,
+            outcome,
+            used,
+            thread: None,
+            told: Vec::new(),
+        }
+    }
+}
+
+impl Way {
+    /// A way to this destination; nothing is opened yet.
+    pub fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            boot: boot_id(),
+            client: Mutex::default(),
+        }
+    }
+
+    /// Tries a delivery once.
+    pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Tried {
+        let now = clock.now();
+        let delivery = match store.delivery(row).await {
+            Ok(Some(delivery)) => delivery,
+            Ok(None) => return gave_up(now, "the delivery is not in the store any more"),
+            Err(error) => return Tried::of(now.wall, Outcome::Unreachable { why: chain(&error) }),
+        };
+        let mut notice: Notice = match serde_json::from_str(&delivery.body) {
+            Ok(notice) => notice,
+            Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
+        };
+        notice.durable = delivery.durable;
+        let attempt = about(&delivery, &notice, &self.boot, now);
+        let client = match self.client() {
+            Ok(client) => client,
+            // A person can mend a certificate or an address, so this waits like a dead line does.
+            Err(why) => return Tried::of(now.wall, Outcome::Unreachable { why }),
+        };
+        let thread = delivery.thread.as_deref();
+        let (outcome, thread) =
+            over_http(&self.destination, &client, &notice, &attempt, thread, now).await;
+        if matches!(outcome, Outcome::Unreachable { .. }) {
+            self.forget_client();
+        }
+        Tried {
+            thread,
+            told: delivery.given_up,
+            ..Tried::of(now.wall, outcome)
+        }
+    }
+
+    /// Sends a notice once, for a person who wants to see what happens.
+    pub async fn test(&self, notice: &Notice, now: Now) -> Tested {
+        let attempt = Attempt {
+            now_seconds: now.wall.as_seconds(),
+            ..Attempt::default()
+        };
+        let request = self.shown(notice, &attempt);
+        let began = Clock::system(crate::clock::Synchronised::Assume);
+        let start = began.now().mono;
+        let outcome = match self.client() {
+            Ok(client) => {
+                over_http(&self.destination, &client, notice, &attempt, None, now)
+                    .await
+                    .0
+            }
+            Err(why) => Outcome::Unreachable { why },
+        };
+        self.forget_client();
+        Tested {
+            accepted: matches!(outcome, Outcome::Accepted { .. }),
+            request,
+            answer: words(&outcome),
+            took: began.now().mono.since(start),
+        }
+    }
+
+    fn shown(&self, notice: &Notice, attempt: &Attempt) -> Vec<String> {
+        let origin = self
+            .destination
+            .access()
+            .map_or_else(String::new, |access| access.origin());
+        match self.destination.render(notice, attempt, None) {
+            Ok(Request::Http(request)) => {
+                let mut lines = vec![format!("{} {origin}/...", request.method)];
+                lines.extend(
+                    request
+                        .headers
+                        .iter()
+                        .map(|(name, _)| format!("{name}: ***")),
+                );
+                lines.push(String::new());
+                lines.push(request.body);
+                lines
+            }
+            Err(error) => vec![chain(&error)],
+        }
+    }
+
+    fn client(&self) -> Result<Arc<HttpClient>, String> {
+        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = kept.as_ref() {
+            return Ok(Arc::clone(client));
+        }
+        let access = self
+            .destination
+            .access()
+            .ok_or("the destination is not reached over HTTP")?;
+        let allow = access
+            .allow_addresses
+            .iter()
+            .map(|allowed| (allowed.net, allowed.port))
+            .collect();
+        // The agent listens on a Unix socket only, so there is no port of our own to keep out.
+        let guard = Guard {
+            allow_http: access.allow_http,
+            allow,
+            own: Vec::new(),
+        };
+        let settings = Settings {
+            guard,
+            timeout: access.timeout,
+            ca: access.ca.clone(),
+        };
+        let client = HttpClient::new(&access.url, settings).map_err(|error| chain(&error))?;
+        Ok(Arc::clone(kept.insert(Arc::new(client))))
+    }
+
+    fn forget_client(&self) {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// What belongs to this attempt rather than to the event.
+fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attempt {
+    let given_up = delivery.given_up.iter();
+    let event_ended = matches!(notice.kind.as_str(), "resolved" | "closed");
+    let is_over = delivery
+        .alert
+        .as_ref()
+        .is_some_and(|alert| alert.state == "resolved");
+    Attempt {
+        stream: delivery.stream.clone(),
+        sequence: delivery.row.sequence,
+        given_up: given_up
+            .map(|range| GivenUp {
+                from: range.from,
+                to: range.to,
+                why: range.why.clone(),
+            })
+            .collect(),
+        as_trigger: delivery.row.as_trigger,
+        late_seconds: lateness(delivery, boot, now).as_secs(),
+        already_resolved: is_over && !event_ended,
+        now_seconds: now.wall.as_seconds(),
+    }
+}
+
+/// How long ago the event was decided, as far as that is known.
+fn lateness(delivery: &Delivery, boot: &BootId, now: Now) -> Duration {
+    let decided = &delivery.row.decided;
+    if decided.boot == boot.0 {
+        return now.mono.since(Mono::from_nanos(decided.mono.as_nanos()));
+    }
+    if decided.synchronised && now.synchronised {
+        now.wall.since(decided.wall)
+    } else {
+        Duration::ZERO
+    }
+}
+
+fn gave_up(now: Now, why: &str) -> Tried {
+    Tried::of(
+        now.wall,
+        Outcome::Refused {
+            why: why.to_owned(),
+            give_up: true,
+        },
+    )
+}
+
+fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted { detail } => detail.clone(),
+        Outcome::Unreachable { why } => format!("unreachable: {why}"),
+        Outcome::Failed { why, .. } => format!("failed: {why}"),
+        Outcome::Refused { why, .. } => format!("refused: {why}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! Telling people that a destination is in trouble: alerts of the rule `andon.destination`, one per destination.
+//!
+//! A receiver that refuses is told at once, because nothing will mend itself; one that cannot be reached only after a while,
+//! because networks come and go. Either ends with the next acceptance.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use super::schedule::Status;
+use crate::{
+    alert::{plant::Severity, signal::Signal},
+    clock::Mono,
+    destination::Outcome,
+};
+
+/// The rule of these alerts.
+pub const DESTINATION_RULE: &str = "andon.destination";
+
+/// How long a breaker is open before that is an alert.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// What is known about the troubles of destinations.
+pub(super) struct Concerns {
+    signals: mpsc::Sender<Signal>,
+    known: BTreeMap<Arc<str>, Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    trouble: Option<String>,
+    refused: bool,
+    raised: bool,
+    /// What could not be said yet, because the loop was behind.
+    unsaid: Option<Signal>,
+}
+
+impl Concerns {
+    pub(super) fn new(signals: mpsc::Sender<Signal>) -> Self {
+        Self {
+            signals,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// What the last attempt that was not accepted brought.
+    pub(super) fn trouble(&self, destination: &str) -> Option<String> {
+        self.known
+            .get(destination)
+            .and_then(|known| known.trouble.clone())
+    }
+
+    /// Takes note of an outcome.
+    pub(super) fn heard(&mut self, destination: &Arc<str>, outcome: &Outcome) {
+        let known = self.known.entry(Arc::clone(destination)).or_default();
+        let had_trouble = known.trouble.is_some();
+        match outcome {
+            Outcome::Accepted { .. } => {
+                if had_trouble {
+                    tracing::info!(destination = &**destination, "accepts again");
+                }
+                known.trouble = None;
+                known.refused = false;
+            }
+            Outcome::Unreachable { why } | Outcome::Failed { why, .. } => {
+                if !had_trouble {
+                    tracing::warn!(destination = &**destination, "does not accept: {why}");
+                }
+                known.trouble = Some(why.clone());
+            }
+            Outcome::Refused { why, .. } => {
+                if !known.refused {
+                    tracing::warn!(destination = &**destination, "refuses: {why}");
+                }
+                known.refused = true;
+                known.trouble = Some(why.clone());
+            }
+        }
+    }
+
+    /// Says what is new about them.
+    pub(super) fn look(&mut self, statuses: impl Iterator<Item = Status>, now: Mono) {
+        for status in statuses {
+            let known = self
+                .known
+                .entry(Arc::clone(&status.destination))
+                .or_default();
+            let open = status
+                .breaker
+                .as_ref()
+                .is_some_and(|open| now.since(open.since) >= PATIENCE);
+            let bad = known.refused || (open && known.trouble.is_some());
+            if bad != known.raised {
+                known.raised = bad;
+                known.unsaid = Some(signal(
+                    &status.destination,
+                    bad.then_some(known.trouble.as_deref()).flatten(),
+                ));
+            }
+            if let Some(signal) = known.unsaid.take()
+                && let Err(error) = self.signals.try_send(signal)
+            {
+                known.unsaid = Some(error.into_inner());
+            }
+        }
+    }
+}
+
+fn signal(destination: &str, trouble: Option<&str>) -> Signal {
+    match trouble {
+        Some(why) => Signal::raised(
+            DESTINATION_RULE,
+            destination,
+            Severity::Error,
+            format!("destination {destination} does not accept: {why}"),
+            "Run `andon destinations test` with its name; what is owed to it waits.",
+        ),
+        None => Signal::gone(DESTINATION_RULE, destination),
+    }
+}

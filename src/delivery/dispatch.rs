@@ -1,0 +1,462 @@
+//! The task that delivers: it owns the schedule, starts attempts, and records what came of them.
+//!
+//! It decides nothing about order, patience or giving up (that is [`super::schedule`]) and nothing about who is owed what (that
+//! was decided and stored before it hears of a row). What it adds is IO: it reads bodies, lets attempts run beside each
+//! other, and writes every end to the store before the next delivery of that lane may start.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{Id, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    attempt::{Tested, Tried, Way},
+    concern::Concerns,
+    schedule::{
+        Attempt, DestinationPlan, Kind, LaneKey, Outcome, Row, Schedule, State, Status, Verdict,
+    },
+};
+use crate::{
+    alert::{event::EventKind, plant::Severity, signal::Signal},
+    clock::{BootId, Clock, Mono, Now},
+    destination::{self, Destination, notice::Notice},
+    store::{
+        Store, StoreError,
+        rows::{AttemptRecord, DeliveryRow, DeliveryState, Settlement},
+    },
+};
+
+/// The loops look at their clock at least this often, because timers stop while the gateway sleeps.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many ends are recorded in one transaction.
+const GROUP: usize = 100;
+
+/// What the task is asked to do.
+#[derive(Debug)]
+pub enum Job {
+    /// These rows are on disk and owed.
+    Owed(Vec<Owed>),
+    /// Take back what is withdrawable in a lane and cannot have been heard; answers with rows and destinations.
+    Withdraw {
+        /// The watch.
+        lane: LaneKey,
+        /// What was taken back. The caller records it as superseded.
+        reply: oneshot::Sender<Vec<(i64, Arc<str>)>>,
+    },
+    /// The configuration has changed.
+    Reload(Vec<Destination>),
+    /// Try a delivery now. Answers whether it was waiting.
+    Retry(i64, oneshot::Sender<bool>),
+    /// Give a delivery up, for this reason. Answers whether it was waiting.
+    Drop(i64, String, oneshot::Sender<bool>),
+    /// Send a notice to a destination once, without a row.
+    Test(String, Box<Notice>, oneshot::Sender<Option<Tested>>),
+    /// How the destinations stand.
+    Look(oneshot::Sender<Vec<Standing>>),
+}
+
+/// A row that has just been made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owed {
+    /// For the schedule.
+    pub row: Row,
+    /// It may be withdrawn before its first attempt.
+    pub withdrawable: bool,
+}
+
+/// One destination, for views.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What the schedule says.
+    pub status: Status,
+    /// What the last attempt that was not accepted brought.
+    pub trouble: Option<String>,
+}
+
+/// What the task works with.
+#[derive(Debug)]
+pub struct Parts {
+    /// Bodies come from it, ends go to it.
+    pub store: Store,
+    /// Time.
+    pub clock: Clock,
+    /// This boot, to tell how old rows from earlier ones are.
+    pub boot: BootId,
+    /// All destinations.
+    pub destinations: Vec<Destination>,
+    /// What it is asked to do.
+    pub jobs: mpsc::Receiver<Job>,
+    /// Where it says that a destination is in trouble.
+    pub signals: mpsc::Sender<Signal>,
+    /// Ends it: what is in flight gets `grace` to come back.
+    pub stop: CancellationToken,
+    /// How long attempts may still run when the agent stops.
+    pub grace: Duration,
+}
+
+/// Runs until it is stopped.
+///
+/// # Errors
+/// When the store fails: the agent has to stop then.
+pub async fn run(parts: Parts) -> Result<(), StoreError> {
+    let Parts {
+        store,
+        clock,
+        boot,
+        destinations,
+        mut jobs,
+        signals,
+        stop,
+        grace,
+    } = parts;
+    let mut desk = Desk {
+        schedule: Schedule::new(destinations.iter().map(DestinationPlan::from).collect()),
+        ways: ways(destinations),
+        withdrawable: BTreeMap::new(),
+        reasons: HashMap::new(),
+        flights: JoinSet::new(),
+        rows: HashMap::new(),
+        concerns: Concerns::new(signals),
+        store,
+        clock,
+    };
+    desk.load(&boot).await?;
+    while !stop.is_cancelled() {
+        desk.start_due().await?;
+        let wait = desk.wait();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            job = jobs.recv() => match job {
+                Some(job) => desk.take(job).await?,
+                None => break,
+            },
+            Some(ended) = desk.flights.join_next_with_id() => desk.land(ended).await?,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    desk.finish(grace).await
+}
+
+type Ended = Result<(Id, Tried), tokio::task::JoinError>;
+
+struct Desk {
+    schedule: Schedule,
+    ways: HashMap<Arc<str>, Arc<Way>>,
+    /// Rows that may be withdrawn, by lane.
+    withdrawable: BTreeMap<LaneKey, BTreeMap<i64, Arc<str>>>,
+    /// Why a person dropped a row.
+    reasons: HashMap<i64, String>,
+    flights: JoinSet<Tried>,
+    rows: HashMap<Id, Attempt>,
+    concerns: Concerns,
+    store: Store,
+    clock: Clock,
+}
+
+impl Desk {
+    /// Fills the schedule with everything that is owed from before.
+    async fn load(&mut self, boot: &BootId) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let page = self.store.pending(after, 200).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.id;
+            let now = self.clock.now();
+            let owed = page.iter().filter_map(|row| owed(row, boot, now));
+            self.add(owed.collect(), now.mono);
+        }
+    }
+
+    fn add(&mut self, owed: Vec<Owed>, now: Mono) {
+        for Owed { row, withdrawable } in owed {
+            if withdrawable {
+                let lane = self.withdrawable.entry(row.lane).or_default();
+                lane.insert(row.id, Arc::clone(&row.destination));
+            }
+            self.schedule.add(&row, now);
+        }
+    }
+
+    /// Starts what may start, and records what is over without an attempt.
+    async fn start_due(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let due = self.schedule.next(now.mono);
+        let mut ends = Vec::new();
+        for settled in due.settled {
+            let why = self.reasons.remove(&settled.row);
+            let state = match (&why, settled.state) {
+                (Some(_), State::GivenUp) => DeliveryState::Dropped,
+                (_, state) => stored(state),
+            };
+            let why = why.unwrap_or_else(|| settled.why.to_owned());
+            tracing::info!(
+                delivery = settled.row,
+                state = state.word(),
+                "delivery is over: {why}"
+            );
+            ends.push(Settlement::new(settled.row, state, now.wall, why));
+        }
+        for group in ends.chunks(GROUP) {
+            self.store.settle_many(group.to_vec()).await?;
+        }
+        for attempt in due.attempts {
+            let way = self.ways.get(&attempt.destination).map(Arc::clone);
+            let (store, clock, row) = (self.store.clone(), self.clock.clone(), attempt.row);
+            let flight = self.flights.spawn(async move {
+                match way {
+                    Some(way) => way.attempt(&store, &clock, row).await,
+                    None => Tried::unreachable("there is no such destination any more"),
+                }
+            });
+            self.rows.insert(flight.id(), attempt);
+        }
+        self.concerns.look(self.schedule.statuses(), now.mono);
+        Ok(())
+    }
+
+    fn wait(&self) -> Duration {
+        let now = self.clock.now().mono;
+        let due = self.schedule.next_deadline();
+        due.map_or(LOOK, |due| due.since(now))
+            .clamp(Duration::from_millis(1), LOOK)
+    }
+
+    async fn take(&mut self, job: Job) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        match job {
+            Job::Owed(owed) => self.add(owed, now.mono),
+            Job::Withdraw { lane, reply } => {
+                let rows = self.withdrawable.remove(&lane).unwrap_or_default();
+                let ids: Vec<i64> = rows.keys().copied().collect();
+                let taken = self.schedule.withdraw(&ids, now.mono);
+                let taken = taken
+                    .into_iter()
+                    .filter_map(|id| Some((id, rows.get(&id)?.clone())));
+                let _ = reply.send(taken.collect());
+            }
+            Job::Reload(destinations) => {
+                let plans = destinations.iter().map(DestinationPlan::from).collect();
+                self.schedule.reload(plans, now.mono);
+                self.ways = ways(destinations);
+            }
+            Job::Retry(id, reply) => {
+                let mut known = self.schedule.retry_now(id, now.mono);
+                if !known && self.store.retry(id).await? {
+                    // It was given up: it is owed again, behind what its lane has now.
+                    if let Some(delivery) = self.store.delivery(id).await? {
+                        let owed = owed(&delivery.row, &BootId(String::new()), now);
+                        known = owed.is_some();
+                        self.add(owed.into_iter().collect(), now.mono);
+                    }
+                }
+                let _ = reply.send(known);
+            }
+            Job::Drop(id, why, reply) => {
+                self.reasons.insert(id, why);
+                let known = self.schedule.discard(id, now.mono);
+                if !known {
+                    self.reasons.remove(&id);
+                }
+                let _ = reply.send(known);
+            }
+            Job::Test(name, notice, reply) => {
+                let way = self.ways.get(name.as_str()).map(Arc::clone);
+                let clock = self.clock.clone();
+                // A person waits for it, at most for the timeout of the destination; it must not hold up deliveries.
+                tokio::spawn(async move {
+                    let _ = reply.send(match way {
+                        Some(way) => Some(way.test(&notice, clock.now()).await),
+                        None => None,
+                    });
+                });
+            }
+            Job::Look(reply) => {
+                let standing = |status: Status| Standing {
+                    trouble: self.concerns.trouble(&status.destination),
+                    status,
+                };
+                let _ = reply.send(self.schedule.statuses().map(standing).collect());
+            }
+        }
+        Ok(())
+    }
+
+    /// Records what came of attempts: the one that ended, and all others that have ended since.
+    async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
+        let mut ends = Vec::new();
+        let mut next = Some(first);
+        while let Some(ended) = next {
+            if let Some(end) = self.judge(ended).await? {
+                ends.push(end);
+            }
+            next = if ends.len() < GROUP {
+                self.flights.try_join_next_with_id()
+            } else {
+                None
+            };
+        }
+        if !ends.is_empty() {
+            self.store.settle_many(ends).await?;
+        }
+        Ok(())
+    }
+
+    async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
+        let (id, tried) = match ended {
+            Ok((id, tried)) => (id, tried),
+            Err(error) => {
+                tracing::error!("the sender of a delivery failed: {error}");
+                (
+                    error.id(),
+                    Tried::failed("the sender itself failed; this is a defect of andon"),
+                )
+            }
+        };
+        let Some(attempt) = self.rows.remove(&id) else {
+            return Ok(None);
+        };
+        if let Some(lane) = self.withdrawable.get_mut(&attempt.lane)
+            && tried.used > 0
+        {
+            lane.remove(&attempt.row);
+            if lane.is_empty() {
+                self.withdrawable.remove(&attempt.lane);
+            }
+        }
+        let now = self.clock.now();
+        self.concerns.heard(&attempt.destination, &tried.outcome);
+        let mut random = fastrand::f64;
+        let verdict = self
+            .schedule
+            .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
+        let record = AttemptRecord {
+            at: tried.at,
+            used: tried.used,
+            result: tried.words(),
+            not_before: None,
+        };
+        match verdict {
+            Verdict::Settled(settled) => {
+                let state = match self.reasons.remove(&settled.row) {
+                    Some(_) if settled.state == State::GivenUp => DeliveryState::Dropped,
+                    _ => stored(settled.state),
+                };
+                if state != DeliveryState::Accepted {
+                    tracing::warn!(
+                        destination = &*attempt.destination,
+                        delivery = settled.row,
+                        state = state.word(),
+                        "delivery is over: {}; {}",
+                        settled.why,
+                        record.result
+                    );
+                }
+                Ok(Some(Settlement {
+                    id: settled.row,
+                    state,
+                    at: now.wall,
+                    result: record.result.clone(),
+                    attempt: Some(record),
+                    told: tried.told,
+                    thread: tried.thread,
+                }))
+            }
+            Verdict::Waiting { until } => {
+                if attempt.record {
+                    let not_before = Some(now.wall + until.since(now.mono));
+                    let record = AttemptRecord {
+                        not_before,
+                        ..record
+                    };
+                    self.store.attempted(attempt.row, record).await?;
+                }
+                Ok(None)
+            }
+            Verdict::Unknown => Ok(None),
+        }
+    }
+
+    /// Lets what is in flight come back, for a while.
+    async fn finish(mut self, grace: Duration) -> Result<(), StoreError> {
+        let deadline = tokio::time::sleep(grace);
+        tokio::pin!(deadline);
+        while !self.flights.is_empty() {
+            tokio::select! {
+                () = &mut deadline => break,
+                Some(ended) = self.flights.join_next_with_id() => self.land(ended).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
+    let way =
+        |destination: Destination| (destination.name.clone(), Arc::new(Way::new(destination)));
+    destinations.into_iter().map(way).collect()
+}
+
+/// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
+fn owed(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Owed> {
+    let kind = EventKind::from_word(&row.kind)?;
+    let decided = &row.decided;
+    let age = if decided.boot == boot.0 {
+        now.mono.since(decided.mono)
+    } else if decided.synchronised && now.synchronised {
+        now.wall.since(decided.wall)
+    } else {
+        Duration::ZERO
+    };
+    let not_before = row
+        .not_before
+        .map(|at| now.mono + at.since(now.wall).min(Duration::from_secs(7200)));
+    let severity = Severity::ALL.get(usize::from(row.severity)).copied();
+    Some(Owed {
+        row: Row {
+            id: row.id,
+            destination: row.destination.as_str().into(),
+            lane: lane_key(&row.lane)?,
+            severity: severity.unwrap_or(Severity::Critical),
+            decided: now.mono - age,
+            kind: Kind::of(kind, row.as_trigger),
+            not_before,
+            attempts: row.attempts,
+        },
+        withdrawable: row.withdrawable && row.attempts == 0,
+    })
+}
+
+/// The key of a lane from a `dedup_key` in hexadecimal digits.
+pub fn lane_key(hex: &str) -> Option<LaneKey> {
+    crate::alert::event::DedupKey::from_hex(hex).map(|key| LaneKey(key.bytes()))
+}
+
+fn told(outcome: &destination::Outcome) -> Outcome {
+    match outcome {
+        destination::Outcome::Accepted { .. } => Outcome::Accepted,
+        destination::Outcome::Unreachable { .. } => Outcome::Unreachable,
+        destination::Outcome::Failed { retry_after, .. } => Outcome::Failed {
+            retry_after: *retry_after,
+        },
+        destination::Outcome::Refused { give_up, .. } => Outcome::Refused { give_up: *give_up },
+    }
+}
+
+fn stored(state: State) -> DeliveryState {
+    match state {
+        State::Accepted => DeliveryState::Accepted,
+        State::Failed => DeliveryState::Failed,
+        State::Expired => DeliveryState::Expired,
+        State::GivenUp => DeliveryState::Refused,
+        State::Deduplicated => DeliveryState::Deduplicated,
+    }
+}

@@ -1,0 +1,281 @@
+//! The second pure core: which delivery is tried when.
+//!
+//! It holds row ids and due times, no bodies, does no IO, and is told the time and the luck. Per lane deliveries go strictly in
+//! the order of their rows, one in flight; between lanes the worst goes first, then the oldest. It forgets everything in
+//! a restart and is filled again from the pending rows of the outbox; a delivery that was in flight is then repeated.
+//!
+//! The shell calls [`Schedule::next`] after each change and at [`Schedule::next_deadline`], starts every attempt that it
+//! returns, records every delivery that it reports as settled, and reports each attempt once with [`Schedule::done`], also
+//! one whose sender panicked. How many rows there can be is bounded by the limits of the store.
+
+mod breaker;
+mod desk;
+mod lane;
+mod outcome;
+mod plan;
+mod queues;
+mod retry;
+#[cfg(test)]
+mod tests;
+pub mod throttle;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use desk::Desk;
+
+pub use self::{
+    breaker::{Open, Trouble},
+    outcome::{Outcome, Settled, State, Verdict},
+    plan::DestinationPlan,
+    retry::Retry,
+    throttle::Kind,
+};
+use crate::{alert::plant::Severity, clock::Mono};
+
+/// All deliveries that are not settled. Every operation on one of them costs O(log n).
+#[derive(Debug, Default)]
+pub struct Schedule {
+    desks: BTreeMap<Arc<str>, Desk>,
+    rows: BTreeMap<i64, (Arc<str>, LaneKey)>,
+    /// What was settled without an attempt since the last [`Schedule::next`].
+    settled: Vec<Settled>,
+    /// The latest time that it was told.
+    seen: Mono,
+}
+
+/// Names the watch of a lane; with a destination it names the lane. The bytes of the `dedup_key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneKey(pub [u8; 32]);
+
+/// One delivery, a row of the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its id; ids rise in the order of decision, which is the order within a lane.
+    pub id: i64,
+    /// The destination's name, which need not exist.
+    pub destination: Arc<str>,
+    /// The watch.
+    pub lane: LaneKey,
+    /// How bad the alert is.
+    pub severity: Severity,
+    /// When the event was decided; may lie before this boot.
+    pub decided: Mono,
+    /// What it is to its lane.
+    pub kind: Kind,
+    /// Not to be tried before this time; its lane waits for it.
+    pub not_before: Option<Mono>,
+    /// Attempts used in earlier runs.
+    pub attempts: u32,
+}
+
+/// One try of one delivery, to be started now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The row of the outbox.
+    pub row: i64,
+    /// The destination's name.
+    pub destination: Arc<str>,
+    /// The watch.
+    pub lane: LaneKey,
+    /// Which attempt this is if one is used, the first is 1.
+    pub number: u32,
+    /// It finds out whether the destination is back.
+    pub probe: bool,
+    /// Whether to write it down if it settles nothing. While a breaker is open that is so once an hour; what settles a
+    /// delivery is always written.
+    pub record: bool,
+}
+
+/// What [`Schedule::next`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// To be started now, each reported with [`Schedule::done`] once.
+    pub attempts: Vec<Attempt>,
+    /// Over without an attempt, to be recorded.
+    pub settled: Vec<Settled>,
+}
+
+/// One destination, for views.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The destination's name.
+    pub destination: Arc<str>,
+    /// The configuration has no such destination.
+    pub orphaned: bool,
+    /// The breaker, if it is open.
+    pub breaker: Option<Open>,
+    /// Nothing starts before, because the receiver asked for it.
+    pub paused_until: Option<Mono>,
+    /// How many deliveries are not settled, those in flight included.
+    pub queued: usize,
+    /// How many are in flight.
+    pub in_flight: u32,
+    /// When the oldest of them was decided.
+    pub oldest: Option<Mono>,
+}
+
+impl Schedule {
+    /// Nothing to deliver to these destinations.
+    pub fn new(destinations: Vec<DestinationPlan>) -> Self {
+        let desk = |plan: DestinationPlan| (Arc::clone(&plan.name), Desk::new(plan, false));
+        Self {
+            desks: destinations.into_iter().map(desk).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes a delivery over; one that is known already is left as it is. One to a destination that does not exist waits.
+    pub fn add(&mut self, row: &Row, now: Mono) {
+        self.seen = self.seen.max(now);
+        if self.rows.contains_key(&row.id) {
+            return;
+        }
+        let name = &row.destination;
+        let desk = self.desks.entry(Arc::clone(name)).or_insert_with(|| {
+            let plan = DestinationPlan::new(Arc::clone(name));
+            Desk::new(plan, true)
+        });
+        self.rows.insert(row.id, (Arc::clone(name), row.lane));
+        let from = self.settled.len();
+        desk.add(row, now, &mut self.settled);
+        self.forget(from);
+    }
+
+    /// What may start now, and what is over without an attempt. To be called after each change and at each deadline.
+    pub fn next(&mut self, now: Mono) -> Due {
+        self.seen = self.seen.max(now);
+        let mut due = Due {
+            attempts: Vec::new(),
+            settled: std::mem::take(&mut self.settled),
+        };
+        let from = due.settled.len();
+        for desk in self.desks.values_mut() {
+            desk.next(now, &mut due);
+        }
+        for settled in &due.settled[from..] {
+            self.rows.remove(&settled.row);
+        }
+        due
+    }
+
+    /// Reports what came of an attempt. `random` yields numbers in [0, 1).
+    pub fn done(
+        &mut self,
+        row: i64,
+        outcome: Outcome,
+        now: Mono,
+        random: &mut dyn FnMut() -> f64,
+    ) -> Verdict {
+        self.seen = self.seen.max(now);
+        let Some((desk, lane)) = self.find(row) else {
+            return Verdict::Unknown;
+        };
+        let mut settled = Vec::new();
+        let verdict = desk.done(row, lane, outcome, random(), now, &mut settled);
+        if matches!(verdict, Verdict::Settled(_)) {
+            self.rows.remove(&row);
+        }
+        self.append(settled);
+        verdict
+    }
+
+    /// When [`Schedule::next`] has something to do although nothing is reported. After `next` it lies in the future.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let due = (!self.settled.is_empty()).then_some(self.seen);
+        let desks = self.desks.values();
+        let first = desks.filter_map(|desk| desk.next_deadline(self.seen)).min();
+        due.or(first)
+    }
+
+    /// Takes out those of these deliveries that nobody can have heard of (never in flight, no attempt used), and returns
+    /// them: the caller records why. The others go on.
+    pub fn withdraw(&mut self, rows: &[i64], now: Mono) -> Vec<i64> {
+        self.seen = self.seen.max(now);
+        let mut withdrawn = Vec::new();
+        for &row in rows {
+            let mut settled = Vec::new();
+            if let Some((desk, lane)) = self.find(row)
+                && desk.withdraw(row, lane, now, &mut settled)
+            {
+                self.rows.remove(&row);
+                withdrawn.push(row);
+            }
+            self.append(settled);
+        }
+        withdrawn
+    }
+
+    /// Drops a delivery because a person said so; [`Schedule::next`] reports it as given up. One that is in flight is dropped
+    /// when it comes back, unless it was accepted. False if there is no such delivery.
+    pub fn discard(&mut self, row: i64, now: Mono) -> bool {
+        self.seen = self.seen.max(now);
+        let mut settled = Vec::new();
+        let Some((desk, lane)) = self.find(row) else {
+            return false;
+        };
+        desk.discard(row, lane, now, &mut settled);
+        self.append(settled);
+        true
+    }
+
+    /// A person says that it may work now: the delivery's lane, its destination's pause and the next probe are due at
+    /// once. What stands before it in its lane still goes first. False if there is no such delivery.
+    pub fn retry_now(&mut self, row: i64, now: Mono) -> bool {
+        self.seen = self.seen.max(now);
+        let mut settled = Vec::new();
+        let Some((desk, lane)) = self.find(row) else {
+            return false;
+        };
+        desk.retry_now(lane, now, &mut settled);
+        self.append(settled);
+        true
+    }
+
+    /// Takes over changed destinations. Deliveries of one that vanished wait until it returns or they expire.
+    pub fn reload(&mut self, destinations: Vec<DestinationPlan>, now: Mono) {
+        self.seen = self.seen.max(now);
+        let mut plans: BTreeMap<Arc<str>, DestinationPlan> = destinations
+            .into_iter()
+            .map(|plan| (Arc::clone(&plan.name), plan))
+            .collect();
+        let mut settled = Vec::new();
+        self.desks.retain(|name, desk| {
+            let plan = plans.remove(name);
+            let keep = plan.is_some() || !desk.is_idle();
+            desk.reload(plan, now, &mut settled);
+            keep
+        });
+        for (name, plan) in plans {
+            self.desks.insert(name, Desk::new(plan, false));
+        }
+        self.append(settled);
+    }
+
+    /// One destination, for views; none if nothing is known of it.
+    pub fn status(&self, destination: &str) -> Option<Status> {
+        self.desks.get(destination).map(Desk::status)
+    }
+
+    /// All destinations, by name, orphaned ones included.
+    pub fn statuses(&self) -> impl Iterator<Item = Status> {
+        self.desks.values().map(Desk::status)
+    }
+
+    fn find(&mut self, row: i64) -> Option<(&mut Desk, LaneKey)> {
+        let (destination, lane) = self.rows.get(&row)?;
+        let desk = self.desks.get_mut(destination)?;
+        Some((desk, *lane))
+    }
+
+    fn append(&mut self, settled: Vec<Settled>) {
+        let from = self.settled.len();
+        self.settled.extend(settled);
+        self.forget(from);
+    }
+
+    fn forget(&mut self, from: usize) {
+        for settled in &self.settled[from..] {
+            self.rows.remove(&settled.row);
+        }
+    }
+}

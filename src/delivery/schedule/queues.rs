@@ -1,0 +1,231 @@
+//! The lanes of one destination and the queues they stand in. It knows nothing of outcomes and breakers.
+//!
+//! Each lane stands in at most one of two queues, `ready` or `waiting`, and in `expiring` by its first delivery; a lane with
+//! a delivery in flight stands in none. Every change of a lane takes it out of all queues, changes it, and puts it back
+//! where it then belongs ([`Queues::change`]).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    time::Duration,
+};
+
+use super::{
+    LaneKey, Row,
+    lane::{Lane, Pending, Place, Turn},
+    outcome::{Settled, State},
+    throttle::{self, Heard},
+};
+use crate::clock::Mono;
+
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub(super) expire_after: Duration,
+    pub(super) call_every: Duration,
+    pub(super) heard: Heard,
+    lanes: BTreeMap<LaneKey, Lane>,
+    ready: BTreeSet<Turn>,
+    /// The same lanes as `ready`, in the order in which probes go round.
+    round: BTreeSet<LaneKey>,
+    waiting: BTreeSet<(Mono, LaneKey)>,
+    expiring: BTreeSet<(Mono, LaneKey)>,
+    ages: BTreeSet<(Mono, i64)>,
+}
+
+impl Queues {
+    pub(super) fn new(expire_after: Duration, call_every: Duration) -> Self {
+        Self {
+            expire_after,
+            call_every,
+            heard: Heard::default(),
+            lanes: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            round: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            expiring: BTreeSet::new(),
+            ages: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn lane(&self, key: LaneKey) -> Option<&Lane> {
+        self.lanes.get(&key)
+    }
+
+    pub(super) fn keys(&self) -> Vec<LaneKey> {
+        self.lanes.keys().copied().collect()
+    }
+
+    /// How many deliveries there are.
+    pub(super) fn len(&self) -> usize {
+        self.ages.len()
+    }
+
+    /// When the oldest delivery was decided.
+    pub(super) fn oldest(&self) -> Option<Mono> {
+        self.ages.first().map(|(decided, _)| *decided)
+    }
+
+    /// Whether a lane could start now.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The lane whose turn it is.
+    pub(super) fn first(&self) -> Option<LaneKey> {
+        self.ready.first().map(|turn| turn.lane)
+    }
+
+    /// The lane that comes after this one on the round of probes.
+    pub(super) fn after(&self, last: LaneKey) -> Option<LaneKey> {
+        let after = (Bound::Excluded(last), Bound::Unbounded);
+        let next = self.round.range(after).next();
+        next.or_else(|| self.round.first()).copied()
+    }
+
+    pub(super) fn next_expiry(&self) -> Option<Mono> {
+        self.expiring.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn next_wake(&self) -> Option<Mono> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn add(&mut self, row: &Row, now: Mono, settled: &mut Vec<Settled>) {
+        self.ages.insert((row.decided, row.id));
+        self.change(row.lane, now, settled, |lane| {
+            lane.insert(row.id, Pending::new(row));
+        });
+    }
+
+    /// Takes a delivery out; false if there is no such.
+    pub(super) fn take(
+        &mut self,
+        row: i64,
+        key: LaneKey,
+        now: Mono,
+        settled: &mut Vec<Settled>,
+    ) -> bool {
+        let mut taken = None;
+        self.change(key, now, settled, |lane| taken = lane.remove(row));
+        if let Some(pending) = taken {
+            self.ages.remove(&(pending.decided, row));
+        }
+        taken.is_some()
+    }
+
+    /// Gives up what is too old. Only the first of a lane ever expires, so nothing does before what it follows.
+    pub(super) fn expire(&mut self, now: Mono, settled: &mut Vec<Settled>) {
+        while let Some(&(at, key)) = self.expiring.first()
+            && at <= now
+        {
+            self.expiring.pop_first();
+            if let Some((row, _)) = self.lanes.get(&key).and_then(Lane::head) {
+                let (state, why) = EXPIRED;
+                settled.push(Settled { row, state, why });
+                self.take(row, key, now, settled);
+            }
+        }
+    }
+
+    /// Lets go on what has waited long enough, and forgets calls that no longer hold anything.
+    pub(super) fn wake(&mut self, now: Mono, settled: &mut Vec<Settled>) {
+        self.heard.forget(now);
+        while let Some(&(at, key)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            self.change(key, now, settled, |_| {});
+        }
+    }
+
+    /// The only way to change a lane: out of all queues, changed, and back to where it then belongs.
+    pub(super) fn change(
+        &mut self,
+        key: LaneKey,
+        now: Mono,
+        settled: &mut Vec<Settled>,
+        change: impl FnOnce(&mut Lane),
+    ) {
+        let lane = self.lanes.entry(key).or_default();
+        let place = std::mem::take(&mut lane.place);
+        change(lane);
+        if let Some(turn) = place.ready {
+            self.ready.remove(&turn);
+            self.round.remove(&key);
+        }
+        if let Some(at) = place.wakes {
+            self.waiting.remove(&(at, key));
+        }
+        if let Some(at) = place.expires {
+            self.expiring.remove(&(at, key));
+        }
+        if lane.in_flight.is_none() {
+            self.settle_chatter(key, now, settled);
+            self.place(key, now);
+        }
+    }
+
+    fn settle_chatter(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        let last = self.heard.last(key);
+        let Some(lane) = self.lanes.get_mut(&key).filter(|_| last.is_some()) else {
+            return;
+        };
+        while held(&self.heard, lane, key, self.call_every, now).is_some() {
+            let count = throttle::chatter(last, lane.rows().map(|(_, row)| row.kind));
+            if count == 0 {
+                break;
+            }
+            let rows: Vec<i64> = lane.rows().take(count).map(|(id, _)| id).collect();
+            for row in rows {
+                if let Some(pending) = lane.remove(row) {
+                    self.ages.remove(&(pending.decided, row));
+                    let (state, why) = CHATTER;
+                    settled.push(Settled { row, state, why });
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, key: LaneKey, now: Mono) {
+        let Some(lane) = self.lanes.get_mut(&key) else {
+            return;
+        };
+        let Some((turn, (_, head))) = lane.turn(key).zip(lane.head()) else {
+            self.lanes.remove(&key);
+            return;
+        };
+        let held = held(&self.heard, lane, key, self.call_every, now);
+        let wakes = held.max(head.not_before).filter(|until| now < *until);
+        let expires = head.decided + self.expire_after;
+        self.expiring.insert((expires, key));
+        match wakes {
+            Some(until) => {
+                self.waiting.insert((until, key));
+            }
+            None => {
+                self.ready.insert(turn);
+                self.round.insert(key);
+            }
+        }
+        lane.place = Place {
+            ready: wakes.is_none().then_some(turn),
+            wakes,
+            expires: Some(expires),
+        };
+    }
+}
+
+/// Until when the first delivery of a lane is held because people were called a moment ago. One that was attempted is not
+/// held: it is a retry.
+fn held(heard: &Heard, lane: &Lane, key: LaneKey, every: Duration, now: Mono) -> Option<Mono> {
+    let (_, head) = lane.head()?;
+    let (worst, escalated) = (lane.worst(), lane.has_escalation());
+    let until = throttle::held_until(heard.last(key), head.kind, worst, escalated, every)?;
+    (head.attempts == 0 && now < until).then_some(until)
+}
+
+pub(super) const EXPIRED: (State, &str) = (State::Expired, "it was older than expire_after");
+const CHATTER: (State, &str) = (
+    State::Deduplicated,
+    "its alert came back and ended again within the time between two calls",
+);

@@ -1,0 +1,223 @@
+//! Reads `[[source.modbus]]`: the address, the units behind it and their tags.
+//!
+//! What comes out is valid: the poller checks nothing again. Machines are only named here; whether they exist is for whoever
+//! knows them all.
+
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+use crate::{
+    config::{
+        machine::Profiles,
+        section::{Id, Section, show_duration},
+    },
+    source::TagSpec,
+};
+
+use super::tag::TagConfig;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
+
+/// One link and everything behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModbusConfig {
+    /// The source's name: `hall-2`.
+    pub name: Arc<str>,
+    /// Where to connect to.
+    pub address: Address,
+    /// How long a connection or an answer may take, 50 ms to 60 s.
+    pub timeout: Duration,
+    /// How many registers that no tag needs may be read to save a request, 0 to 120.
+    pub max_gap: u16,
+    /// At least one.
+    pub units: Vec<UnitConfig>,
+}
+
+/// Where a link leads. Serial lines, `rtu:` and `rtu+tcp:`, become variants here and in `link`, and change nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Modbus TCP.
+    Tcp {
+        /// A name or an address, without the brackets of IPv6.
+        host: String,
+        /// 502 unless it was given.
+        port: u16,
+    },
+}
+
+/// What people look for when a source is silent: `192.168.10.21:502`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// The tags of one machine behind one unit id. A unit that serves two machines is written twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitConfig {
+    /// 0 to 247, or 255 for a device that has no bus behind it.
+    pub id: u8,
+    /// The machine's id.
+    pub machine: Arc<str>,
+    /// How often it is read, 50 ms to one day.
+    pub poll: Duration,
+    /// Without a sample for this long its tags are stale; at least one poll.
+    pub stale_after: Duration,
+    /// At least one.
+    pub tags: Vec<TagConfig>,
+}
+
+impl ModbusConfig {
+    /// Reads one source; the caller finishes its section.
+    ///
+    /// Every mistake is reported to the section's problems; the result is only of use if there was none. `None` is given where
+    /// nothing can be made of it.
+    pub fn read<'a>(name: &str, section: &Section<'a>, profiles: &Profiles<'a>) -> Option<Self> {
+        let address =
+            section
+                .required::<String>("address")
+                .and_then(|text| match read_address(&text) {
+                    Ok(address) => Some(address),
+                    Err(message) => {
+                        section.error("address", message);
+                        None
+                    }
+                });
+        let second = Duration::from_secs(1);
+        let timeout_range = Duration::from_millis(50)..=Duration::from_secs(60);
+        let timeout = section.ranged("timeout", second, timeout_range);
+        let poll = section.ranged("poll", second, POLL);
+        let max_gap = section.ranged::<i64>("max_gap", 16, 0..=120);
+        let stale_range = *POLL.start()..=DAY * 7;
+        let stale_after = section
+            .optional::<Duration>("stale_after")
+            .map(|given| section.ranged("stale_after", given, stale_range));
+
+        let mut seen = BTreeSet::new();
+        let mut units = Vec::new();
+        for unit in section.list("units") {
+            let read = UnitConfig::read(&unit, profiles, poll, stale_after);
+            for tag in read.iter().flat_map(|read| &read.tags) {
+                let machine = read.as_ref().map_or("", |read| &*read.machine);
+                if !seen.insert((machine.to_owned(), tag.name.clone())) {
+                    let tag = &tag.name;
+                    unit.error("machine", format!("{machine}/{tag} is read twice by {name}; give one of them another name or remove it"));
+                }
+            }
+            units.extend(read);
+            unit.finish();
+        }
+        if section.raw("units").is_none() {
+            section.error(
+                "units",
+                "is missing; name at least one: units = [{ id = 1, machine = \"..\", profile = \"..\" }]",
+            );
+        } else if section.list("units").is_empty() {
+            section.error("units", "is empty; the source would read nothing");
+        }
+        Some(Self {
+            name: name.into(),
+            address: address?,
+            timeout,
+            max_gap: u16::try_from(max_gap).unwrap_or_default(),
+            units,
+        })
+    }
+
+    /// What the source promises about its tags, for the plant.
+    pub fn tags(&self) -> Vec<TagSpec> {
+        let of = |unit: &UnitConfig, tag: &TagConfig| TagSpec {
+            machine: unit.machine.clone(),
+            tag: tag.name.clone(),
+            unit: tag.unit.clone(),
+            decimals: tag.decimals,
+            stale_after: unit.stale_after,
+            modbus_unit: Some(unit.id),
+        };
+        self.units
+            .iter()
+            .flat_map(|unit| unit.tags.iter().map(move |tag| of(unit, tag)))
+            .collect()
+    }
+}
+
+impl UnitConfig {
+    fn read<'a>(
+        section: &Section<'a>,
+        profiles: &Profiles<'a>,
+        poll: Duration,
+        stale_after: Option<Duration>,
+    ) -> Option<Self> {
+        let id = section.required::<i64>("id").and_then(|id| {
+            let fine = u8::try_from(id).ok().filter(|id| *id <= 247 || *id == 255);
+            if fine.is_none() {
+                section.error(
+                    "id",
+                    format!(
+                        "must be 0 to 247, or 255 for a device without a bus behind it, not {id}"
+                    ),
+                );
+            }
+            fine
+        });
+        let machine = section.required::<Id>("machine");
+        let poll = section.ranged("poll", poll, POLL);
+        let stale_after = stale_after.unwrap_or(poll.saturating_mul(5));
+        if stale_after < poll {
+            section.error("poll", format!(
+                "the unit is read every {}, and its tags would be stale in between: stale_after is {}; make it at least two polls",
+                show_duration(poll), show_duration(stale_after),
+            ));
+        }
+        let tags = TagConfig::read_all(profiles.tags(section), section);
+        if section.raw("profile").is_none() && section.raw("tags").is_none() {
+            section.error(
+                "tags",
+                "are missing; name a profile, or the tags of this unit",
+            );
+        }
+        Some(Self {
+            id: id?,
+            machine: machine?.0,
+            poll,
+            stale_after,
+            tags,
+        })
+    }
+}
+
+fn read_address(text: &str) -> Result<Address, String> {
+    const RIGHT: &str = "must be like \"tcp://192.168.10.21:502\"";
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err(format!("{RIGHT}, not \"{text}\""));
+    };
+    match scheme {
+        "tcp" => {}
+        "rtu" | "rtu+tcp" => {
+            return Err(format!(
+                "`{scheme}:` is not supported by this version; it {RIGHT}: use a Modbus TCP gateway for a serial line"
+            ));
+        }
+        _ => return Err(format!("{RIGHT}, not \"{text}\"")),
+    }
+    let url = url::Url::parse(text).map_err(|error| format!("{RIGHT}, not \"{text}\": {error}"))?;
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && rest.starts_with("//");
+    let host = url.host_str().unwrap_or_default();
+    if !plain || host.is_empty() || url.port() == Some(0) {
+        return Err(format!(
+            "{RIGHT}, a host and a port and nothing else, not \"{text}\""
+        ));
+    }
+    Ok(Address::Tcp {
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port: url.port().unwrap_or(502),
+    })
+}

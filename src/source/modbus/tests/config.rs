@@ -1,0 +1,327 @@
+//! What a user may write under `[[source.modbus]]`, and what is said about mistakes.
+
+use std::time::Duration;
+
+use crate::config::{
+    machine::Profiles,
+    section::{Problems, Section},
+    tree::{Node, Place, Value},
+};
+
+use crate::source::modbus::{ModbusConfig, decode::Form, plan::Kind};
+
+/// The configuration's tree of a TOML text; each node says line 1, lines are the tree reader's business.
+fn tree(value: toml::Value) -> Node {
+    let value = match value {
+        toml::Value::String(text) => Value::Text(text),
+        toml::Value::Integer(number) => Value::Int(number),
+        toml::Value::Float(number) => Value::Float(number),
+        toml::Value::Boolean(truth) => Value::Bool(truth),
+        toml::Value::Datetime(date) => Value::Text(date.to_string()),
+        toml::Value::Array(items) => Value::List(items.into_iter().map(tree).collect()),
+        toml::Value::Table(table) => Value::Table(
+            table
+                .into_iter()
+                .map(|(key, value)| (key, tree(value)))
+                .collect(),
+        ),
+    };
+    Node {
+        value,
+        place: Place {
+            file: "t".into(),
+            line: 1,
+        },
+    }
+}
+
+const PROFILES: &str = r#"
+[profile.haas-vf2]
+tags = [
+  { tag = "spindle_temp", read = "holding:100", type = "f32", order = "cdab", unit = "°C", decimals = 1, valid = [-40, 150] },
+  { tag = "door_open", read = "discrete:3" },
+]
+"#;
+
+fn read(source: &str) -> (Option<ModbusConfig>, Vec<String>) {
+    let root = tree(toml::Value::Table(
+        toml::from_str(&format!("{PROFILES}\n[source]\n{source}")).unwrap(),
+    ));
+    let problems = Problems::new();
+    let section = Section::root(&root, &problems);
+    let profiles = Profiles::find(&section);
+    let source = section.table("source").unwrap();
+    let config = ModbusConfig::read("hall-2", &source, &profiles);
+    source.finish();
+    let told = problems
+        .into_sorted()
+        .iter()
+        .map(|problem| format!("{}: {}", problem.path, problem.message))
+        .collect();
+    (config, told)
+}
+
+fn fine(source: &str) -> ModbusConfig {
+    let (config, told) = read(source);
+    assert!(told.is_empty(), "{told:#?}");
+    config.unwrap()
+}
+
+#[track_caller]
+fn refused(source: &str, path: &str, message: &str) {
+    let (_, told) = read(source);
+    let expected = told
+        .iter()
+        .any(|told| told.starts_with(path) && told.contains(message));
+    assert!(expected && told.len() == 1, "{source}\n{told:#?}");
+}
+
+fn tag(entry: &str) -> String {
+    format!(
+        "address = \"tcp://a\"\nunits = [{{ id = 1, machine = \"mill-1\", tags = [{{ {entry} }}] }}]"
+    )
+}
+
+#[test]
+fn a_source_reads_profiles_and_tags_of_its_own() {
+    let config = fine(
+        r#"
+        address = "tcp://192.168.10.21"
+        poll = "2s"
+        units = [
+          { id = 1, machine = "mill-1", profile = "haas-vf2" },
+          { id = 255, machine = "press-7", poll = "500ms", tags = [{ tag = "pressure", read = "input:7", scale = 0.01 }] },
+          { id = 3, machine = "mill-2", profile = "haas-vf2", tags = [{ tag = "rpm", read = "holding:7", type = "i16" }] },
+        ]"#,
+    );
+    assert_eq!(config.address.to_string(), "192.168.10.21:502");
+    assert_eq!(
+        (config.timeout, config.max_gap),
+        (Duration::from_secs(1), 16)
+    );
+    let temp = &config.units[0].tags[0];
+    assert_eq!(
+        (temp.span.kind, temp.span.start, temp.span.count),
+        (Kind::Holding, 100, 2)
+    );
+    assert_eq!(config.units[0].tags[1].decoder.form, Form::Bool);
+    assert_eq!(
+        config.units[1].tags[0].decimals, 2,
+        "as many as the scale has"
+    );
+    assert_eq!(config.units[2].tags.len(), 3);
+
+    let specs = config.tags();
+    assert_eq!(specs.len(), 6);
+    assert_eq!(
+        (&*specs[0].machine, &*specs[0].tag, &*specs[0].unit),
+        ("mill-1", "spindle_temp", "°C")
+    );
+    assert_eq!(
+        (specs[0].stale_after, specs[0].modbus_unit),
+        (Duration::from_secs(10), Some(1))
+    );
+    assert_eq!(
+        specs[2].stale_after,
+        Duration::from_millis(2500),
+        "five polls of its own unit"
+    );
+}
+
+#[test]
+fn addresses_are_tcp_and_nothing_else() {
+    let with = |address: &str| {
+        format!(
+            "address = \"{address}\"\nunits = [{{ id = 1, machine = \"m\", profile = \"haas-vf2\" }}]"
+        )
+    };
+    for (address, shown) in [
+        ("tcp://plc.hall-2.local:1502", "plc.hall-2.local:1502"),
+        ("tcp://[fe80::1]", "[fe80::1]:502"),
+    ] {
+        assert_eq!(fine(&with(address)).address.to_string(), shown);
+    }
+    for address in ["rtu:///dev/ttyUSB0?baud=19200", "rtu+tcp://10.0.0.7:4001"] {
+        refused(
+            &with(address),
+            "source.address",
+            "is not supported by this version",
+        );
+    }
+    for address in [
+        "10.0.0.7",
+        "10.0.0.7:502",
+        "http://a",
+        "tcp://",
+        "tcp:a",
+        "tcp://a:0",
+        "tcp://a:70000",
+        "tcp://u@a",
+        "tcp://a/x",
+        "tcp://a?x=1",
+    ] {
+        refused(
+            &with(address),
+            "source.address",
+            "must be like \"tcp://192.168.10.21:502\"",
+        );
+    }
+}
+
+#[test]
+fn each_mistake_in_a_tag_is_named() {
+    for (entry, path, message) in [
+        (
+            r#"tag = "a", read = "holding:65535", type = "f32""#,
+            "read",
+            "takes two",
+        ),
+        (
+            r#"tag = "a", read = "holding:65536""#,
+            "read",
+            "from 0 to 65535",
+        ),
+        (
+            r#"tag = "a", read = "holding:-1""#,
+            "read",
+            "from 0 to 65535",
+        ),
+        (
+            r#"tag = "a", read = "register:1""#,
+            "read",
+            "holding, input, coil or discrete",
+        ),
+        (r#"tag = "a", read = "40101""#, "read", "counts from 1"),
+        (
+            r#"tag = "a", read = "holding:100.3""#,
+            "read",
+            "single bits of registers are not supported",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "bool""#,
+            "type",
+            "read it as u16",
+        ),
+        (
+            r#"tag = "a", read = "coil:1", type = "u16""#,
+            "type",
+            "its type is bool",
+        ),
+        (
+            r#"tag = "a", read = "coil:1", scale = 2"#,
+            "scale",
+            "is for numbers",
+        ),
+        (
+            r#"tag = "a", read = "coil:1", valid = [0, 1]"#,
+            "valid",
+            "is for numbers",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", order = "cdab""#,
+            "order",
+            "is for the 32-bit types",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "f32", order = "cadb""#,
+            "order",
+            "did you mean \"cdab\"?",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "f64""#,
+            "type",
+            "must be one of",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", scale = 0"#,
+            "scale",
+            "must not be 0",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", valid = [5, 5]"#,
+            "valid",
+            "5 is not below 5",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", valid = [5]"#,
+            "valid",
+            "must be two numbers",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", valid = [1, nan]"#,
+            "valid",
+            "finite",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", decimals = 10"#,
+            "decimals",
+            "must be 0 to 9",
+        ),
+        (r#"tag = "A b", read = "holding:1""#, "tag", "must be an id"),
+        (
+            r#"tag = "a", read = "holding:1", sclae = 1"#,
+            "sclae",
+            "did you mean `scale`?",
+        ),
+    ] {
+        let (_, told) = read(&tag(entry));
+        let path = format!("source.units[0].tags[0].{path}: ");
+        assert!(
+            told.iter()
+                .any(|told| told.starts_with(&path) && told.contains(message)),
+            "{entry}\n{told:#?}"
+        );
+    }
+}
+
+#[test]
+fn each_mistake_in_a_unit_is_named() {
+    let with = |unit: &str| format!("address = \"tcp://a\"\nunits = [{unit}]");
+    for (unit, path, message) in [
+        (
+            r#"{ id = 248, machine = "m", profile = "haas-vf2" }"#,
+            "source.units[0].id",
+            "must be 0 to 247",
+        ),
+        (
+            r#"{ id = 1, profile = "haas-vf2" }"#,
+            "source.units[0].machine",
+            "is missing",
+        ),
+        (
+            r#"{ id = 1, machine = "m", profile = "has-vf2" }"#,
+            "source.units[0].profile",
+            "did you mean \"haas-vf2\"?",
+        ),
+        (
+            r#"{ id = 1, machine = "m" }"#,
+            "source.units[0].tags",
+            "name a profile",
+        ),
+        (
+            r#"{ id = 1, machine = "m", tags = [] }"#,
+            "source.units[0].tags",
+            "has no tag",
+        ),
+        (
+            r#"{ id = 1, machine = "m", profile = "haas-vf2" }, { id = 2, machine = "m", tags = [{ tag = "door_open", read = "coil:1" }] }"#,
+            "source.units[1].machine",
+            "m/door_open is read twice",
+        ),
+        ("", "source.units", "is empty"),
+    ] {
+        refused(&with(unit), path, message);
+    }
+    refused("address = \"tcp://a\"", "source.units", "is missing");
+    let slow = r#"{ id = 1, machine = "m", poll = "1m", profile = "haas-vf2" }"#;
+    refused(
+        &format!("stale_after = \"30s\"\n{}", with(slow)),
+        "source.units[0].poll",
+        "would be stale in between",
+    );
+    refused(
+        &format!("max_gap = 121\n{}", with(&slow.replace("1m", "1s"))),
+        "source.max_gap",
+        "must be 0 to 120",
+    );
+}

@@ -1,0 +1,264 @@
+//! One unit behind a link: which of its blocks to ask now, and what the answers say about its tags.
+//!
+//! It knows three kinds of failure and keeps each as small as it is. A silent unit is left alone as a whole; the poller decides for how
+//! long. A block that fails while the unit answers others rests on its own. A block that is refused for an illegal address is split
+//! until only the tag that is illegal fails. It neither logs nor sends samples, and has no connection of its own.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Clock, Mono},
+    sample::{Bad, Reading, TagId},
+};
+
+use super::{
+    backoff::Backoff,
+    decode::{Answer, Decoder},
+    link::{Link, LinkError},
+    plan::{Block, Span, plan},
+};
+
+/// Refused blocks are split at most so often in one poll, so that a device that refuses everything does not hold up its neighbours.
+const SPLITS: usize = 8;
+/// After this time the split blocks are tried whole again: a device that was starting may have refused what it has.
+const REMERGE: Duration = Duration::from_secs(600);
+/// How long a failing block rests while its unit answers.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Exception codes (MODBUS Application Protocol V1.1b3, section 7) that mean the request, not the moment, is wrong.
+const ILLEGAL: std::ops::RangeInclusive<u8> = 1..=3;
+const ILLEGAL_FUNCTION: u8 = 1;
+const GATEWAY_NO_PATH: u8 = 10;
+const GATEWAY_NO_ANSWER: u8 = 11;
+
+/// A tag as the poller needs it.
+#[derive(Clone, Debug)]
+pub(super) struct PolledTag {
+    /// Its index in the plant.
+    pub(super) id: TagId,
+    /// For people: `mill-1/spindle_temp (holding:100)`.
+    pub(super) name: Arc<str>,
+    /// Where it lies.
+    pub(super) span: Span,
+    /// What it means.
+    pub(super) decoder: Decoder,
+}
+
+/// What a poll came to.
+#[derive(Debug)]
+pub(super) enum Polled {
+    /// The unit answered. A reading for each tag that was asked for or is known to rest; `None` for one that was not asked
+    /// because the unit fell silent half way.
+    Heard(Vec<Option<Reading>>),
+    /// It answered nothing, for this reason.
+    Silent(Bad, LinkError),
+}
+
+/// A unit and what it remembers between polls.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// The Modbus unit id.
+    pub(super) id: u8,
+    /// Its tags.
+    pub(super) tags: Vec<PolledTag>,
+    spans: Vec<Span>,
+    max_gap: u16,
+    parts: VecDeque<Part>,
+    split_at: Option<Mono>,
+    /// How often blocks may be split in the next poll.
+    splits: usize,
+}
+
+/// A block with its failures.
+#[derive(Debug)]
+struct Part {
+    block: Block,
+    failed_at: Option<Mono>,
+    rest: Option<(Bad, Mono)>,
+    backoff: Backoff,
+}
+
+impl Part {
+    fn new(block: Block) -> Self {
+        let (least, most) = REST;
+        Self {
+            block,
+            failed_at: None,
+            rest: None,
+            backoff: Backoff::new(least, most),
+        }
+    }
+
+    fn resting(&self, now: Mono) -> Option<Bad> {
+        self.rest
+            .filter(|(_, until)| now < *until)
+            .map(|(bad, _)| bad)
+    }
+
+    fn rest(&mut self, bad: Bad, now: Mono, random: f64) {
+        self.failed_at = Some(now);
+        self.rest = Some((bad, now + self.backoff.failed(random)));
+    }
+
+    fn recover(&mut self) {
+        (self.failed_at, self.rest) = (None, None);
+        self.backoff.reset();
+    }
+}
+
+impl Unit {
+    /// A unit that was not asked yet.
+    pub(super) fn new(id: u8, tags: Vec<PolledTag>, max_gap: u16) -> Self {
+        let spans: Vec<Span> = tags.iter().map(|tag| tag.span).collect();
+        let mut unit = Self {
+            id,
+            tags,
+            spans,
+            max_gap,
+            parts: VecDeque::new(),
+            split_at: None,
+            splits: SPLITS,
+        };
+        unit.forget();
+        unit
+    }
+
+    /// Forgets which blocks failed: the device may be another one by now. What was split before may be split again in one poll, so that
+    /// a tag which was read goes on being read.
+    pub(super) fn forget(&mut self) {
+        self.splits = self.parts.len().max(SPLITS);
+        let blocks = plan(&self.spans, self.max_gap);
+        self.parts = blocks.into_iter().map(Part::new).collect();
+        self.split_at = None;
+    }
+
+    /// Asks what is to be asked, and waits for at most one answer that does not come.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub(super) async fn poll(
+        &mut self,
+        link: &mut Link,
+        clock: &Clock,
+        random: &mut fastrand::Rng,
+    ) -> Result<Polled, LinkError> {
+        let start = clock.now().mono;
+        if self.split_at.is_some_and(|at| start.since(at) >= REMERGE) {
+            self.forget();
+        }
+        // What is in order goes first: it shows whether the unit lives before a doubtful block is given time. Last comes what
+        // was silent; a block that is refused is an answer too.
+        let mut todo = std::mem::take(&mut self.parts);
+        todo.make_contiguous().sort_by_key(|part| {
+            let resting = part.resting(start);
+            (
+                resting.is_some(),
+                resting == Some(Bad::NoAnswer),
+                part.failed_at,
+            )
+        });
+        let result = self.ask(&mut todo, link, clock, random).await;
+        self.splits = SPLITS;
+        self.parts.append(&mut todo);
+        result
+    }
+
+    /// Works through `todo` into `self.parts`; leaves in it what was not asked.
+    async fn ask(
+        &mut self,
+        todo: &mut VecDeque<Part>,
+        link: &mut Link,
+        clock: &Clock,
+        random: &mut fastrand::Rng,
+    ) -> Result<Polled, LinkError> {
+        let mut readings = vec![None; self.tags.len()];
+        let mut heard = false;
+        while let Some(mut part) = todo.pop_front() {
+            if let Some(bad) = part.resting(clock.now().mono)
+                && heard
+            {
+                fill(&mut readings, &part.block, bad);
+                self.parts.push_back(part);
+                continue;
+            }
+            let result = link.read(self.id, part.block.span).await;
+            let now = clock.now().mono;
+            let error = match result {
+                Ok(answer) => {
+                    heard = true;
+                    part.recover();
+                    self.decode(&part.block, &answer, &mut readings);
+                    self.parts.push_back(part);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let bad = match &error {
+                _ if error.is_outage() => {
+                    self.parts.push_back(part);
+                    return Err(error);
+                }
+                LinkError::NoAnswer { .. } | LinkError::Broken { .. } => Bad::NoAnswer,
+                // The gateway's words for the same thing: the unit behind it is silent.
+                LinkError::Exception {
+                    code: GATEWAY_NO_ANSWER,
+                    ..
+                } => Bad::NoAnswer,
+                LinkError::Exception { code, .. } => Bad::Exception(*code),
+                _ => Bad::Malformed,
+            };
+            if matches!(bad, Bad::NoAnswer | Bad::Exception(GATEWAY_NO_PATH)) {
+                if !heard {
+                    part.failed_at = Some(now);
+                    self.parts.push_back(part);
+                    return Ok(Polled::Silent(bad, error));
+                }
+                part.rest(bad, now, random.f64());
+                fill(&mut readings, &part.block, bad);
+                self.parts.push_back(part);
+                break;
+            }
+            heard = true;
+            let illegal = matches!(bad, Bad::Exception(code) if ILLEGAL.contains(&code));
+            if illegal
+                && bad != Bad::Exception(ILLEGAL_FUNCTION)
+                && self.splits > 0
+                && let Some((left, right)) = part.block.split(&self.spans)
+            {
+                self.splits -= 1;
+                self.split_at = Some(now);
+                todo.push_front(Part::new(right));
+                todo.push_front(Part::new(left));
+                continue;
+            }
+            fill(&mut readings, &part.block, bad);
+            // What is busy or failed inside may be well at the next poll; what is illegal or garbled is asked rarely. A block that
+            // could not be split yet goes on being split.
+            let alone = part.block.reads.len() == 1 || bad == Bad::Exception(ILLEGAL_FUNCTION);
+            if bad == Bad::Malformed || (illegal && alone) {
+                part.rest(bad, now, random.f64());
+            }
+            self.parts.push_back(part);
+        }
+        for part in &*todo {
+            if let Some(bad) = part.resting(clock.now().mono) {
+                fill(&mut readings, &part.block, bad);
+            }
+        }
+        Ok(Polled::Heard(readings))
+    }
+
+    fn decode(&self, block: &Block, answer: &Answer, readings: &mut [Option<Reading>]) {
+        for &read in &block.reads {
+            let tag = &self.tags[read];
+            let at = usize::from(tag.span.start - block.span.start);
+            readings[read] = Some(tag.decoder.decode(answer, at));
+        }
+    }
+}
+
+fn fill(readings: &mut [Option<Reading>], block: &Block, bad: Bad) {
+    for &read in &block.reads {
+        readings[read] = Some(Reading::Bad(bad));
+    }
+}

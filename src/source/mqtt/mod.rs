@@ -1,0 +1,289 @@
+//! MQTT as a source: a broker's messages become samples, and are acknowledged once what they caused is on disk.
+//!
+//! It decides nothing about alerts, and knows nothing of rumqttc: the connection is [`crate::link::mqtt`].
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::{pin, select, sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub mod config;
+pub mod payload;
+mod repeated;
+mod session;
+pub mod subscription;
+pub mod topic;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::MqttConfig;
+
+use crate::{
+    clock::{Clock, Now},
+    link::mqtt::{Event, Message, MqttLink, Options, Token},
+    sample::Bad,
+    source::{Batch, Feed, LoopGone, Receipt, TagIds},
+};
+use repeated::Repeated;
+use session::{Intake, Remark};
+
+/// A connection that held this long is told as being back.
+const HELD: Duration = Duration::from_secs(30);
+
+/// Drops are over when there was none for this long.
+const NO_DROPS: Duration = Duration::from_secs(60);
+
+/// Runs one source until it is stopped or the loop is gone.
+///
+/// A message at QoS 1 goes to the loop with a [`Receipt`] and is acknowledged when that comes back through `receipts`, in order of
+/// arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the connection is given up and the
+/// broker sends again. A message at QoS 0 is dropped while the loop has no room.
+pub async fn run(
+    config: MqttConfig,
+    tags: TagIds,
+    clock: Clock,
+    feed: Feed,
+    receipts: mpsc::Receiver<Receipt>,
+    stop: CancellationToken,
+) {
+    let options = config.link();
+    let source = Source::new(config, options, &tags, clock, feed, receipts, stop);
+    source.run().await;
+}
+
+struct Source {
+    config: MqttConfig,
+    options: Options,
+    clock: Clock,
+    feed: Feed,
+    receipts: mpsc::Receiver<Receipt>,
+    stop: CancellationToken,
+    link: MqttLink,
+    intake: Intake,
+    /// Messages that the loop has and has not committed yet.
+    unacked: HashMap<u64, Token>,
+    next_receipt: u64,
+    connected: bool,
+    /// The loop was told that nothing is reachable.
+    told_unreachable: bool,
+    failures: Repeated,
+    drops: Repeated,
+}
+
+/// Why the source ends.
+struct Ended;
+
+impl From<LoopGone> for Ended {
+    fn from(_: LoopGone) -> Self {
+        Self
+    }
+}
+
+impl Source {
+    fn new(
+        config: MqttConfig,
+        options: Options,
+        tags: &TagIds,
+        clock: Clock,
+        feed: Feed,
+        receipts: mpsc::Receiver<Receipt>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            link: MqttLink::connect(options.clone(), clock.clone()),
+            intake: Intake::new(&config, tags),
+            config,
+            options,
+            clock,
+            feed,
+            receipts,
+            stop,
+            unacked: HashMap::new(),
+            next_receipt: 0,
+            connected: false,
+            told_unreachable: false,
+            failures: Repeated::default(),
+            drops: Repeated::default(),
+        }
+    }
+
+    async fn run(mut self) {
+        while self.turn().await.is_ok() {}
+        let source = self.config.name.as_ref();
+        if self.intake.unknown_messages > 0 {
+            let messages = self.intake.unknown_messages;
+            info!(
+                source,
+                messages, "messages were for machines that are not configured"
+            );
+        }
+        self.link.close().await;
+    }
+
+    async fn turn(&mut self) -> Result<(), Ended> {
+        self.tell_ends();
+        select! {
+            biased;
+            () = self.stop.cancelled() => Err(Ended),
+            Some(receipt) = self.receipts.recv() => {
+                self.committed(receipt);
+                Ok(())
+            }
+            event = self.link.next(), if self.unacked.len() < self.config.max_unacked => match event {
+                Some(event) => self.take(event).await,
+                None => self.revive().await,
+            },
+            () = sleep(Duration::from_secs(5)) => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), Ended> {
+        let source = self.config.name.as_ref();
+        match event {
+            Event::Connected {
+                session_present, ..
+            } => {
+                self.connected = true;
+                self.told_unreachable = false;
+                if !self.failures.is_running() {
+                    let address = self.config.address();
+                    info!(source, address, session_present, "connected");
+                }
+                Ok(())
+            }
+            Event::Message(message) => self.message(message).await,
+            Event::FilterLost { filter, why } => {
+                error!(source, %filter, why, "nothing is heard from this topic filter");
+                Ok(())
+            }
+            Event::SessionDiscarded { why } => {
+                warn!(source, why, "messages may be lost");
+                Ok(())
+            }
+            Event::Disconnected { why } => self.disconnected(&why).await,
+        }
+    }
+
+    async fn message(&mut self, message: Message) -> Result<(), Ended> {
+        let source = self.config.name.as_ref();
+        let taken = self.intake.take(&message);
+        for remark in taken.remarks {
+            let topic = message.topic.as_str();
+            match remark {
+                Remark::UnknownMachine(machine) => {
+                    warn!(
+                        source,
+                        machine, topic, "a machine is heard that is not configured for this topic"
+                    );
+                }
+                Remark::Fault { why, count } => {
+                    warn!(source, topic, why, count, "a payload is not understood");
+                }
+                Remark::FaultEnded { count } => {
+                    info!(source, topic, count, "payloads are understood again");
+                }
+            }
+        }
+        let mut batch = Batch {
+            at: message.at,
+            samples: taken.samples,
+            receipt: None,
+        };
+        match message.token {
+            // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
+            Some(token) if batch.samples.is_empty() => self.link.ack(token),
+            Some(token) => {
+                self.next_receipt += 1;
+                self.unacked.insert(self.next_receipt, token);
+                batch.receipt = Some(Receipt(self.next_receipt));
+                self.deliver(batch).await?;
+            }
+            None if batch.samples.is_empty() => {}
+            None => {
+                let now = batch.at.mono;
+                if !self.feed.try_send(batch)?
+                    && let Some(count) = self.drops.happened(now)
+                {
+                    let source = self.config.name.as_ref();
+                    warn!(
+                        source,
+                        count,
+                        "messages at QoS 0 are dropped: they come faster than they are dealt with"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
+    async fn deliver(&mut self, batch: Batch) -> Result<(), Ended> {
+        let feed = self.feed.clone();
+        let send = feed.send(batch);
+        pin!(send);
+        loop {
+            select! {
+                sent = &mut send => return Ok(sent?),
+                Some(receipt) = self.receipts.recv() => self.committed(receipt),
+                () = self.stop.cancelled() => return Err(Ended),
+            }
+        }
+    }
+
+    fn committed(&mut self, receipt: Receipt) {
+        // One that is not known is from a connection that is gone.
+        if let Some(token) = self.unacked.remove(&receipt.0) {
+            self.link.ack(token);
+        }
+    }
+
+    async fn disconnected(&mut self, why: &str) -> Result<(), Ended> {
+        let (source, now) = (self.config.name.as_ref(), self.clock.now());
+        self.connected = false;
+        self.unacked.clear();
+        if let Some(count) = self.failures.happened(now.mono) {
+            warn!(source, why, count, "no connection to the broker");
+        }
+        self.unreachable(now).await
+    }
+
+    async fn unreachable(&mut self, at: Now) -> Result<(), Ended> {
+        if std::mem::replace(&mut self.told_unreachable, true) {
+            return Ok(());
+        }
+        let samples = self.intake.all_bad(Bad::Unreachable);
+        self.deliver(Batch {
+            at,
+            samples,
+            receipt: None,
+        })
+        .await
+    }
+
+    /// The connection's task panicked: a defect, but not the end of this source.
+    async fn revive(&mut self) -> Result<(), Ended> {
+        let source = self.config.name.as_ref();
+        error!(
+            source,
+            "the connection failed in an unforeseen way and is made anew"
+        );
+        self.disconnected("a defect of andon").await?;
+        sleep(Duration::from_secs(1)).await;
+        self.link = MqttLink::connect(self.options.clone(), self.clock.clone());
+        Ok(())
+    }
+
+    fn tell_ends(&mut self) {
+        let (source, now) = (self.config.name.as_ref(), self.clock.now().mono);
+        if self.connected
+            && let Some(count) = self.failures.ended(now, HELD)
+        {
+            info!(source, count, "connected again");
+        }
+        if let Some(count) = self.drops.ended(now, NO_DROPS) {
+            info!(source, count, "no more messages are dropped");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What a message means: which subscriptions it belongs to, whose machine it is, which samples come of it. No IO.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    config::MqttConfig,
+    payload::{self, Contents},
+    repeated::Repeated,
+    subscription::Subscription,
+    topic::to_id,
+};
+use crate::{
+    link::mqtt::Message,
+    sample::{Bad, Reading, Sample, TagId},
+    source::TagIds,
+};
+
+/// How many unknown machines are named in the log; later ones are only counted.
+const UNKNOWN: usize = 100;
+
+/// Payloads are understood again when there was no fault for this long.
+const NO_FAULTS: Duration = Duration::from_secs(60);
+
+/// Turns messages into samples.
+#[derive(Debug)]
+pub(super) struct Intake {
+    subscriptions: Vec<Listening>,
+    all: Vec<TagId>,
+    unknown: BTreeSet<String>,
+    /// Messages for machines that are not configured.
+    pub(super) unknown_messages: u64,
+}
+
+#[derive(Debug)]
+struct Listening {
+    subscription: Subscription,
+    /// By machine: the index of each tag, in the order of the subscription's tags.
+    tags: HashMap<Arc<str>, Vec<Option<TagId>>>,
+    faults: Repeated,
+}
+
+/// What a message came to.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Taken {
+    /// Possibly none.
+    pub(super) samples: Vec<Sample>,
+    /// What the log should say.
+    pub(super) remarks: Vec<Remark>,
+}
+
+/// Something about a message that people should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Remark {
+    /// A machine is heard for the first time that is not configured for this topic.
+    UnknownMachine(String),
+    /// A payload is not understood.
+    Fault {
+        /// Why.
+        why: &'static str,
+        /// How often so far.
+        count: u64,
+    },
+    /// Payloads are understood again.
+    FaultEnded {
+        /// How often they were not.
+        count: u64,
+    },
+}
+
+impl Intake {
+    pub(super) fn new(config: &MqttConfig, ids: &TagIds) -> Self {
+        let listening = |subscription: &Subscription| {
+            let tags_of = |machine: &Arc<str>| {
+                let id = |tag: &Arc<str>| ids.get(&(Arc::clone(machine), Arc::clone(tag))).copied();
+                let tags = subscription.tags.iter().map(|tag| id(&tag.tag));
+                (Arc::clone(machine), tags.collect::<Vec<_>>())
+            };
+            Listening {
+                tags: subscription.machines.iter().map(tags_of).collect(),
+                subscription: subscription.clone(),
+                faults: Repeated::default(),
+            }
+        };
+        let subscriptions: Vec<_> = config.subscriptions.iter().map(listening).collect();
+        let all: BTreeSet<TagId> = subscriptions
+            .iter()
+            .flat_map(|listening| listening.tags.values().flatten().flatten().copied())
+            .collect();
+        Self {
+            subscriptions,
+            all: all.into_iter().collect(),
+            unknown: BTreeSet::new(),
+            unknown_messages: 0,
+        }
+    }
+
+    /// A reading for every tag of the source: the connection is down.
+    pub(super) fn all_bad(&self, bad: Bad) -> Vec<Sample> {
+        let sample = |tag: &TagId| Sample {
+            tag: *tag,
+            reading: Reading::Bad(bad),
+            stamp: None,
+        };
+        self.all.iter().map(sample).collect()
+    }
+
+    /// Takes a message by every subscription that its topic matches.
+    pub(super) fn take(&mut self, message: &Message) -> Taken {
+        let mut taken = Taken::default();
+        let (mut wanted, mut stranger) = (false, None);
+        for listening in &mut self.subscriptions {
+            let subscription = &listening.subscription;
+            let Some(captures) = subscription.template.captures(&message.topic) else {
+                continue;
+            };
+            if message.retain && !subscription.use_retained {
+                continue;
+            }
+            let named = captures.iter().find(|(name, _)| *name == "machine");
+            let machine = match named {
+                Some((_, text)) => to_id(text).map(|id| id.0),
+                None => subscription.machines.first().cloned(),
+            };
+            let known = machine.and_then(|machine| listening.tags.get(&machine));
+            let Some(ids) = known else {
+                stranger = named.map(|(_, text)| *text);
+                continue;
+            };
+            wanted = true;
+            let contents = read(message, subscription);
+            let now = message.at.mono;
+            taken.remarks.extend(match contents.fault {
+                Some(why) => listening
+                    .faults
+                    .happened(now)
+                    .map(|count| Remark::Fault { why, count }),
+                None => listening
+                    .faults
+                    .ended(now, NO_FAULTS)
+                    .map(|count| Remark::FaultEnded { count }),
+            });
+            let samples = contents
+                .readings
+                .into_iter()
+                .filter_map(|(index, reading)| {
+                    Some(Sample {
+                        tag: (*ids.get(index)?)?,
+                        reading,
+                        stamp: contents.stamp,
+                    })
+                });
+            taken.samples.extend(samples);
+        }
+        if let (false, Some(name)) = (wanted, stranger) {
+            self.unknown_messages += 1;
+            let name: String = name.chars().take(64).collect();
+            if self.unknown.len() < UNKNOWN && self.unknown.insert(name.clone()) {
+                taken.remarks.push(Remark::UnknownMachine(name));
+            }
+        }
+        taken
+    }
+}
+
+/// Reads a payload; one that makes the reading panic is malformed, or it would come again after every restart.
+fn read(message: &Message, subscription: &Subscription) -> Contents {
+    let tags = &subscription.tags;
+    let Ok(payload) = &message.payload else {
+        return Contents::malformed(tags, "it is larger than max_packet");
+    };
+    let time = subscription.time.as_deref();
+    let read = || payload::read(payload, subscription.format, tags, time);
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Contents::malformed(tags, "reading it fails, which is a defect of andon")
+    })
+}

@@ -1,0 +1,144 @@
+//! What a message means.
+
+use super::{
+    super::session::{Intake, Remark, Taken},
+    good,
+};
+use crate::{
+    clock::Wall,
+    link::mqtt::{Message, TooLarge, testbed::clock},
+    sample::{Bad, Reading, Sample, TagId, Value},
+};
+
+const TEXT: &str = r#"
+url = "mqtt://broker"
+[[subscribe]]
+topic = "plant/{line}/{machine}"
+payload = "json"
+stale_after = "30s"
+class = "mill"
+time = "/ts"
+tags = [{ tag = "temperature", path = "/t" }, { tag = "load", path = "/l" }]
+[[subscribe]]
+topic = "plant/hall/{machine}"
+payload = "json"
+stale_after = "30s"
+retained = "ignore"
+tags = [{ tag = "speed", path = "/s" }]
+"#;
+
+fn message(topic: &str, payload: &str) -> Message {
+    Message {
+        at: clock().now(),
+        topic: topic.to_owned(),
+        payload: Ok(payload.as_bytes().to_vec()),
+        retain: false,
+        dup: false,
+        token: None,
+    }
+}
+
+fn number(tag: u32, number: f64) -> Sample {
+    Sample {
+        tag: TagId(tag),
+        reading: Reading::Good(Value::Number(number)),
+        stamp: None,
+    }
+}
+
+fn intake() -> Intake {
+    let (config, ids) = good(TEXT);
+    Intake::new(&config, &ids)
+}
+
+#[test]
+fn a_message_that_two_topics_match_yields_the_tags_of_both() {
+    // mill-1: 0, 1; mill-2: 2, 3; speed of mill-1, mill-2, oven: 4, 5, 6.
+    let taken = intake().take(&message("plant/hall/Mill-2", r#"{"t": 1, "l": 2, "s": 3}"#));
+    assert_eq!(
+        taken.samples,
+        [number(2, 1.0), number(3, 2.0), number(5, 3.0)]
+    );
+    assert_eq!(taken.remarks, []);
+}
+
+#[test]
+fn a_payload_time_goes_with_the_samples_of_its_topic() {
+    let taken = intake().take(&message(
+        "plant/x/mill-1",
+        r#"{"t": 1, "ts": 1775298605120}"#,
+    ));
+    let stamp = Some(Wall::from_millis(1_775_298_605_120));
+    assert_eq!(
+        taken.samples,
+        [Sample {
+            stamp,
+            ..number(0, 1.0)
+        }]
+    );
+}
+
+#[test]
+fn a_kept_message_counts_only_where_it_is_wanted() {
+    let kept = Message {
+        retain: true,
+        ..message("plant/hall/mill-1", r#"{"t": 1, "s": 3}"#)
+    };
+    assert_eq!(intake().take(&kept).samples, [number(0, 1.0)]);
+}
+
+#[test]
+fn a_machine_of_another_class_is_not_unknown_if_another_topic_knows_it() {
+    let taken = intake().take(&message("plant/hall/oven", r#"{"s": 3}"#));
+    assert_eq!(taken.samples, [number(6, 3.0)]);
+    assert_eq!(taken.remarks, []);
+}
+
+#[test]
+fn an_unknown_machine_is_told_once_and_counted_always() {
+    let mut intake = intake();
+    let mut told = 0;
+    for round in 0..2 {
+        for machine in 0..150 {
+            let taken = intake.take(&message(&format!("plant/hall/m{machine}"), "{}"));
+            assert_eq!(taken.samples, []);
+            told += taken.remarks.len();
+            if (round, machine) == (0, 0) {
+                let remark = Remark::UnknownMachine("m0".to_owned());
+                assert_eq!(taken.remarks, [remark]);
+            }
+        }
+    }
+    assert_eq!((told, intake.unknown_messages), (100, 300));
+}
+
+#[test]
+fn what_is_not_understood_makes_every_tag_of_its_topic_bad() {
+    let mut intake = intake();
+    let bad = |tag| Sample {
+        tag: TagId(tag),
+        reading: Reading::Bad(Bad::Malformed),
+        stamp: None,
+    };
+    let taken = intake.take(&message("plant/x/mill-1", "no JSON"));
+    assert_eq!(taken.samples, [bad(0), bad(1)]);
+    assert!(matches!(
+        taken.remarks[..],
+        [Remark::Fault { count: 1, .. }]
+    ));
+    let large = Message {
+        payload: Err(TooLarge(1 << 30)),
+        ..message("plant/x/mill-1", "")
+    };
+    let taken = intake.take(&large);
+    assert_eq!(taken.samples, [bad(0), bad(1)]);
+    assert_eq!(taken.remarks, [], "told at its start only");
+    assert_eq!(intake.take(&message("elsewhere", "1")), Taken::default());
+}
+
+#[test]
+fn every_tag_is_bad_when_the_connection_is_down() {
+    let samples = intake().all_bad(Bad::Unreachable);
+    let tags: Vec<u32> = samples.iter().map(|sample| sample.tag.0).collect();
+    assert_eq!(tags, [0, 1, 2, 3, 4, 5, 6]);
+}

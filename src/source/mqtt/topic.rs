@@ -1,0 +1,216 @@
+//! Topic templates: `plant/{line}/{machine}/telemetry` as a topic filter, and what a topic says in its captures. Pure.
+
+use crate::config::section::Id;
+
+/// A topic with named places (MQTT 3.1.1, 4.7 for everything but the names).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Level {
+    Literal(String),
+    Capture(String),
+    /// `+`
+    Any,
+    /// `#`, last only.
+    Rest,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// What is wrong and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.len() > 1024 || text.contains('\0') {
+            return Err("must be a topic of 1 to 1024 bytes".to_owned());
+        }
+        if text.starts_with("$share/") {
+            return Err("is a shared subscription, which MQTT 3.1.1 does not have".to_owned());
+        }
+        let mut levels: Vec<Level> = Vec::new();
+        for level in text.split('/') {
+            if levels.last() == Some(&Level::Rest) {
+                return Err("may have `#` only as its last level".to_owned());
+            }
+            let level = parse_level(level)?;
+            if let Level::Capture(name) = &level
+                && levels.contains(&level)
+            {
+                return Err(format!("has {{{name}}} twice"));
+            }
+            levels.push(level);
+        }
+        Ok(Self { levels })
+    }
+
+    /// The filter to subscribe to.
+    pub fn filter(&self) -> String {
+        let levels = self.levels.iter().map(|level| match level {
+            Level::Literal(text) => text.as_str(),
+            Level::Capture(_) | Level::Any => "+",
+            Level::Rest => "#",
+        });
+        levels.collect::<Vec<_>>().join("/")
+    }
+
+    /// Whether it has a place of this name.
+    pub fn has(&self, capture: &str) -> bool {
+        let wanted = |level: &Level| matches!(level, Level::Capture(name) if name == capture);
+        self.levels.iter().any(wanted)
+    }
+
+    /// What a topic says in the named places, in their order; `None` if it does not match.
+    pub fn captures<'s>(&'s self, topic: &'s str) -> Option<Vec<(&'s str, &'s str)>> {
+        // Wildcards never match what the broker says about itself (4.7.2).
+        if topic.starts_with('$') && !matches!(self.levels.first(), Some(Level::Literal(_))) {
+            return None;
+        }
+        let mut found = Vec::new();
+        let mut parts = topic.split('/');
+        for level in &self.levels {
+            match (level, parts.next()) {
+                // `a/#` also matches `a`.
+                (Level::Rest, _) => return Some(found),
+                (Level::Any, Some(_)) => {}
+                (Level::Literal(text), Some(part)) if text == part => {}
+                (Level::Capture(name), Some(part)) => found.push((name.as_str(), part)),
+                _ => return None,
+            }
+        }
+        parts.next().is_none().then_some(found)
+    }
+}
+
+fn parse_level(level: &str) -> Result<Level, String> {
+    match level {
+        "+" => return Ok(Level::Any),
+        "#" => return Ok(Level::Rest),
+        _ => {}
+    }
+    if let Some(name) = level
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    {
+        let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        return match !name.is_empty() && name.bytes().all(named) {
+            true => Ok(Level::Capture(name.to_owned())),
+            false => Err(format!(
+                "has {{{name}}}; the name between the braces must be of a-z, 0-9 and _"
+            )),
+        };
+    }
+    if level.contains(['{', '}', '+', '#']) {
+        return Err(format!(
+            "has `{level}` in it; {{..}}, + and # stand for whole levels between two `/`"
+        ));
+    }
+    Ok(Level::Literal(level.to_owned()))
+}
+
+/// Maps what comes from outside to an id: lower case, and `-` for what an id cannot have.
+pub fn to_id(text: &str) -> Option<Id> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    let lower = text.chars().flat_map(char::to_lowercase);
+    let mapped: String = lower.map(|c| if allowed(c) { c } else { '-' }).collect();
+    let trimmed = mapped.trim_start_matches(['.', '_', '-']);
+    Id::new(&trimmed[..trimmed.len().min(64)])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_template_is_a_filter_and_finds_the_machine() {
+        let template = Template::parse("plant/{line}/{machine}/telemetry").unwrap();
+        assert_eq!(template.filter(), "plant/+/+/telemetry");
+        assert!(template.has("machine") && !template.has("plant"));
+        assert_eq!(
+            template.captures("plant/l1/Mill 1/telemetry"),
+            Some(vec![("line", "l1"), ("machine", "Mill 1")])
+        );
+        for other in [
+            "plant/l1/m/telemetry/x",
+            "plant/l1/telemetry",
+            "Plant/l1/m/telemetry",
+            "",
+        ] {
+            assert_eq!(template.captures(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_a_template_are_explained() {
+        for (text, part) in [
+            ("", "1 to 1024"),
+            ("a/#/b", "last level"),
+            ("a/{b}/{b}", "twice"),
+            ("a/mill-{machine}", "whole levels"),
+            ("a/{Machine}", "a-z"),
+            ("a+/b", "whole levels"),
+            ("$share/g/a", "shared"),
+        ] {
+            let why = Template::parse(text).unwrap_err();
+            assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn wildcards_do_not_match_the_topics_of_the_broker() {
+        let template = |text| Template::parse(text).unwrap();
+        assert_eq!(template("{machine}/load").captures("$SYS/load"), None);
+        assert_eq!(template("#").captures("$SYS/load"), None);
+        assert!(template("$SYS/#").captures("$SYS/load").is_some());
+    }
+
+    #[test]
+    fn names_from_outside_become_ids() {
+        let id = |text| to_id(text).map(|id| id.0.to_string());
+        assert_eq!(id("Mill 1").as_deref(), Some("mill-1"));
+        assert_eq!(id("--Ä/x").as_deref(), Some("x"));
+        assert_eq!(id("__"), None);
+        assert_eq!(id(&"a".repeat(99)).map(|id| id.len()), Some(64));
+    }
+
+    /// The matching of the specification, written as recursion over levels.
+    fn naive(filter: &[&str], topic: &[&str]) -> bool {
+        match (filter, topic) {
+            ([], []) | (["#"], _) => true,
+            (["+", filter @ ..], [_, topic @ ..]) => naive(filter, topic),
+            ([level, filter @ ..], [part, topic @ ..]) => level == part && naive(filter, topic),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_agrees_with_the_specification(
+            filter in "(a|b|\\+|)(/(a|b|\\+|)){0,3}(/#)?",
+            topic in "\\$?(a|b|c|)(/(a|b|c|)){0,4}",
+        ) {
+            prop_assume!(!filter.is_empty());
+            let template = Template::parse(&filter).unwrap();
+            let levels = |text| str::split(text, '/').collect::<Vec<_>>();
+            let hidden = topic.starts_with('$') && filter.starts_with(['+', '#']);
+            let expected = !hidden && naive(&levels(&filter), &levels(&topic));
+            prop_assert_eq!(template.captures(&topic).is_some(), expected);
+            prop_assert_eq!(template.filter(), filter);
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(template in ".{0,40}", topic in ".{0,40}") {
+            if let Ok(template) = Template::parse(&template) {
+                let _ = template.captures(&topic);
+                prop_assert!(Template::parse(&template.filter()).is_ok());
+            }
+            if let Some(id) = to_id(&topic) {
+                prop_assert!(Id::new(&id.0).is_some());
+            }
+        }
+    }
+}

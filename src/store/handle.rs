@@ -1,0 +1,372 @@
+//! The handle that everybody else holds: each method is one short job on the store's thread.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc::Sender, oneshot};
+
+use super::{
+    Found, Health, Options, StoreError, commit,
+    history::{self, AlertFilter, DeliveryFilter},
+    keeper::{Failure, Keeper},
+    limits::{Goal, Pruned, Pruner},
+    memory, outbox,
+    restore::{self, Restored},
+    rows::{
+        AlertRow, AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
+        DestinationRow, EventRow, Mark, Settlement,
+    },
+    thread::{self, Job, Queues},
+};
+use crate::clock::{Now, Wall};
+
+/// A started store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The handle.
+    pub store: Store,
+    /// What the disk held.
+    pub found: Found,
+    /// What the agent takes up again.
+    pub restored: Restored,
+}
+
+/// A handle; cheap to clone. The thread ends with the last one, or with [`Store::close`].
+#[derive(Clone, Debug)]
+pub struct Store {
+    queues: Queues,
+    dir: Arc<Path>,
+}
+
+impl Store {
+    /// Opens the database in the folder, or begins a new one, or goes on in memory; it blocks for as long as the check takes.
+    ///
+    /// # Errors
+    /// Only if another agent runs on the folder, or there is not even memory or a thread to be had.
+    pub fn open(options: Options) -> Result<Opened, StoreError> {
+        let dir: Arc<Path> = options.dir.clone().into();
+        let heal_every = options.heal_every;
+        let (machine, wall) = (options.machine_id.clone(), options.now.wall);
+        let failed = |failure| match failure {
+            Failure::Sql(source) => StoreError::Open {
+                dir: dir.to_path_buf(),
+                source,
+            },
+            Failure::Io(why) | Failure::Lost(why) => fatal(&dir, why),
+        };
+        let (mut keeper, found) = Keeper::open(options).map_err(|failure| match failure {
+            Failure::Io(_) => StoreError::InUse {
+                dir: dir.to_path_buf(),
+            },
+            other => failed(other),
+        })?;
+        let (restored, _) = keeper
+            .write(|db| restore::restore(db, machine.as_deref(), wall))
+            .map_err(failed)?;
+        let queues =
+            thread::start(keeper, heal_every).map_err(|source| StoreError::Thread { source })?;
+        let store = Self { queues, dir };
+        Ok(Opened {
+            store,
+            found,
+            restored,
+        })
+    }
+
+    /// Writes everything or nothing, and returns when it is on disk. A commit with nothing in it that lasts writes nothing.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        if commit.is_empty() {
+            return self
+                .ask(|keeper| {
+                    Ok(Committed {
+                        durable: keeper.is_durable(),
+                        ..Committed::default()
+                    })
+                })
+                .await
+                .map_err(|fault| fault.of(&self.dir, |source| StoreError::Mark { source }));
+        }
+        let (events, watches) = (commit.events.len(), commit.watches.len());
+        let job = move |keeper: &mut Keeper| {
+            keeper.forgive(commit.mark.mono);
+            let (mut committed, durable) = keeper.write(|db| commit::write(db, &commit))?;
+            committed.durable = durable;
+            Ok(committed)
+        };
+        let failed = |source| StoreError::Commit {
+            events,
+            watches,
+            source,
+        };
+        send(&self.queues.commits, job)
+            .await
+            .map_err(|fault| fault.of(&self.dir, failed))
+    }
+
+    /// Writes the mark alone, as each minute while an escalation runs.
+    pub async fn mark(&self, mark: Mark) -> Result<(), StoreError> {
+        self.write(
+            move |db| commit::write_mark(db, &mark),
+            |source| StoreError::Mark { source },
+        )
+        .await
+    }
+
+    /// What is owed after this delivery, oldest first; at most 200.
+    pub async fn pending(&self, after: i64, limit: usize) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read(
+            move |db| outbox::pending(db, after, limit),
+            move |source| StoreError::Pending { after, source },
+        )
+        .await
+    }
+
+    /// One delivery with everything that an attempt needs.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>, StoreError> {
+        self.ask(move |keeper| {
+            let durable = keeper.is_durable();
+            let found = keeper.read(|db| outbox::delivery(db, id))?;
+            Ok(found.map(|delivery| Delivery {
+                durable,
+                ..delivery
+            }))
+        })
+        .await
+        .map_err(|fault| fault.of(&self.dir, |source| StoreError::Delivery { id, source }))
+    }
+
+    /// Records a try that did not end the delivery; false if there is no such delivery.
+    pub async fn attempted(&self, id: i64, record: AttemptRecord) -> Result<bool, StoreError> {
+        self.write(
+            move |db| outbox::attempted(db, id, &record),
+            move |source| StoreError::Attempted { id, source },
+        )
+        .await
+    }
+
+    /// Records the end of a delivery; see [`Store::settle_many`].
+    pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        Ok(self.settle_many(vec![settlement]).await? == 1)
+    }
+
+    /// Records ends, at most 200 in one transaction, and says how many counted. An end other than an acceptance is final
+    /// and puts the number on the list of those that will never come; an acceptance counts also after that.
+    pub async fn settle_many(&self, settlements: Vec<Settlement>) -> Result<usize, StoreError> {
+        let mut counted = 0;
+        for some in settlements.chunks(outbox::BATCH) {
+            let (some, count) = (some.to_vec(), some.len());
+            let job = move |db: &rusqlite::Connection| {
+                let mut counted = 0;
+                for settlement in &some {
+                    counted += usize::from(outbox::settle(db, settlement)?);
+                }
+                Ok(counted)
+            };
+            counted += self
+                .write(job, move |source| StoreError::Settle { count, source })
+                .await?;
+        }
+        Ok(counted)
+    }
+
+    /// Alerts that match, newest first; at most 200.
+    pub async fn alerts(
+        &self,
+        filter: AlertFilter,
+        limit: usize,
+    ) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(
+            move |db| history::alerts(db, &filter, limit),
+            |source| StoreError::Alerts { source },
+        )
+        .await
+    }
+
+    /// The events of an alert after this row, oldest first; at most 200.
+    pub async fn events_of(&self, alert: &str, after: i64) -> Result<Vec<EventRow>, StoreError> {
+        let (wanted, alert) = (alert.to_owned(), alert.to_owned());
+        self.read(
+            move |db| history::events_of(db, &wanted, after),
+            |source| StoreError::EventsOf { alert, source },
+        )
+        .await
+    }
+
+    /// Deliveries that match, newest first; at most 200.
+    pub async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read(
+            move |db| outbox::deliveries(db, &filter, limit),
+            |source| StoreError::Deliveries { source },
+        )
+        .await
+    }
+
+    /// Owes again what was given up; false if it is owed or accepted, or unknown.
+    pub async fn retry(&self, id: i64) -> Result<bool, StoreError> {
+        self.write(
+            move |db| outbox::retry(db, id),
+            move |source| StoreError::Retry { id, source },
+        )
+        .await
+    }
+
+    /// Gives up what is owed, for a person; false if it is not owed.
+    pub async fn drop_delivery(&self, id: i64, at: Wall, why: &str) -> Result<bool, StoreError> {
+        let why = why.to_owned();
+        self.write(
+            move |db| outbox::give_up(db, id, DeliveryState::Dropped, at, &why),
+            move |source| StoreError::Drop { id, source },
+        )
+        .await
+    }
+
+    /// What is known about a destination; none if it was never owed anything.
+    pub async fn destination(&self, name: &str) -> Result<Option<DestinationRow>, StoreError> {
+        let (wanted, name) = (name.to_owned(), name.to_owned());
+        self.read(
+            move |db| outbox::destination(db, &wanted),
+            |source| StoreError::Destination { name, source },
+        )
+        .await
+    }
+
+    /// Records that a destination is paused, deactivated or well again; its numbers and ranges are left as they are.
+    pub async fn set_destination(&self, destination: DestinationRow) -> Result<(), StoreError> {
+        let name = destination.name.clone();
+        self.write(
+            move |db| outbox::set_destination(db, &destination),
+            |source| StoreError::Destination { name, source },
+        )
+        .await
+    }
+
+    /// What is owed, by destination.
+    pub async fn counts(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.read(outbox::counts, |source| StoreError::Counts { source })
+            .await
+    }
+
+    /// Brings the store within its limits, as many short jobs. While the clock is not synchronised nothing goes for its age.
+    pub async fn prune(
+        &self,
+        keep_for: Duration,
+        keep_size: u64,
+        now: Now,
+    ) -> Result<Pruned, StoreError> {
+        let keep_from = now.synchronised.then(|| now.wall - keep_for);
+        let mut pruner = Pruner::new(Goal::Bytes(keep_size), keep_from, now.wall);
+        while !pruner.is_done() {
+            let next = move |db: &rusqlite::Connection| pruner.clone().step(db);
+            pruner = self
+                .write(next, |source| StoreError::Prune { source })
+                .await?;
+        }
+        Ok(pruner.pruned)
+    }
+
+    /// Owes anew what is pending in a database that was set aside; the file is left untouched. Not a short job.
+    pub async fn import(&self, path: &Path) -> Result<u64, StoreError> {
+        let (from, path) = (path.to_owned(), path.to_owned());
+        self.write(
+            move |db| memory::import_file(&from, db),
+            |source| StoreError::Import { path, source },
+        )
+        .await
+    }
+
+    /// Where the store writes, and how well.
+    pub async fn health(&self) -> Result<Health, StoreError> {
+        self.ask(Keeper::health)
+            .await
+            .map_err(|fault| fault.of(&self.dir, |source| StoreError::Health { source }))
+    }
+
+    /// Finishes what is waiting, brings home what is in memory if it can, and ends the thread.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.ask(Keeper::close)
+            .await
+            .map_err(|fault| fault.of(&self.dir, |source| StoreError::Close { source }))
+    }
+
+    /// Returns when the thread has ended, for whatever reason: the agent has to stop then.
+    pub async fn ended(&self) {
+        self.queues.jobs.closed().await;
+    }
+
+    #[cfg(test)]
+    pub(super) fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        failed: impl FnOnce(rusqlite::Error) -> StoreError,
+    ) -> Result<T, StoreError> {
+        self.ask(move |keeper| keeper.read(work))
+            .await
+            .map_err(|fault| fault.of(&self.dir, failed))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+        failed: impl FnOnce(rusqlite::Error) -> StoreError,
+    ) -> Result<T, StoreError> {
+        self.ask(move |keeper| Ok(keeper.write(work)?.0))
+            .await
+            .map_err(|fault| fault.of(&self.dir, failed))
+    }
+
+    /// Any job that is not a commit.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Keeper) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Fault> {
+        send(&self.queues.jobs, work).await
+    }
+}
+
+/// Why there is no answer, before the operation gives it a name.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Failed(Failure),
+    Gone,
+}
+
+impl Fault {
+    fn of(self, dir: &Path, failed: impl FnOnce(rusqlite::Error) -> StoreError) -> StoreError {
+        match self {
+            Self::Failed(Failure::Sql(source)) => failed(source),
+            Self::Failed(Failure::Io(why)) => fatal(dir, why),
+            Self::Failed(Failure::Lost(why)) => StoreError::Lost {
+                dir: dir.to_path_buf(),
+                why,
+            },
+            Self::Gone => StoreError::Gone,
+        }
+    }
+}
+
+async fn send<T: Send + 'static>(
+    queue: &Sender<Job>,
+    work: impl FnOnce(&mut Keeper) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Fault> {
+    let (answer, wait) = oneshot::channel();
+    let job: Job = Box::new(move |keeper| {
+        // Who asked may have gone; the work is done all the same.
+        let _ = answer.send(work(keeper));
+    });
+    queue.send(job).await.map_err(|_| Fault::Gone)?;
+    wait.await.map_err(|_| Fault::Gone)?.map_err(Fault::Failed)
+}
+
+fn fatal(dir: &Path, why: String) -> StoreError {
+    StoreError::IoFatal {
+        dir: dir.to_path_buf(),
+        why,
+    }
+}

@@ -1,0 +1,350 @@
+//! The thread's own: the one connection, and what to do when the disk refuses.
+//!
+//! A full disk costs the ballast first and durability second, a first IO error ends the run, a second one costs durability.
+//! It knows nothing of queues.
+
+use std::{fs, fs::File, path::PathBuf};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use super::{
+    Options,
+    ballast::Ballast,
+    limits::{Goal, Pruner},
+    memory,
+    open::{self, Found, Trouble},
+};
+use crate::clock::{Mono, Wall};
+
+/// After this long without an IO error, the next one counts as a first one again.
+const FORGIVEN_AFTER: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Why a job failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// SQLite refused the work itself.
+    Sql(rusqlite::Error),
+    /// The state of the file is unknown: the run has to end.
+    Io(String),
+    /// What is in memory could not be written at the end of the run.
+    Lost(String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Where the store writes, and how well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why nothing is durable; none while the disk is used.
+    pub memory_only: Option<String>,
+    /// Whether the ballast file holds its room.
+    pub ballast: bool,
+    /// Bytes of the database in use.
+    pub used_bytes: u64,
+    /// Bytes of its log.
+    pub log_bytes: u64,
+    /// A database that memory mode found on the disk when it came back, and set aside after taking over what was owed in it.
+    pub set_aside: Option<PathBuf>,
+}
+
+pub(crate) struct Keeper {
+    options: Options,
+    /// None in memory mode, unless the disk is only full.
+    pub(crate) disk: Option<Connection>,
+    /// Memory mode.
+    memory: Option<(Connection, String)>,
+    ballast: Ballast,
+    had_io_error: bool,
+    broken: Option<String>,
+    closed: bool,
+    set_aside: Option<PathBuf>,
+    /// What that one still owed has to be taken over.
+    to_import: Option<PathBuf>,
+    /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
+    lock: Option<File>,
+}
+
+impl Keeper {
+    /// Finds the database; the only refusal is another agent in the same folder.
+    pub(crate) fn open(options: Options) -> Result<(Self, Found), Failure> {
+        let in_use = || Failure::Io("another agent runs on it".to_owned());
+        let ballast = Ballast::new(&options.dir, options.ballast);
+        let had_io_error = options.after_io_error || marker(&options).exists();
+        // The folder itself is locked: that needs neither room nor a file, so a full or read-only disk does not prevent it.
+        let _ = fs::create_dir_all(&options.dir);
+        let lock = match File::open(&options.dir) {
+            Err(_) => None,
+            Ok(dir) => match dir.try_lock() {
+                Err(fs::TryLockError::WouldBlock) => return Err(in_use()),
+                Ok(()) | Err(fs::TryLockError::Error(_)) => Some(dir),
+            },
+        };
+        let mut keeper = Self {
+            disk: None,
+            memory: None,
+            ballast,
+            had_io_error,
+            broken: None,
+            closed: false,
+            set_aside: None,
+            to_import: None,
+            lock,
+            options,
+        };
+        let found = match open::open(&keeper.options) {
+            Ok((db, found)) => {
+                keeper.disk = Some(db);
+                keeper.lay_ballast();
+                found
+            }
+            Err(Trouble::InUse) => return Err(in_use()),
+            Err(Trouble::Aside(_, why) | Trouble::Unusable(why)) => {
+                let readable = open::read_only(&keeper.options.dir.join(open::FILE)).ok();
+                keeper.enter_memory(readable.as_ref(), &why)?;
+                Found::MemoryOnly { why }
+            }
+        };
+        Ok((keeper, found))
+    }
+
+    /// Runs `work` in one transaction where there is room; true if that is on disk. `work` may run more than once, each time
+    /// on what was there before.
+    pub(crate) fn write<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<(T, bool), Failure> {
+        loop {
+            let (db, durable) = self.current()?;
+            let done = db
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .and_then(|tx| {
+                    let result = work(&tx)?;
+                    tx.commit()?;
+                    Ok(result)
+                });
+            match done {
+                Ok(result) => {
+                    if !durable {
+                        self.stay_small()?;
+                    }
+                    return Ok((result, durable));
+                }
+                Err(error) => self.answer(error)?,
+            }
+        }
+    }
+
+    /// Runs `work` without a transaction of its own.
+    pub(crate) fn read<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
+        loop {
+            match work(self.current()?.0) {
+                Ok(result) => return Ok(result),
+                Err(error) => self.answer(error)?,
+            }
+        }
+    }
+
+    /// Whether what is read now is on disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.memory.is_none()
+    }
+
+    /// Whether the file was closed: there is nothing more to do.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// To be called now and then: leaves memory mode if the disk allows it, and holds room again.
+    pub(crate) fn heal(&mut self) {
+        if self.broken.is_none() && self.memory.is_some() {
+            match self.leave_memory() {
+                Ok(()) => tracing::info!("the database is on disk again"),
+                Err(why) => tracing::debug!(why, "still in memory only"),
+            }
+        }
+        if self.memory.is_none() {
+            self.lay_ballast();
+        }
+    }
+
+    /// An hour of commits makes an earlier IO error history.
+    pub(crate) fn forgive(&mut self, now: Mono) {
+        let good = now.since(self.options.now.mono) > FORGIVEN_AFTER;
+        if good && self.had_io_error && self.memory.is_none() {
+            let _ = fs::remove_file(marker(&self.options));
+            self.had_io_error = false;
+        }
+    }
+
+    pub(crate) fn health(&mut self) -> Result<Health, Failure> {
+        let used_bytes = self.read(super::limits::used_bytes)?;
+        let log = self.options.dir.join(format!("{}-wal", open::FILE));
+        Ok(Health {
+            memory_only: self.memory.as_ref().map(|(_, why)| why.clone()),
+            ballast: self.ballast.is_laid(),
+            used_bytes,
+            log_bytes: fs::metadata(log).map_or(0, |found| found.len()),
+            set_aside: self.set_aside.clone(),
+        })
+    }
+
+    /// Brings home what is in memory if it can, and closes the file.
+    pub(crate) fn close(&mut self) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.closed, true) {
+            return Ok(());
+        }
+        let home = match (&self.memory, &self.broken) {
+            (Some(_), None) => self.leave_memory().map_err(Failure::Lost),
+            _ => Ok(()),
+        };
+        if let Some(disk) = &self.disk {
+            // With a limit, closing would empty the log, and a full disk would not let it grow again.
+            let _ = disk.pragma_update(None, "journal_size_limit", -1);
+        }
+        let closed = match self.disk.take().map(Connection::close) {
+            Some(Err((_, error))) => Err(error.into()),
+            _ => Ok(()),
+        };
+        self.lock = None;
+        home.and(closed)
+    }
+
+    fn current(&mut self) -> Result<(&mut Connection, bool), Failure> {
+        match (&self.broken, &mut self.memory, &mut self.disk) {
+            (Some(why), ..) => Err(Failure::Io(why.clone())),
+            (None, Some((db, _)), _) => Ok((db, false)),
+            (None, None, Some(db)) => Ok((db, true)),
+            (None, None, None) => Err(Failure::Io("the store is closed".to_owned())),
+        }
+    }
+
+    /// Ok means: try again.
+    fn answer(&mut self, error: rusqlite::Error) -> Result<(), Failure> {
+        if self.memory.is_some() {
+            return Err(error.into());
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) if self.ballast.give_up() => {
+                tracing::warn!("the disk is full: the ballast is given up");
+                Ok(())
+            }
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly) => {
+                let disk = self.disk.take();
+                let entered = self.enter_memory(disk.as_ref(), &error.to_string());
+                self.disk = disk;
+                entered
+            }
+            Some(ErrorCode::SystemIoFailure) if self.had_io_error => {
+                // This connection is not trusted again: heal opens the file anew and checks it.
+                let disk = self.disk.take();
+                self.enter_memory(disk.as_ref(), &error.to_string())
+            }
+            Some(
+                ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase,
+            ) => {
+                let why = error.to_string();
+                let _ = fs::write(marker(&self.options), &why);
+                // Closing must not write into a file whose state is unknown.
+                if let Some(db) = self.disk.take() {
+                    let _ = db.set_db_config(
+                        rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                        true,
+                    );
+                }
+                self.broken = Some(why.clone());
+                Err(Failure::Io(why))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    fn enter_memory(&mut self, from: Option<&Connection>, why: &str) -> Result<(), Failure> {
+        tracing::error!(why, "nothing is durable: the database is in memory only");
+        let mut db = memory::begin()?;
+        if let Some(disk) = from
+            && let Err(error) = memory::load(disk, &mut db, self.options.memory_events / 2)
+        {
+            tracing::error!(%error, "the database on disk cannot be read: memory begins empty");
+        }
+        self.memory = Some((db, why.to_owned()));
+        Ok(())
+    }
+
+    fn leave_memory(&mut self) -> Result<(), String> {
+        let Some((memory, _)) = &self.memory else {
+            return Ok(());
+        };
+        let told = |error: rusqlite::Error| error.to_string();
+        let mut disk = match self.disk.take() {
+            Some(disk) => disk,
+            None => {
+                let reopen = || open::open(&self.options).map_err(|trouble| format!("{trouble:?}"));
+                let (disk, _) = reopen()?;
+                let ours = memory::descends(memory, &disk).map_err(told)?
+                    || memory::is_new(&disk).map_err(told)?;
+                if ours {
+                    disk
+                } else {
+                    // Both have gone on since; what runs rules, and what the other still owed is taken over.
+                    disk.close().map_err(|(_, error)| error.to_string())?;
+                    let path = self.options.dir.join(open::FILE);
+                    let seconds = self.options.now.wall.as_seconds();
+                    let to =
+                        open::set_aside(&path, "earlier", seconds).map_err(|e| e.to_string())?;
+                    self.set_aside = Some(to.clone());
+                    self.to_import = Some(to);
+                    reopen()?.0
+                }
+            }
+        };
+        let written = memory::write_back(memory, &mut disk).map_err(told);
+        if written.is_ok()
+            && let Some(path) = self.to_import.take()
+        {
+            let taken_over = disk.transaction().and_then(|tx| {
+                memory::import_file(&path, &tx)?;
+                tx.commit()
+            });
+            if let Err(error) = taken_over {
+                let path = path.display();
+                tracing::error!(%error, %path, "what an earlier database owes could not be taken over: import it by hand");
+            }
+        }
+        self.disk = Some(disk);
+        written?;
+        self.memory = None;
+        Ok(())
+    }
+
+    /// Memory is bounded: the limits of the disk, by count.
+    fn stay_small(&mut self) -> Result<(), Failure> {
+        let Some((db, _)) = &mut self.memory else {
+            return Ok(());
+        };
+        let goal = Goal::Events(self.options.memory_events);
+        let mut pruner = Pruner::new(goal, None, Wall::default());
+        while !pruner.is_done() {
+            let tx = db.transaction()?;
+            pruner = pruner.step(&tx)?;
+            tx.commit()?;
+        }
+        Ok(())
+    }
+
+    fn lay_ballast(&self) {
+        if let Err(error) = self.ballast.lay() {
+            tracing::debug!(%error, "no room for the ballast");
+        }
+    }
+}
+
+fn marker(options: &Options) -> PathBuf {
+    options.dir.join("andon.io-error")
+}

@@ -1,0 +1,226 @@
+//! Staying within age and size: what goes first, and that what was owed goes on record as given up.
+//!
+//! A [`Pruner`] is a loop of short jobs; it keeps its place between them and no transaction open.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    outbox::{self, BATCH},
+    rows::DeliveryState,
+};
+use crate::clock::Wall;
+
+/// Owed deliveries that are given up before the size is looked at again: few, so that hardly more goes than has to.
+const GIVE_UP: i64 = 20;
+
+/// How much may stay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// Bytes in use, free pages of the file not counted.
+    Bytes(u64),
+    /// Events.
+    Events(u64),
+}
+
+/// What went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Events, with their deliveries.
+    pub events: u64,
+    /// Owed deliveries given up because a later one tells the latest state of the alert.
+    pub collapsed: u64,
+    /// Owed deliveries given up, the mildest and oldest first.
+    pub given_up: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Too old, ended and owed to nobody.
+    Old,
+    /// Ended and owed to nobody.
+    Ended,
+    /// Owed to nobody; the alert itself stays while it is open.
+    Settled,
+    /// All but the latest state of each alert and destination.
+    Collapse,
+    /// What the collapse has freed.
+    Collapsed,
+    /// The mildest, oldest first.
+    Mildest,
+    /// What that has freed.
+    Freed,
+    Done,
+}
+
+/// One run, between two of its jobs.
+#[derive(Clone, Debug)]
+pub(crate) struct Pruner {
+    goal: Goal,
+    keep_from: Option<Wall>,
+    now: Wall,
+    phase: Phase,
+    after: i64,
+    /// What went so far.
+    pub(crate) pruned: Pruned,
+}
+
+impl Pruner {
+    /// Without `keep_from`, nothing goes for its age.
+    pub(crate) fn new(goal: Goal, keep_from: Option<Wall>, now: Wall) -> Self {
+        Self {
+            goal,
+            keep_from,
+            now,
+            phase: Phase::Old,
+            after: 0,
+            pruned: Pruned::default(),
+        }
+    }
+
+    /// Whether there is nothing more to do.
+    pub(crate) fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// One short job; inside a transaction.
+    pub(crate) fn step(mut self, db: &Connection) -> rusqlite::Result<Self> {
+        if self.phase != Phase::Old && !self.is_over(db)? {
+            self.phase = Phase::Done;
+            return Ok(self);
+        }
+        match self.phase {
+            Phase::Old if self.keep_from.is_none() => self.go(Phase::Ended),
+            Phase::Old => self.sweep(db, true, Phase::Ended)?,
+            Phase::Ended => self.sweep(db, true, Phase::Settled)?,
+            Phase::Settled => self.sweep(db, false, Phase::Collapse)?,
+            Phase::Collapse => self.collapse(db)?,
+            Phase::Collapsed => self.sweep(db, false, Phase::Mildest)?,
+            Phase::Mildest => self.give_up_mildest(db)?,
+            Phase::Freed => self.sweep(db, false, Phase::Mildest)?,
+            Phase::Done => {}
+        }
+        Ok(self)
+    }
+
+    fn go(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.after = 0;
+    }
+
+    fn is_over(&self, db: &Connection) -> rusqlite::Result<bool> {
+        Ok(match self.goal {
+            Goal::Bytes(most) => used_bytes(db)? > most,
+            Goal::Events(most) => {
+                let count: i64 = db
+                    .prepare_cached("SELECT count(*) FROM events")?
+                    .query_row([], |row| row.get(0))?;
+                count.cast_unsigned() > most
+            }
+        })
+    }
+
+    /// Deletes what may go among the next events by key; at the last one, goes on to `next`.
+    fn sweep(&mut self, db: &Connection, ended: bool, next: Phase) -> rusqlite::Result<()> {
+        let rows: Vec<(i64, String, i64, bool, bool)> = db
+            .prepare_cached(
+                "SELECT seq, alert, at,
+                   EXISTS (SELECT 1 FROM deliveries d WHERE d.event_seq = e.seq AND d.state = 'pending'),
+                   EXISTS (SELECT 1 FROM alerts a WHERE a.id = e.alert AND a.ended IS NULL)
+                 FROM events e WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+            )?
+            .query_map(params![self.after, BATCH.cast_signed()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let cut = match (self.phase, self.keep_from) {
+            (Phase::Old, Some(from)) => from.as_millis(),
+            _ => i64::MAX,
+        };
+        // Rows are nearly in the order of time, so a batch without an old one ends the search for old ones.
+        let none_old = rows.iter().all(|(_, _, at, ..)| *at >= cut);
+        let Some((last, ..)) = rows.last().filter(|_| !none_old) else {
+            self.go(next);
+            return Ok(());
+        };
+        self.after = *last;
+        for (seq, alert, at, owed, open) in &rows {
+            if *at < cut && !owed && !(ended && *open) {
+                forget(db, *seq, alert)?;
+                self.pruned.events += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn collapse(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let rows = outbox::pending(db, self.after, BATCH)?;
+        let Some(last) = rows.last() else {
+            self.go(Phase::Collapsed);
+            return Ok(());
+        };
+        self.after = last.id;
+        let mut later = db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM events e JOIN deliveries d ON d.event_seq = e.seq
+               WHERE e.alert = ?1 AND e.seq > ?2 AND d.destination = ?3 AND d.state = 'pending')",
+        )?;
+        for row in &rows {
+            let told_later = later
+                .query_row(params![row.alert, row.event_seq, row.destination], |row| {
+                    row.get(0)
+                })?;
+            if told_later {
+                let why = "the store is full: a later event tells the latest state";
+                outbox::give_up(db, row.id, DeliveryState::Dropped, self.now, why)?;
+                self.pruned.collapsed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up_mildest(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let ids: Vec<i64> = db
+            .prepare_cached(
+                "SELECT id FROM deliveries INDEXED BY pending_order WHERE state = 'pending' ORDER BY severity, id LIMIT ?1",
+            )?
+            .query_map([GIVE_UP], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        self.go(if ids.is_empty() {
+            Phase::Done
+        } else {
+            Phase::Freed
+        });
+        for id in ids {
+            let why = "the store is full: the mildest and oldest go first";
+            outbox::give_up(db, id, DeliveryState::Dropped, self.now, why)?;
+            self.pruned.given_up += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the database that hold something.
+pub(crate) fn used_bytes(db: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    Ok((pages * pragma("page_size")?).cast_unsigned())
+}
+
+/// Deletes one event, and its alert with the last one of it.
+fn forget(db: &Connection, seq: i64, alert: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM deliveries WHERE event_seq = ?1")?
+        .execute([seq])?;
+    db.prepare_cached("DELETE FROM events WHERE seq = ?1")?
+        .execute([seq])?;
+    let gone: Option<String> = db
+        .prepare_cached(
+            "DELETE FROM alerts WHERE id = ?1 AND ended IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM events WHERE alert = ?1) RETURNING id",
+        )?
+        .query_row([alert], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = gone {
+        db.prepare_cached("DELETE FROM threads WHERE alert = ?1")?
+            .execute([id])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,368 @@
+//! What is owed, and what became of it: the work of the delivery side on its rows.
+//!
+//! Every function is one short job: it goes by key and touches at most [`BATCH`] rows. When to try, and whether an answer
+//! counts, is decided by `delivery`.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{
+    commit,
+    given_up::{self, Range},
+    history, restore,
+    rows::{
+        AttemptRecord, Backlog, Delivery, DeliveryRow, DeliveryState, DestinationRow, MAX_THREAD,
+        Mark, Settlement, Tried,
+    },
+};
+use crate::clock::{Mono, Wall};
+
+/// Most rows of one job.
+pub(crate) const BATCH: usize = 200;
+
+/// Tries kept from the start of a delivery, and as many from its end.
+const TRIES: usize = 10;
+
+const MAX_RESULT: usize = 500;
+
+const COLUMNS: &str = "d.id, d.event_seq, e.alert, e.kind, e.at, d.destination, d.lane, d.sequence, d.as_trigger, d.severity,
+  d.withdrawable, d.state, d.attempts, d.not_before, d.decided, d.decided_boot, d.decided_mono_ns, d.decided_synchronised,
+  d.first_attempt, d.last_attempt, d.settled, d.result FROM deliveries d JOIN events e ON e.seq = d.event_seq";
+
+/// Owed deliveries after this row, oldest first.
+pub(crate) fn pending(
+    db: &Connection,
+    after: i64,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
+    let sql =
+        format!("SELECT {COLUMNS} WHERE d.state = 'pending' AND d.id > ?1 ORDER BY d.id LIMIT ?2");
+    select(db, &sql, params![after, limit.min(BATCH).cast_signed()])
+}
+
+/// Rows that match, newest first.
+pub(crate) fn deliveries(
+    db: &Connection,
+    filter: &history::DeliveryFilter,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
+    // Pending ones are found by their own index; for the others the newest rows are few enough to look at, as the
+    // walk goes backwards by key and every page of a caller starts where the last one ended.
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE d.id < ?1 AND (?2 IS NULL OR d.destination = ?2) AND (?3 IS NULL OR d.state = ?3)
+         AND (?4 IS NULL OR e.alert = ?4) ORDER BY d.id DESC LIMIT ?5"
+    );
+    let state = filter.state.map(DeliveryState::word);
+    let before = filter.before.unwrap_or(i64::MAX);
+    let limit = limit.min(BATCH).cast_signed();
+    select(
+        db,
+        &sql,
+        params![before, filter.destination, state, filter.alert, limit],
+    )
+}
+
+/// One delivery with everything that an attempt needs.
+pub(crate) fn delivery(db: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
+    let sql = format!("SELECT {COLUMNS} WHERE d.id = ?1");
+    let Some(row) = select(db, &sql, params![id])?.pop() else {
+        return Ok(None);
+    };
+    let (event, body): (String, String) = db
+        .prepare_cached("SELECT id, body FROM events WHERE seq = ?1")?
+        .query_row([row.event_seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let thread = db
+        .prepare_cached("SELECT body FROM threads WHERE alert = ?1 AND destination = ?2")?
+        .query_row([&row.alert, &row.destination], |row| row.get(0))
+        .optional()?;
+    Ok(Some(Delivery {
+        event,
+        body,
+        durable: true,
+        stream: restore::meta(db, "stream")?.unwrap_or_default(),
+        given_up: load_ranges(db, &row.destination)?,
+        thread,
+        alert: history::alert(db, &row.alert)?,
+        log: load_log(db, id)?,
+        row,
+    }))
+}
+
+/// Records a try that did not end the delivery.
+pub(crate) fn attempted(
+    db: &Connection,
+    id: i64,
+    record: &AttemptRecord,
+) -> rusqlite::Result<bool> {
+    let mut log = load_log(db, id)?;
+    let result = cut(&record.result);
+    let changed = db
+        .prepare_cached(
+            "UPDATE deliveries SET attempts = attempts + ?2, not_before = ?3, first_attempt = coalesce(first_attempt, ?4),
+               last_attempt = ?4, result = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            record.used,
+            record.not_before.map(|at| at.as_millis()),
+            record.at.as_millis(),
+            result
+        ])?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    let attempts = db
+        .prepare_cached("SELECT attempts FROM deliveries WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    if log.len() >= 2 * TRIES {
+        log.remove(TRIES);
+    }
+    log.push(Tried {
+        at: record.at.as_millis(),
+        attempts,
+        result: result.to_owned(),
+    });
+    db.prepare_cached("UPDATE deliveries SET log = ?2 WHERE id = ?1")?
+        .execute(params![id, json(&log)])?;
+    Ok(true)
+}
+
+/// Ends a delivery. False if there is nothing to end: an acceptance counts also after the delivery was given up, since an
+/// attempt may have been on its way; nothing else changes an end.
+pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool> {
+    let found = db
+        .prepare_cached(
+            "SELECT d.state, d.destination, d.sequence, e.alert FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.id = ?1",
+        )?
+        .query_row([end.id], |row| {
+            Ok((
+                state_of(row, 0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, i64>(2)?.cast_unsigned(),
+                row.get::<_, String>(3)?,
+            ))
+        })
+        .optional()?;
+    let Some((state, destination, sequence, alert)) = found else {
+        return Ok(false);
+    };
+    let accepted = end.state == DeliveryState::Accepted;
+    let changes = state == DeliveryState::Pending || (accepted && state != end.state);
+    if !changes || end.state == DeliveryState::Pending {
+        return Ok(false);
+    }
+    if let Some(record) = &end.attempt {
+        attempted(db, end.id, record)?;
+    }
+    db.prepare_cached(
+        "UPDATE deliveries SET state = ?2, settled = ?3, result = ?4, not_before = NULL WHERE id = ?1",
+    )?
+    .execute(params![
+        end.id,
+        end.state.word(),
+        end.at.as_millis(),
+        cut(&end.result)
+    ])?;
+    let late = accepted && state != DeliveryState::Pending;
+    if !accepted || late || !end.told.is_empty() {
+        let mut ranges = load_ranges(db, &destination)?;
+        if accepted {
+            given_up::remove(&mut ranges, sequence, sequence);
+            for told in &end.told {
+                given_up::remove(&mut ranges, told.from, told.to);
+            }
+        } else {
+            given_up::add(&mut ranges, sequence, end.state.word());
+        }
+        save_ranges(db, &destination, &ranges)?;
+    }
+    if let Some(thread) = end
+        .thread
+        .as_ref()
+        .filter(|thread| thread.len() <= MAX_THREAD)
+    {
+        db.prepare_cached(
+            "INSERT OR REPLACE INTO threads(alert, destination, body) VALUES(?1, ?2, ?3)",
+        )?
+        .execute([&alert, &destination, thread])?;
+    }
+    Ok(true)
+}
+
+/// Ends an owed delivery without an attempt.
+pub(crate) fn give_up(
+    db: &Connection,
+    id: i64,
+    state: DeliveryState,
+    at: Wall,
+    why: &str,
+) -> rusqlite::Result<bool> {
+    settle(db, &Settlement::new(id, state, at, why))
+}
+
+/// Owes again what was given up. Its number stays; what was told about it in between is overtaken by its arrival.
+pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let found: Option<(String, i64)> = db
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'pending', settled = NULL, not_before = NULL
+             WHERE id = ?1 AND state NOT IN ('pending', 'accepted') RETURNING destination, sequence",
+        )?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((destination, sequence)) = found else {
+        return Ok(false);
+    };
+    if sequence == 0 {
+        // It was numbered in an earlier stream.
+        let next = commit::next_sequence(db, &destination)?;
+        db.prepare_cached("UPDATE deliveries SET sequence = ?2 WHERE id = ?1")?
+            .execute([id, next])?;
+        return Ok(true);
+    }
+    let mut ranges = load_ranges(db, &destination)?;
+    given_up::remove(
+        &mut ranges,
+        sequence.cast_unsigned(),
+        sequence.cast_unsigned(),
+    );
+    save_ranges(db, &destination, &ranges)?;
+    Ok(true)
+}
+
+/// What is known about a destination; one that was never owed anything is not.
+pub(crate) fn destination(db: &Connection, name: &str) -> rusqlite::Result<Option<DestinationRow>> {
+    db.prepare_cached(
+        "SELECT name, next_sequence, given_up, paused_until, deactivated, failures FROM destinations WHERE name = ?1",
+    )?
+    .query_row([name], |row| {
+        Ok(DestinationRow {
+            name: row.get(0)?,
+            next_sequence: row.get::<_, i64>(1)?.cast_unsigned(),
+            given_up: parse(&row.get::<_, String>(2)?),
+            paused_until: wall(row, 3)?,
+            deactivated: wall(row, 4)?,
+            failures: row.get(5)?,
+        })
+    })
+    .optional()
+}
+
+/// Records that a destination is paused or deactivated; its numbers stay as they are.
+pub(crate) fn set_destination(
+    db: &Connection,
+    destination: &DestinationRow,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO destinations(name, paused_until, deactivated, failures) VALUES(?1, ?2, ?3, ?4)
+         ON CONFLICT(name) DO UPDATE SET paused_until = excluded.paused_until, deactivated = excluded.deactivated,
+           failures = excluded.failures",
+    )?
+    .execute(params![
+        destination.name,
+        destination.paused_until.map(|at| at.as_millis()),
+        destination.deactivated.map(|at| at.as_millis()),
+        destination.failures
+    ])?;
+    Ok(())
+}
+
+/// What is owed, by destination.
+pub(crate) fn counts(db: &Connection) -> rusqlite::Result<Vec<Backlog>> {
+    db.prepare_cached(
+        "SELECT destination, count(*), min(decided) FROM deliveries INDEXED BY pending_order WHERE state = 'pending'
+         GROUP BY destination ORDER BY destination",
+    )?
+    .query_map([], |row| {
+        Ok(Backlog {
+            destination: row.get(0)?,
+            pending: row.get::<_, i64>(1)?.cast_unsigned(),
+            oldest: Wall::from_millis(row.get(2)?),
+        })
+    })?
+    .collect()
+}
+
+fn select(
+    db: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
+    db.prepare_cached(sql)?.query_map(values, read)?.collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    Ok(DeliveryRow {
+        id: row.get(0)?,
+        event_seq: row.get(1)?,
+        alert: row.get(2)?,
+        kind: row.get(3)?,
+        at: Wall::from_millis(row.get(4)?),
+        destination: row.get(5)?,
+        lane: row.get(6)?,
+        sequence: row.get::<_, i64>(7)?.cast_unsigned(),
+        as_trigger: row.get(8)?,
+        severity: row.get(9)?,
+        withdrawable: row.get(10)?,
+        state: state_of(row, 11)?,
+        attempts: row.get(12)?,
+        not_before: wall(row, 13)?,
+        decided: Mark {
+            wall: Wall::from_millis(row.get(14)?),
+            boot: row.get(15)?,
+            mono: Mono::from_nanos(row.get(16)?),
+            synchronised: row.get(17)?,
+        },
+        first_attempt: wall(row, 18)?,
+        last_attempt: wall(row, 19)?,
+        settled: wall(row, 20)?,
+        result: row.get(21)?,
+    })
+}
+
+fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<DeliveryState> {
+    let word: String = row.get(column)?;
+    // An unknown word can only come from damage: the delivery is then owed rather than forgotten.
+    Ok(DeliveryState::from_word(&word).unwrap_or(DeliveryState::Pending))
+}
+
+fn wall(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Wall>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Wall::from_millis))
+}
+
+fn load_log(db: &Connection, id: i64) -> rusqlite::Result<Vec<Tried>> {
+    let text: Option<String> = db
+        .prepare_cached("SELECT log FROM deliveries WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    Ok(text.map_or_else(Vec::new, |text| parse(&text)))
+}
+
+fn load_ranges(db: &Connection, destination: &str) -> rusqlite::Result<Vec<Range>> {
+    let text: Option<String> = db
+        .prepare_cached("SELECT given_up FROM destinations WHERE name = ?1")?
+        .query_row([destination], |row| row.get(0))
+        .optional()?;
+    Ok(text.map_or_else(Vec::new, |text| parse(&text)))
+}
+
+fn save_ranges(db: &Connection, destination: &str, ranges: &[Range]) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE destinations SET given_up = ?2 WHERE name = ?1")?
+        .execute(params![destination, json(&ranges)])?;
+    Ok(())
+}
+
+/// A column that cannot be read costs what it says, never the row.
+fn parse<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "[]".to_owned())
+}
+
+fn cut(text: &str) -> &str {
+    let end = (0..=MAX_RESULT.min(text.len())).rev();
+    &text[..end
+        .into_iter()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)]
+}

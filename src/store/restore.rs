@@ -1,0 +1,114 @@
+//! What a start finds: who this agent is, what the core saved, and the moment it last wrote.
+//!
+//! It interprets nothing: a blob of a watch goes back to the core as it came.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use ulid::Ulid;
+
+use super::rows::{Mark, WatchRow};
+use crate::clock::{Mono, Wall};
+
+/// Everything that the agent takes up again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The ULID of this agent, tied to the machine's id.
+    pub agent_id: String,
+    /// The ULID of this database.
+    pub stream: String,
+    /// The database came from another machine: it has a new agent id and a new stream since.
+    pub cloned: bool,
+    /// The core's own state.
+    pub core: Option<String>,
+    /// When something was last written.
+    pub mark: Option<Mark>,
+    /// All watches that were saved.
+    pub watches: Vec<WatchRow>,
+}
+
+/// Reads it, and makes ids where there are none or where they belong to another machine.
+pub(crate) fn restore(
+    db: &Connection,
+    machine_id: Option<&str>,
+    wall: Wall,
+) -> rusqlite::Result<Restored> {
+    let known = meta(db, "machine_id")?;
+    // A gateway whose id cannot be read today is the same gateway.
+    let cloned = matches!((&known, machine_id), (Some(was), Some(is)) if was != is);
+    if cloned || meta(db, "agent_id")?.is_none() {
+        put_meta(db, "agent_id", &new_id(wall))?;
+        new_stream(db, wall)?;
+    }
+    if let Some(id) = machine_id
+        && (cloned || known.is_none())
+    {
+        put_meta(db, "machine_id", id)?;
+    }
+    let watches = db
+        .prepare("SELECT key, rule, machine, open, blob FROM watches ORDER BY key")?
+        .query_map([], |row| {
+            Ok(WatchRow {
+                key: row.get(0)?,
+                rule: row.get(1)?,
+                machine: row.get(2)?,
+                open: row.get(3)?,
+                blob: row.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Restored {
+        agent_id: meta(db, "agent_id")?.unwrap_or_default(),
+        stream: meta(db, "stream")?.unwrap_or_default(),
+        cloned,
+        core: meta(db, "core")?,
+        mark: meta(db, "mark")?.as_deref().and_then(read_mark),
+        watches,
+    })
+}
+
+/// Begins to count anew: what is owed is numbered from 1 in its order, and nothing counts as given up.
+pub(crate) fn new_stream(db: &Connection, wall: Wall) -> rusqlite::Result<()> {
+    put_meta(db, "stream", &new_id(wall))?;
+    db.execute_batch(
+        "UPDATE deliveries SET sequence = 0 WHERE state != 'pending';
+         UPDATE deliveries SET sequence = r.n FROM
+           (SELECT id, row_number() OVER (PARTITION BY destination ORDER BY id) AS n FROM deliveries WHERE state = 'pending') r
+           WHERE r.id = deliveries.id;
+         UPDATE destinations SET given_up = '[]', next_sequence =
+           1 + (SELECT count(*) FROM deliveries d WHERE d.destination = name AND d.state = 'pending');",
+    )
+}
+
+/// One value of the agent's own.
+pub(crate) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+/// Sets one value of the agent's own.
+pub(crate) fn put_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)")?
+        .execute(params![key, value])?;
+    Ok(())
+}
+
+fn read_mark(text: &str) -> Option<Mark> {
+    let mut words = text.rsplitn(4, ' ');
+    let synchronised = words.next()? == "1";
+    let wall = Wall::from_millis(words.next()?.parse().ok()?);
+    let mono = Mono::from_nanos(words.next()?.parse().ok()?);
+    let boot = words.next()?.to_owned();
+    Some(Mark {
+        boot,
+        mono,
+        wall,
+        synchronised,
+    })
+}
+
+fn new_id(wall: Wall) -> String {
+    // A gateway without entropy at its first boot still gets an id of its own, if a weaker one.
+    let half = || getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
+    let random = u128::from(half()) << 64 | u128::from(half());
+    Ulid::from_parts(u64::try_from(wall.as_millis()).unwrap_or(0), random).to_string()
+}

@@ -1,0 +1,283 @@
+//! What a start may find on the disk: it watches on, whatever it is.
+
+use std::fs;
+
+use super::*;
+use crate::store::{Found, StoreError};
+
+async fn one_alert(dir: &Path) -> String {
+    let opened = open(dir);
+    opened
+        .store
+        .commit(commit(1, vec![event(1, 1, "triggered", &["ops"])]))
+        .await
+        .unwrap();
+    opened.store.close().await.unwrap();
+    opened.restored.stream
+}
+
+/// It begins anew, and what was there is untouched beside it.
+async fn is_set_aside(dir: &Path, word: &str) -> String {
+    let before = fs::read(dir.join("andon.db")).ok();
+    let opened = open(dir);
+    let Found::SetAside { path, why } = opened.found else {
+        panic!("{:?}", opened.found);
+    };
+    assert!(
+        path.to_string_lossy()
+            .contains(&format!("andon.db.{word}-")),
+        "{path:?}"
+    );
+    assert_eq!(fs::read(&path).ok(), before);
+    let made = opened
+        .store
+        .commit(commit(2, vec![event(9, 9, "triggered", &["ops"])]))
+        .await
+        .unwrap();
+    assert!(made.durable);
+    assert_eq!(made.deliveries[0].sequence, 1);
+    why
+}
+
+#[tokio::test]
+async fn a_second_agent_on_the_same_folder_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let refused = Store::open(options(dir.path())).unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }));
+    assert!(refused.to_string().contains(dir.path().to_str().unwrap()));
+    first.store.close().await.unwrap();
+    first.store.ended().await;
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_holds_is_in_use_not_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    one_alert(dir.path()).await;
+    // What holds only the file, like a person with sqlite3, escapes the lock on the folder and not SQLite's own.
+    let db = rusqlite::Connection::open_with_flags(
+        dir.path().join("andon.db"),
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+    )
+    .unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(
+        Store::open(options(dir.path())),
+        Err(StoreError::InUse { .. })
+    ));
+}
+
+#[tokio::test]
+async fn garbage_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("andon.db"),
+        b"this is not a database at all, and never was one",
+    )
+    .unwrap();
+    is_set_aside(dir.path(), "corrupt").await;
+}
+
+#[tokio::test]
+async fn a_truncated_database_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    one_alert(dir.path()).await;
+    // The log still holds every page and would mend the file.
+    fs::remove_file(dir.path().join("andon.db-wal")).unwrap();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(dir.path().join("andon.db"))
+        .unwrap();
+    file.set_len(3 * 4096 + 100).unwrap();
+    is_set_aside(dir.path(), "corrupt").await;
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found_by_the_check() {
+    let dir = tempfile::tempdir().unwrap();
+    one_alert(dir.path()).await;
+    // The log still holds every page and would mend the file.
+    fs::remove_file(dir.path().join("andon.db-wal")).unwrap();
+    let mut bytes = fs::read(dir.path().join("andon.db")).unwrap();
+    bytes[4096..3 * 4096].fill(0x5A);
+    fs::write(dir.path().join("andon.db"), bytes).unwrap();
+    is_set_aside(dir.path(), "corrupt").await;
+}
+
+#[tokio::test]
+async fn an_empty_file_beside_a_log_is_set_aside_and_an_empty_file_alone_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("andon.db"), b"").unwrap();
+    fs::write(
+        dir.path().join("andon.db-wal"),
+        b"rows that were never checkpointed",
+    )
+    .unwrap();
+    is_set_aside(dir.path(), "corrupt").await;
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("andon.db"), b"").unwrap();
+    assert_eq!(open(dir.path()).found, Found::Fresh);
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_the_database_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("andon.db")).unwrap();
+    is_set_aside(dir.path(), "corrupt").await;
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_agent_is_set_aside_untouched_also_when_only_its_log_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    one_alert(dir.path()).await;
+    let db = rusqlite::Connection::open_with_flags(
+        dir.path().join("andon.db"),
+        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+    )
+    .unwrap();
+    db.set_db_config(
+        rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+        true,
+    )
+    .unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    db.close().unwrap();
+    let log = fs::read(dir.path().join("andon.db-wal")).unwrap();
+    let why = is_set_aside(dir.path(), "newer").await;
+    assert!(why.contains("version 99"), "{why}");
+    let kept = fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let kept = kept
+        .filter(|path| path.to_string_lossy().contains("newer"))
+        .find(|path| path.to_string_lossy().ends_with("-wal"));
+    assert_eq!(fs::read(kept.unwrap()).unwrap(), log);
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open_with_flags(
+        dir.path().join("andon.db"),
+        rusqlite::OpenFlags::default(),
+    )
+    .unwrap();
+    db.execute_batch("CREATE TABLE theirs(x); INSERT INTO theirs VALUES(1)")
+        .unwrap();
+    db.close().unwrap();
+    is_set_aside(dir.path(), "foreign").await;
+}
+
+#[tokio::test]
+async fn what_a_database_set_aside_still_owes_can_be_imported_once() {
+    let dir = tempfile::tempdir().unwrap();
+    one_alert(dir.path()).await;
+    let aside = dir.path().join("andon.db.newer-1");
+    fs::rename(dir.path().join("andon.db"), &aside).unwrap();
+    fs::rename(
+        dir.path().join("andon.db-wal"),
+        dir.path().join("andon.db.newer-1-wal"),
+    )
+    .unwrap();
+    let store = open(dir.path()).store;
+    store
+        .commit(commit(2, vec![event(2, 1, "triggered", &["ops"])]))
+        .await
+        .unwrap();
+    assert_eq!(store.import(&aside).await.unwrap(), 1);
+    assert_eq!(store.import(&aside).await.unwrap(), 0);
+    let owed = pending(&store).await;
+    assert_eq!(
+        owed.iter().map(|row| row.sequence).collect::<Vec<_>>(),
+        [1, 2]
+    );
+    assert_eq!(owed[1].decided, mark(1));
+}
+
+#[tokio::test]
+async fn a_cloned_image_gets_a_new_agent_and_a_new_stream_and_counts_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let on = |machine: &str| Options {
+        machine_id: Some(machine.to_owned()),
+        ..options(dir.path())
+    };
+    let first = Store::open(on("one")).unwrap();
+    let events = (1..=3)
+        .map(|n| event(n, n as u64, "triggered", &["ops"]))
+        .collect();
+    let made = first.store.commit(commit(1, events)).await.unwrap();
+    first
+        .store
+        .settle(end(made.deliveries[0].id, DeliveryState::Expired))
+        .await
+        .unwrap();
+    first.store.close().await.unwrap();
+    first.store.ended().await;
+    let same = Store::open(on("one")).unwrap();
+    assert_eq!(same.restored.stream, first.restored.stream);
+    same.store.close().await.unwrap();
+    same.store.ended().await;
+    let clone = Store::open(on("two")).unwrap();
+    assert!(clone.restored.cloned);
+    assert_ne!(clone.restored.agent_id, first.restored.agent_id);
+    assert_ne!(clone.restored.stream, first.restored.stream);
+    let owed = pending(&clone.store).await;
+    assert_eq!(
+        owed.iter().map(|row| row.sequence).collect::<Vec<_>>(),
+        [1, 2]
+    );
+    let ops = clone.store.destination("ops").await.unwrap().unwrap();
+    assert_eq!((ops.next_sequence, ops.given_up.len()), (3, 0));
+    assert!(clone.store.retry(made.deliveries[0].id).await.unwrap());
+    assert_eq!(pending(&clone.store).await[0].sequence, 3);
+}
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/databases/v1.db");
+
+#[tokio::test]
+async fn a_database_of_version_1_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(FIXTURE, dir.path().join("andon.db")).unwrap();
+    let opened = open(dir.path());
+    assert_eq!(opened.found, Found::Existing);
+    assert_eq!(opened.restored.core.as_deref(), Some("core of version 1"));
+    assert_eq!(opened.restored.watches.len(), 1);
+    let owed = pending(&opened.store).await;
+    assert_eq!((owed.len(), owed[0].sequence), (1, 2));
+    assert_eq!(opened.store.events_of("alert-1", 0).await.unwrap().len(), 2);
+}
+
+/// Run by hand before a release of a new schema: `cargo test --lib write_the_fixture -- --ignored`.
+#[tokio::test]
+#[ignore = "writes into the source tree"]
+async fn write_the_fixture_of_this_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let events = vec![
+        event(1, 1, "triggered", &["ops"]),
+        event(2, 1, "resolved", &["ops"]),
+    ];
+    let mut all = commit(1, events);
+    all.core = Some(format!("core of version {}", crate::store::schema::VERSION));
+    all.watches = vec![WatchRow {
+        key: "key-1".to_owned(),
+        blob: "{}".to_owned(),
+        ..WatchRow::default()
+    }];
+    let made = store.commit(all).await.unwrap();
+    store
+        .settle(end(made.deliveries[0].id, DeliveryState::Accepted))
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    fs::copy(
+        dir.path().join("andon.db"),
+        FIXTURE.replace("v1", &format!("v{}", crate::store::schema::VERSION)),
+    )
+    .unwrap();
+}
+
+#[test]
+fn the_sqlite_we_ship_has_no_log_reset_bug() {
+    assert!(rusqlite::version_number() >= 3_051_003);
+}
