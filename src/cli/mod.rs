@@ -97,9 +97,12 @@ enum Talk {
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
-    let clock = Clock::system(Synchronised::Never);
-    let stdout = io::stdout().lock();
     let env = Env::of_process();
+    if let Verb::Run(args) = &cli.verb {
+        run::log(args, &env);
+    }
+    let clock = Clock::system(Synchronised::Never);
+    let stdout = io::stdout();
     let mut terminal = Terminal {
         // https://no-color.org
         colour: stdout.is_terminal() && env.get("NO_COLOR").is_none_or(str::is_empty),

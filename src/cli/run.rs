@@ -38,7 +38,6 @@ pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
         env: env.clone(),
         strict: args.strict,
     };
-    log(&start);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // A gateway has one or two cores, and the work is waiting.
         .worker_threads(2)
@@ -61,15 +60,17 @@ pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
 
 /// The log goes to standard error, where systemd takes it. The agent reads the configuration itself; here only the level is
 /// taken from it, because the log comes first.
-fn log(start: &Start) {
-    let loaded = config::load(&start.paths, &start.env);
+pub(super) fn log(args: &Args, env: &Env) {
+    let paths = Paths {
+        main: args.config.clone(),
+    };
+    let loaded = config::load(&paths, env);
     let level = loaded.map_or(Level::INFO, |loaded| loaded.settings.log.level);
-    // One that is set already, as in tests, stays.
-    let _ = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .try_init();
+        .init();
 }
 
 fn stop_on_signals(stop: CancellationToken) -> io::Result<impl Future<Output = ()>> {
@@ -90,7 +91,8 @@ fn failure(error: AgentError, main: &Path) -> Failure {
         AgentError::NoConfig(_) | AgentError::Config(_) => {
             // The log has each mistake already.
             let main = main.display();
-            let text = format!("the configuration is refused; `andon check --config {main}` says why");
+            let text =
+                format!("the configuration is refused; `andon check --config {main}` says why");
             Failure::said(text, Exit::Configuration)
         }
         error => {
