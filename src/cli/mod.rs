@@ -98,10 +98,8 @@ enum Talk {
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
     let env = Env::of_process();
-    if let Verb::Run(args) = &cli.verb {
-        run::log(args, &env);
-    }
     let clock = Clock::system(Synchronised::Never);
+    // Not locked: the agent's own threads write their log there too.
     let stdout = io::stdout();
     let mut terminal = Terminal {
         // https://no-color.org
@@ -128,7 +126,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
     match cli.verb {
         Verb::Demo(args) => demo::run(&args, terminal),
         Verb::Init(args) => init::run(&args, env, terminal),
-        Verb::Run(args) => run::run(&args, env),
+        Verb::Run(args) => run::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));

@@ -15,7 +15,13 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    config::Settings, destination::Access, link::guard::Guard, source::modbus::config::Address,
+    config::Settings,
+    destination::Access,
+    link::{
+        guard::Guard,
+        http::{self, HttpClient},
+    },
+    source::modbus::config::Address,
 };
 
 /// How long one connection may take.
@@ -113,14 +119,21 @@ impl Peer {
         Self {
             what,
             name: name.to_owned(),
-            address: host_and_port(&access.url, &guard),
+            address: host_and_port(access, &guard),
             guard: Some(guard),
         }
     }
 }
 
-fn host_and_port(url: &str, guard: &Guard) -> Result<(String, u16), String> {
-    let url = Url::parse(url).map_err(|error| format!("its url cannot be read: {error}"))?;
+/// Where a URL leads, if the guard and the certificates allow a connection at all.
+fn host_and_port(access: &Access, guard: &Guard) -> Result<(String, u16), String> {
+    let settings = http::Settings {
+        guard: guard.clone(),
+        timeout: access.timeout,
+        ca: access.ca.clone(),
+    };
+    HttpClient::new(&access.url, settings).map_err(|error| error.to_string())?;
+    let url = Url::parse(&access.url).map_err(|error| format!("`url` cannot be read: {error}"))?;
     let port = guard.check_url(&url).map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default();
     Ok((host.trim_matches(['[', ']']).to_owned(), port))

@@ -102,12 +102,6 @@ pub(super) async fn run(
     Ok(exit)
 }
 
-/// Rules that watch something.
-fn rules(loaded: &Loaded) -> usize {
-    let ids = loaded.plant.watches.iter().map(|watch| &watch.rule.id);
-    ids.collect::<BTreeSet<_>>().len()
-}
-
 fn shown(loaded: &Loaded) -> String {
     format!("{}\n{}", loaded.show(), loaded.show_rules())
 }
@@ -154,12 +148,14 @@ fn verdict(
     };
     let settings = &loaded.settings;
     let parts = &settings.parts;
+    let watches = loaded.plant.watches.iter();
+    let rules: BTreeSet<&str> = watches.map(|watch| &*watch.rule.id).collect();
     let word = terminal.paint("fine", Tone::Good);
     terminal.line(format!(
         "{word}: {}, {}, {}, {}{warned}",
         count(parts.modbus.len() + parts.mqtt.len(), "source"),
         count(settings.machines.len(), "machine"),
-        count(rules(loaded), "rule"),
+        count(rules.len(), "rule"),
         count(parts.destinations.len(), "destination"),
     ))?;
     Ok(())
