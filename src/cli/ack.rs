@@ -30,13 +30,17 @@ pub(super) async fn run(
         by: args.by,
     };
     let path = ["alerts", &args.alert, "acknowledge"];
-    done(&client.post(&path, &body).await?, terminal)
+    done(&client.post(&path, &body).await?, "done", terminal)
 }
 
-/// Says what a command did.
-pub(super) fn done(obeyed: &Obeyed, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+/// Says what a command did, or `otherwise` if no alert was touched by it.
+pub(super) fn done(
+    obeyed: &Obeyed,
+    otherwise: &str,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
     if obeyed.lines.is_empty() {
-        terminal.line("done")?;
+        terminal.foreign(otherwise)?;
     }
     for line in &obeyed.lines {
         terminal.foreign(line)?;

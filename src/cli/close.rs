@@ -31,5 +31,5 @@ pub(super) async fn run(
         by: args.by,
     };
     let path = ["alerts", &args.alert, "close"];
-    done(&client.post(&path, &body).await?, terminal)
+    done(&client.post(&path, &body).await?, "done", terminal)
 }

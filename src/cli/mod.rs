@@ -97,10 +97,10 @@ enum Talk {
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
-    let clock = Clock::system(Synchronised::Never);
-    // Not locked: the log of a running agent goes there too, from other threads.
-    let stdout = io::stdout();
     let env = Env::of_process();
+    let clock = Clock::system(Synchronised::Never);
+    // Not locked: the agent's own threads write their log there too.
+    let stdout = io::stdout();
     let mut terminal = Terminal {
         // https://no-color.org
         colour: stdout.is_terminal() && env.get("NO_COLOR").is_none_or(str::is_empty),

@@ -77,13 +77,17 @@ pub(super) async fn run(
         What::Retry { id } => {
             let id = id.to_string();
             let path = ["outbox", &id, "retry"];
-            done(&client.post(&path, &serde_json::json!({})).await?, terminal)
+            done(
+                &client.post(&path, &serde_json::json!({})).await?,
+                "done",
+                terminal,
+            )
         }
         What::Drop { id, why } => {
             let id = id.to_string();
             let path = ["outbox", &id, "drop"];
             let body = Drop { why: why.clone() };
-            done(&client.post(&path, &body).await?, terminal)
+            done(&client.post(&path, &body).await?, "done", terminal)
         }
     }
 }

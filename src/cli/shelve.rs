@@ -35,5 +35,10 @@ pub(super) async fn run(
         why: args.why,
         by: args.by,
     };
-    done(&client.post(&["shelve"], &body).await?, terminal)
+    let otherwise = format!("{} is silenced for {}", body.target, body.duration);
+    done(
+        &client.post(&["shelve"], &body).await?,
+        &otherwise,
+        terminal,
+    )
 }

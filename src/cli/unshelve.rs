@@ -27,5 +27,10 @@ pub(super) async fn run(
         target: args.target,
         by: args.by,
     };
-    done(&client.post(&["unshelve"], &body).await?, terminal)
+    let otherwise = format!("{} is no longer silenced", body.target);
+    done(
+        &client.post(&["unshelve"], &body).await?,
+        &otherwise,
+        terminal,
+    )
 }

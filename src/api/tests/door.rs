@@ -1,6 +1,9 @@
 //! Starting, stopping, and an agent that does not answer.
 
-use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
 
 use super::{Fake, Script};
 use crate::api::{self, DoorError};
@@ -35,6 +38,18 @@ async fn a_caller_that_never_finishes_its_request_does_not_hold_up_the_stop() {
     fake.stop.cancel();
     (&mut fake.server).await.unwrap().unwrap();
     drop(stuck);
+}
+
+#[tokio::test]
+async fn a_caller_that_says_nothing_is_shown_out() {
+    let fake = Fake::start();
+    let mut silent = UnixStream::connect(&fake.socket).await.unwrap();
+    // The silent one was accepted before this one.
+    assert_eq!(fake.get("/v1/status").await.0, 200);
+    tokio::time::pause();
+    let mut said = Vec::new();
+    silent.read_to_end(&mut said).await.unwrap();
+    assert!(said.is_empty());
 }
 
 #[tokio::test]

@@ -181,6 +181,11 @@ fn obey(action: &Action) -> Result<Obeyed, Refusal> {
                 max: Duration::from_secs(7 * 86_400),
             })
         }
+        // Nothing of it has an open alert.
+        Action::Shelve {
+            target: Target::Machine(_),
+            ..
+        } => Ok(Obeyed::default()),
         Action::Shelve { target, .. } => lines(format!("{target:?} shelved")),
         Action::Unshelve {
             target: Target::Machine(machine),

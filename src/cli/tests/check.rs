@@ -89,9 +89,16 @@ fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
     let words: Vec<&str> = row.split_whitespace().collect();
     assert_eq!(words, ["modbus", "hall-2", &there_at.to_string(), "ok"]);
 
-    let place = Place::new(&format!(
-        "{modbus}[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'http://{gone_at}/token'\nallow_http = true\n[[route]]\ndefault = true\nto = ['ops']\n"
-    ));
+    let with_ops = |more: &str| {
+        Place::new(&format!(
+            "{modbus}[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'http://{gone_at}/token'\nallow_http = true\n{more}[[route]]\ndefault = true\nto = ['ops']\n"
+        ))
+    };
+    // What the guard refuses is not dialled, and the line that allows it is named.
+    let said = with_ops("").check(&["--live"]).ended(Exit::NotFine);
+    let line = format!("allow_addresses = [\"127.0.0.1/32:{}\"]", gone_at.port());
+    assert!(said.contains(&line), "{said}");
+    let place = with_ops(&format!("{line}\n"));
     let said = place.check(&["--live"]).ended(Exit::NotFine);
     let row = said.lines().nth(2).unwrap();
     assert!(row.contains("unreachable  connection refused"), "{said}");

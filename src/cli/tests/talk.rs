@@ -156,6 +156,10 @@ async fn commands_say_what_they_did() {
             &["shelve", "site", "--for", "2h", "--why", "x"],
             "Site shelved",
         ),
+        (
+            &["shelve", "mill-1", "--for", "2h", "--why", "x"],
+            "mill-1 is silenced for 2h",
+        ),
         (&["unshelve", "A-7"], "Alert(7) unshelved"),
         (&["outbox", "retry", "7"], "delivery 7 is tried again now"),
         (
