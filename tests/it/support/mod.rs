@@ -45,6 +45,8 @@ url = "http://127.0.0.1:{port}/andon?token=t0ken"
 allow_http = true
 allow_addresses = ["127.0.0.1/32:{port}"]
 sign = {{ scheme = "standard-webhooks", secret = {{ file = "ops.key" }} }}
+# These tests play in seconds what a plant does in hours.
+call_every = "0s"
 {more}
 "#
     )
