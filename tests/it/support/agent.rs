@@ -67,7 +67,6 @@ synchronised = "assume"
 
 [alerts]
 blind_after = "2s"
-notify_at_most_every = "0s"
 {config}"#,
             data = self.data().display()
         );
