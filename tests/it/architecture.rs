@@ -33,7 +33,7 @@ const ARROWS: [(&str, &str); 11] = [
     ("rules", "clock sample source config alert::plant"),
     (
         "config",
-        "clock sample source destination delivery rules alert::plant alert::BLIND_RULE",
+        "clock sample source destination delivery health rules alert::plant alert::BLIND_RULE",
     ),
     // The state is looked at through views and changed by commands, never in the engine.
     (

@@ -67,7 +67,6 @@ synchronised = "assume"
 
 [alerts]
 blind_after = "2s"
-notify_at_most_every = "0s"
 {config}"#,
             data = self.data().display()
         );
@@ -138,8 +137,11 @@ notify_at_most_every = "0s"
 
     /// Waits for its end.
     pub(crate) fn ends(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("the agent runs");
-        wait::until("the agent ends", || child.try_wait().expect("a child"))
+        // It stays ours until it has ended, so that one that does not is killed with the test.
+        let child = self.child.as_mut().expect("the agent runs");
+        let status = wait::until("the agent ends", || child.try_wait().expect("a child"));
+        self.child = None;
+        status
     }
 
     /// Whether the process that was started is still there.

@@ -57,9 +57,10 @@ impl Broker {
 
     /// Ends it as systemd does, which saves what it keeps.
     pub(crate) fn stop(&mut self) {
-        let mut child = self.child.take().expect("the broker runs");
-        kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
+        let child = self.child.as_mut().expect("the broker runs");
+        kill_process(Pid::from_child(child), Signal::TERM).expect("it is there");
         wait::until("mosquitto ends", || child.try_wait().expect("a child"));
+        self.child = None;
     }
 
     /// Starts it again.
