@@ -68,9 +68,15 @@ impl Problems {
         self.found.borrow_mut().extend(others);
     }
 
+    /// How many mistakes there are so far, warnings aside: whether reading a part found one.
+    pub fn errors(&self) -> usize {
+        let found = self.found.borrow();
+        found.iter().filter(|problem| !problem.warning).count()
+    }
+
     /// Whether there is a mistake, warnings aside.
     pub fn has_errors(&self) -> bool {
-        self.found.borrow().iter().any(|problem| !problem.warning)
+        self.errors() > 0
     }
 
     /// All of them, by file and line.
@@ -266,6 +272,16 @@ impl<'a> Section<'a> {
             )
         };
         items.iter().enumerate().filter_map(section).collect()
+    }
+
+    /// Enters each table of a list that must have one; where there is none, `missing` is reported.
+    pub fn list_of_some(&self, key: &'static str, missing: &str) -> Vec<Section<'a>> {
+        let empty = |node: &Node| matches!(&node.value, Value::List(items) if items.is_empty());
+        if self.ask(key).is_none_or(empty) {
+            self.error(key, missing);
+            return Vec::new();
+        }
+        self.list(key)
     }
 
     /// Reads a table of free keys (`labels`, `headers`, `limits`), whose values are all of one type.

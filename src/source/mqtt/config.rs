@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     config::{
-        machine::Profiles,
+        machine::{self, Profiles},
         secret::Secret,
-        section::{Id, Problems, Section, Size, nearest},
+        section::{Id, Problems, Section, Size},
         tree::Place,
+        values::FileBeside,
     },
     link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
     source::TagSpec,
@@ -94,9 +95,9 @@ impl MqttConfig {
             let address = parse_url(&url);
             address.map_err(|why| section.error("url", why)).ok()
         });
-        let ca = section.optional::<String>("ca").map(PathBuf::from);
+        let ca = section.optional::<FileBeside>("ca").map(|file| file.0);
         match (&address, &ca) {
-            (Some((.., true)), None) => section.error(
+            (Some((.., true)), None) if section.raw("ca").is_none() => section.error(
                 "ca",
                 "is missing; mqtts needs the file (PEM) with the CA that signed the broker's certificate",
             ),
@@ -105,7 +106,7 @@ impl MqttConfig {
         }
         let user = section.optional::<String>("user");
         let password = section.optional::<Secret>("password");
-        if password.is_some() && user.is_none() {
+        if password.is_some() && section.raw("user").is_none() {
             section.error("user", "is missing; MQTT has no password without a user");
         }
         let client_id = section.optional::<String>("client_id").unwrap_or_else(|| {
@@ -126,10 +127,7 @@ impl MqttConfig {
         {
             section.error("status_topic", "must be a topic without wildcards");
         }
-        let list = section.list("subscribe");
-        if list.is_empty() {
-            section.error("subscribe", "must list at least one topic");
-        }
+        let list = section.list_of_some("subscribe", "must list at least one topic");
         let subscriptions = list.into_iter();
         let subscriptions: Vec<_> = subscriptions
             .filter_map(|section| Subscription::read(section, context))
@@ -320,15 +318,7 @@ fn read_machines(
             if class.is_some() {
                 section.error("class", "is for topics with {machine} in them");
             }
-            if !ids().any(|id| *id == machine) {
-                let near = nearest(&machine, ids().map(AsRef::as_ref));
-                let hint = near.map(|near| format!("; did you mean \"{near}\"?"));
-                let message = format!(
-                    "\"{machine}\" is not configured{}",
-                    hint.unwrap_or_default()
-                );
-                section.error("machine", message);
-            }
+            machine::check(section, &machine, ids().map(AsRef::as_ref));
             vec![machine]
         }
         (true, None) => {
@@ -352,15 +342,16 @@ fn read_payload_tags<'s>(
     match format {
         Some(Format::Number | Format::Bool) => read_tag(section, None).into_iter().collect(),
         Some(Format::Json) => {
+            let before = section.problems().errors();
             let entries = context.profiles.tags(section);
-            let tags: Vec<MqttTag> = entries.into_iter().filter_map(read_json_tag).collect();
-            if tags.is_empty() {
+            // A profile that there is not, or tags that are no list, were reported.
+            if entries.is_empty() && section.problems().errors() == before {
                 section.error(
                     "tags",
                     "are missing: tags = [{ tag = .., path = .. }] or profile",
                 );
             }
-            tags
+            entries.into_iter().filter_map(read_json_tag).collect()
         }
         None => {
             // Which keys exist here depends on the format, so none is called unknown.
