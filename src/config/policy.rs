@@ -90,7 +90,7 @@ fn check(section: &Section<'_>, name: &str, destinations: &Destinations<'_>) {
         Some(true) => {}
         Some(false) => section.error(
             "to",
-            format!("\"{name}\" would not call anybody again for an alert that it knows; escalate to another destination"),
+            format!("\"{name}\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"),
         ),
         None => {
             let hint = nearest(name, destinations.names.iter().copied())
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again for an alert that it knows; escalate to another destination"
+                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"
             ]
         );
     }

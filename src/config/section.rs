@@ -213,13 +213,23 @@ impl<'a> Section<'a> {
             self.error(
                 key,
                 format!(
-                    "is \"{word}\", must be one of {}{}",
-                    names.join(", "),
+                    "is \"{word}\", must be {}{}",
+                    one_of(&names),
                     hint.unwrap_or_default()
                 ),
             );
         }
         found
+    }
+
+    /// Reads one of several words that must be there.
+    pub fn required_word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        if self.ask(key).is_none() {
+            let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+            let message = format!("is missing; it must be {}", one_of(&names));
+            self.error(key, message);
+        }
+        self.word(key, words)
     }
 
     /// Enters a table that may be absent.
@@ -614,6 +624,13 @@ pub fn show_duration(duration: Duration) -> String {
         || format!("{millis}ms"),
         |(factor, unit)| format!("{}{unit}", millis / factor),
     )
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [only] => (*only).to_owned(),
+        _ => format!("one of {}", words.join(", ")),
+    }
 }
 
 /// The word that is most like `word`, if one is near enough to be meant.

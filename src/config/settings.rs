@@ -79,7 +79,8 @@ impl Settings {
         let machines = machine::machines(&root);
         let known = known(&machines, rules);
         let agent = Agent::read(&root, env);
-        let parts = parts(&root, &agent.site, &machines, &known);
+        let alerts = Alerts::read(&root);
+        let parts = parts(&root, &agent.site, &alerts, &machines, &known);
         let would_notify = |name: &str| {
             let mut all = parts.destinations.iter();
             let read = all.find(|destination| &*destination.name == name);
@@ -103,7 +104,7 @@ impl Settings {
             log: agent::log(&root),
             heartbeat: agent::heartbeat(&root),
             clock: agent::clock(&root),
-            alerts: Alerts::read(&root),
+            alerts,
             store: StoreLimits::read(&root),
             machines,
             policies,
@@ -117,7 +118,13 @@ impl Settings {
 
 /// The one place where rooms with configurations of their own are called. Their readers take a section, report every mistake
 /// to its problems, and finish it.
-fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: &Known) -> Parts {
+fn parts<'a>(
+    root: &Section<'a>,
+    site: &str,
+    alerts: &Alerts,
+    machines: &[MachineConfig],
+    known: &Known,
+) -> Parts {
     let profiles = Profiles::find(root);
     let mut parts = Parts::default();
     let problems = root.problems();
@@ -171,7 +178,12 @@ fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: 
     }
     for (name, section) in root.named("destination") {
         let (node, before) = (section.node(), problems.errors());
-        let read = Destination::read(&name, section);
+        let mut read = Destination::read(&name, section);
+        if let Some(destination) = &mut read
+            && node.get("call_every").is_none()
+        {
+            destination.terms.call_every = alerts.notify_at_most_every;
+        }
         if problems.errors() == before
             && let Some(access) = read.as_ref().and_then(Destination::access)
         {

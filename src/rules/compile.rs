@@ -139,6 +139,7 @@ impl Binder<'_> {
                 .keys()
                 .filter(|(owner, _)| *owner == machine.id)
                 .map(|(_, tag)| tag.as_ref())
+                .chain(self.lost.tags())
                 .collect();
             let message = if known.is_empty() {
                 format!("no source reads any tag of {}", machine.id)

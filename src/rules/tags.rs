@@ -66,6 +66,11 @@ impl Lost {
         }
     }
 
+    /// Their names.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(String::as_str)
+    }
+
     /// Whether this tag may be one of them.
     pub fn may_be(&self, tag: &str) -> bool {
         self.any || self.tags.contains(tag)

@@ -46,6 +46,7 @@ impl Routes {
         if let Some(to) = &to {
             self.check_targets(section, to);
         }
+        let clear = clear && to.is_some();
         let to = to.unwrap_or_default();
         if is_default {
             if has_when || goes_on {

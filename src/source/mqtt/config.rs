@@ -13,7 +13,7 @@ use crate::{
         machine::{self, Profiles},
         secret::Secret,
         section::{Id, Problems, Section, Size},
-        tree::Place,
+        tree::{Node, Place, Value},
         values::FileBeside,
     },
     link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
@@ -90,7 +90,6 @@ pub struct Context<'a, 's> {
 impl MqttConfig {
     /// Reads one entry of `[[source.mqtt]]`. Mistakes are reported; with any, the result is not to be run.
     pub fn read<'s>(name: &str, section: Section<'s>, context: &Context<'_, 's>) -> Option<Self> {
-        section.raw("name");
         let address = section.required::<String>("url").and_then(|url| {
             let address = parse_url(&url);
             address.map_err(|why| section.error("url", why)).ok()
@@ -241,22 +240,20 @@ impl Subscription {
             _ => Qos::AtLeastOnce,
         };
         let formats = [
-            ("number", Some(Format::Number)),
-            ("bool", Some(Format::Bool)),
-            ("json", Some(Format::Json)),
-            ("sparkplug_b", None),
+            ("number", Format::Number),
+            ("bool", Format::Bool),
+            ("json", Format::Json),
         ];
-        if section.raw("payload").is_none() {
-            section.error("payload", "is missing; it must be number, bool or json");
-        }
-        let format = section.word("payload", &formats);
-        if format == Some(None) {
+        let later = |node: &Node| matches!(&node.value, Value::Text(text) if text == "sparkplug_b");
+        let format = if section.raw("payload").is_some_and(later) {
             section.error(
                 "payload",
-                "is sparkplug_b, which is not supported by this version",
+                "is sparkplug_b, which is not supported by this version; number, bool and json are",
             );
-        }
-        let format = format.flatten();
+            None
+        } else {
+            section.required_word("payload", &formats)
+        };
         let stale_after = section.required::<Duration>("stale_after");
         if stale_after.is_some_and(|after| after < Duration::from_secs(1)) {
             section.error("stale_after", "must be at least 1s");
