@@ -14,6 +14,8 @@ pub mod limits;
 pub mod machine;
 pub mod names;
 pub mod policy;
+pub mod problem;
+pub mod read;
 pub mod secret;
 pub mod section;
 pub mod settings;

@@ -303,9 +303,7 @@ fn mistakes_in_routes_are_named() {
             ],
         ),
         (
-            format!(
-                "[[route]]\nwhen = {{ severity = [\"fatl\"] }}\nto = [\"log\"]\n[[route]]\nwhen = {{ rule = [\"r\"] }}\nto = [\"log\"]\n"
-            ),
+            "[[route]]\nwhen = { severity = [\"fatl\"] }\nto = [\"log\"]\n[[route]]\nwhen = { rule = [\"r\"] }\nto = [\"log\"]\n".to_owned(),
             &["is \"fatl\", must be one of critical, error, warning, info"],
         ),
         (

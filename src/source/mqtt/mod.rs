@@ -12,6 +12,7 @@ pub mod config;
 pub mod payload;
 mod repeated;
 mod session;
+pub mod subscription;
 pub mod topic;
 
 #[cfg(test)]
