@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::config::{
     section::{Read, Section},
     tree::{Node, Value},
+    values::FileBeside,
 };
 
 /// The way to a receiver.
@@ -35,7 +36,7 @@ impl Access {
                 timeout,
                 Duration::from_secs(1)..=Duration::from_secs(60),
             ),
-            ca: section.optional::<String>("ca").map(PathBuf::from),
+            ca: section.optional::<FileBeside>("ca").map(|file| file.0),
             allow_http: section.get("allow_http", false),
             allow_addresses: section.get("allow_addresses", Vec::new()),
         };
