@@ -48,7 +48,7 @@ pub(crate) fn every_case(directory: &str, at_least: usize, say: &dyn Fn(&Path) -
 
 #[test]
 fn every_mistake_is_explained_as_written_beside_it() {
-    every_case("tests/config", 30, &|main| {
+    every_case("tests/config", 85, &|main| {
         let paths = Paths {
             main: main.to_owned(),
         };
