@@ -17,10 +17,9 @@ use super::{
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::route::Routes,
+    delivery::{attempt::guard_of, route::Routes},
     destination::{Access, Destination},
     health::heartbeat::Heartbeat,
-    link::guard::Guard,
     rules::{Lost, SourceTags},
     source::{
         modbus::config::ModbusConfig,
@@ -100,10 +99,14 @@ impl Settings {
             names: parts.named.iter().map(AsRef::as_ref).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
+        let heartbeat = Heartbeat::read(&root);
+        if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
+            check_url(&heartbeat.access, "heartbeat", node, root.problems());
+        }
         let settings = Self {
             agent,
             log: agent::log(&root),
-            heartbeat: Heartbeat::read(&root),
+            heartbeat,
             clock: agent::clock(&root),
             alerts,
             store: StoreLimits::read(&root),
@@ -188,7 +191,7 @@ fn parts<'a>(
         if problems.errors() == before
             && let Some(access) = read.as_ref().and_then(Destination::access)
         {
-            check_url(access, &name, node, problems);
+            check_url(access, &format!("destination.{name}"), node, problems);
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
@@ -199,23 +202,13 @@ fn parts<'a>(
 }
 
 /// Reports an address that no attempt would be allowed to call, so that it does not first show when something is wrong.
-fn check_url(access: &Access, name: &str, destination: &Node, problems: &Problems) {
-    let guard = Guard {
-        allow_http: access.allow_http,
-        allow: access
-            .allow_addresses
-            .iter()
-            .map(|allowed| (allowed.net, allowed.port))
-            .collect(),
-        own: Vec::new(),
-    };
+fn check_url(access: &Access, owner: &str, node: &Node, problems: &Problems) {
     let Ok(url) = url::Url::parse(&access.url) else {
         return;
     };
-    if let Err(refusal) = guard.check_url(&url) {
-        let place = destination.get("url").map(|node| &node.place);
-        let path = format!("destination.{name}.url");
-        problems.error(place, &path, refusal.to_string());
+    if let Err(refusal) = guard_of(access).check_url(&url) {
+        let place = node.get("url").map(|node| &node.place);
+        problems.error(place, &format!("{owner}.url"), refusal.to_string());
     }
 }
 
