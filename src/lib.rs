@@ -37,6 +37,7 @@ pub mod api;
 pub mod clock;
 pub mod config;
 pub mod delivery;
+pub mod demo;
 pub mod destination;
 pub mod health;
 pub mod link;
