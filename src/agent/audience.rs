@@ -3,7 +3,7 @@
 //! Kept in memory for alerts that had something to say in this run, and filled from the store for those of earlier runs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
@@ -51,13 +51,12 @@ impl Audiences {
             self.0.retain(|_, audience| !audience.over);
         }
         let id = event.alert.id;
-        if !self.0.contains_key(&id) {
+        if let Entry::Vacant(vacant) = self.0.entry(id) {
             // A new alert has no past, so its first event costs no look into the store.
-            let audience = match event.kind {
+            vacant.insert(match event.kind {
                 EventKind::Triggered => Audience::default(),
                 _ => Audience::load(store, &id.to_string()).await?,
-            };
-            self.0.insert(id, audience);
+            });
         }
         let audience = self.0.entry(id).or_default();
         audience.over = event.kind.is_end();

@@ -19,8 +19,10 @@ const BATCHES: usize = 64;
 /// At most so many receipts wait for the next commit of delays alone.
 const HELD: usize = 50;
 
-/// Who waits for the answer to a command.
-type Reply = oneshot::Sender<Result<Obeyed, Refusal>>;
+/// What came of a command.
+type Answer = Result<Obeyed, Refusal>;
+/// Who waits for it.
+type Reply = oneshot::Sender<Answer>;
 
 /// What a turn has taken in.
 enum Arrived {
@@ -78,10 +80,7 @@ impl Loop {
         arrived
     }
 
-    fn step_all(
-        &mut self,
-        arrived: Vec<(Now, Arrived)>,
-    ) -> (Vec<Event>, Vec<(Reply, Result<Obeyed, Refusal>)>) {
+    fn step_all(&mut self, arrived: Vec<(Now, Arrived)>) -> (Vec<Event>, Vec<(Reply, Answer)>) {
         let mut events = Vec::new();
         let mut answers = Vec::new();
         for (at, what) in arrived {

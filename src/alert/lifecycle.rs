@@ -1,32 +1,20 @@
-//! What an alert goes through: it triggers, changes, is acknowledged, escalates, resolves, reopens, is closed.
+//! What an alert goes through: it triggers, changes, is acknowledged, resolves, reopens, is closed.
 //!
 //! Each method is one transition of one episode and ends in at most one event. Active, acknowledged and shelved are independent
 //! axes (OPC UA Part 9): acknowledging never clears, shelving never stops evaluation, clearing never waits for either
 //! unless the rule is latched.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     engine::Engine,
-    event::{Alert, By, Escalation, Event, EventKind, Measured, State},
+    event::{By, EventKind},
     ladder::Delay,
-    plant::{Policy, Rule, Severity, WatchIx},
-    timers::Timer,
-    watch::{Ended, Episode, Face, Run},
+    plant::{Rule, Severity, WatchIx},
+    telling::Extra,
+    watch::{Ack, Ended, Episode},
 };
-use crate::{
-    clock::{Mono, Now},
-    sample::Value,
-};
-
-/// What an event says beside the state of its alert.
-#[derive(Default)]
-pub(super) struct Extra {
-    pub(super) previous_severity: Option<Severity>,
-    pub(super) by: Option<By>,
-    pub(super) why: Option<Arc<str>>,
-    pub(super) escalation: Option<Escalation>,
-}
+use crate::{clock::Now, sample::Value};
 
 impl Engine {
     /// The worst active level is another one now.
@@ -230,7 +218,7 @@ impl Engine {
         let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
             return;
         };
-        episode.ack = Some(super::watch::Ack {
+        episode.ack = Some(Ack {
             by: by.clone(),
             severity: episode.severity,
         });
@@ -253,123 +241,6 @@ impl Engine {
         if live.face.is_none() && live.ladder.worst().is_none() && !live.frozen {
             self.nothing_is_active(watch, now);
         }
-    }
-
-    /// A step of a policy is due.
-    pub(super) fn escalate(&mut self, watch: WatchIx, at: Now) {
-        let plant = Arc::clone(&self.plant);
-        let real_now = self.now.mono;
-        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
-            return;
-        };
-        let Some(run) = &mut episode.escalation else {
-            return;
-        };
-        let Some(policy) = plant.policies.iter().find(|policy| policy.id == run.policy) else {
-            return;
-        };
-        let index = run.step.min(policy.steps.len().saturating_sub(1));
-        let Some(step) = policy.steps.get(index) else {
-            return;
-        };
-        let interval = policy.repeat.unwrap_or_default();
-        let escalation = Escalation {
-            policy: policy.id.clone(),
-            policy_name: policy.name.clone(),
-            step: index as u32 + 1,
-            repeat: run.repeats,
-            waited: step.after + interval.saturating_mul(run.repeats),
-            to: step.to.clone(),
-        };
-        let next = match policy.steps.get(index + 1) {
-            Some(following) => {
-                run.step = index + 1;
-                Some(at.mono + following.after.saturating_sub(step.after))
-            }
-            None => policy.repeat.map(|repeat| {
-                run.repeats = run.repeats.saturating_add(1);
-                // Repeats that were missed, asleep or switched off, are not made up for.
-                let next = at.mono + repeat;
-                if next <= real_now {
-                    real_now + repeat
-                } else {
-                    next
-                }
-            }),
-        };
-        match next {
-            Some(due) => run.due = Delay::Running(due),
-            None => episode.escalation = None,
-        }
-        self.arm_escalation(watch);
-        self.emit(
-            watch,
-            EventKind::Escalated,
-            at,
-            Extra {
-                escalation: Some(escalation),
-                ..Extra::default()
-            },
-        );
-        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
-            episode.unknown_downtimes = 0;
-            episode.guessed = false;
-        }
-    }
-
-    /// Starts the policy of an open alert at its first step; none while it is shelved.
-    pub(super) fn start_policy(&mut self, watch: WatchIx, from: Mono) {
-        let shelved = self.is_shelved(watch);
-        let Some(severity) = self.watches[watch.0 as usize]
-            .open()
-            .map(|episode| episode.severity)
-        else {
-            return;
-        };
-        let run = self
-            .policy_for(watch, severity)
-            .filter(|_| !shelved)
-            .and_then(|policy| {
-                let due = Delay::Running(from + policy.steps.first()?.after);
-                Some(Run {
-                    policy: policy.id.clone(),
-                    step: 0,
-                    repeats: 0,
-                    due,
-                })
-            });
-        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
-            episode.escalation = run;
-        }
-        self.arm_escalation(watch);
-    }
-
-    /// The policy for a watch at this severity: the first that matches.
-    fn policy_for(&self, watch: WatchIx, severity: Severity) -> Option<&Policy> {
-        let live = &self.watches[watch.0 as usize];
-        let face = self.face(watch);
-        self.plant.policies.iter().find(|policy| {
-            policy.when.matches(
-                severity,
-                &live.rule,
-                &face.machine,
-                face.class.as_deref(),
-                &face.labels,
-            )
-        })
-    }
-
-    /// Brings the timer of a watch's escalation in line with its state.
-    pub(super) fn arm_escalation(&mut self, watch: WatchIx) {
-        let run = self.watches[watch.0 as usize]
-            .open()
-            .and_then(|episode| episode.escalation.as_ref());
-        let due = match run.map(|run| run.due) {
-            Some(Delay::Running(due)) => Some(due),
-            _ => None,
-        };
-        self.set_timer(Timer::Escalation(watch), due);
-        self.dirty.insert(watch);
     }
 
     /// Keeps the worst value and the limit of an open alert.
@@ -430,120 +301,5 @@ impl Engine {
         if let (Some(open), Some(limit)) = (self.watches[watch.0 as usize].open_mut(), limit) {
             open.limit = Some(limit);
         }
-    }
-
-    /// What a watch is about, whether its description comes from the plant or from a signal.
-    pub(super) fn face(&self, watch: WatchIx) -> Face {
-        let live = &self.watches[watch.0 as usize];
-        if let Some(face) = &live.face {
-            return face.clone();
-        }
-        let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
-            return Face {
-                machine: live.subject.clone(),
-                machine_name: live.subject.clone(),
-                ..Face::default()
-            };
-        };
-        let machine = &self.plant.machines[definition.machine.0 as usize];
-        Face {
-            machine: machine.id.clone(),
-            machine_name: machine.name.clone(),
-            class: machine.class.clone(),
-            labels: machine.labels.clone(),
-            message: definition.rule.message.clone(),
-            action: definition.rule.action.clone(),
-        }
-    }
-
-    /// Whether a watch is silenced.
-    pub(super) fn is_shelved(&self, watch: WatchIx) -> bool {
-        if self.shelves.all.is_empty() {
-            return false;
-        }
-        self.shelves.covers(
-            &self.face(watch).machine,
-            &self.watches[watch.0 as usize].rule,
-        )
-    }
-
-    /// The alert of a watch as it is seen from outside at this instant.
-    pub(super) fn view(&self, watch: WatchIx, now: Now) -> Option<Alert> {
-        let live = &self.watches[watch.0 as usize];
-        let episode = live.episode.as_ref()?;
-        let face = self.face(watch);
-        let definition = self
-            .plant
-            .watches
-            .get(watch.0 as usize)
-            .filter(|_| live.face.is_none());
-        let measured = definition.map(|definition| {
-            let tag = &self.plant.tags[definition.tag.0 as usize];
-            Measured {
-                tag: tag.name.clone(),
-                unit: tag.unit.clone(),
-                decimals: tag.decimals,
-                value: self.tags[definition.tag.0 as usize].value,
-                limit: episode.limit,
-                peak: episode.peak,
-                peak_is_low: episode.peak_is_low,
-            }
-        });
-        let lasted: Duration = episode.ended.map_or_else(
-            || now.mono.since(episode.opened),
-            |ended| ended.mono.since(episode.opened),
-        );
-        Some(Alert {
-            id: episode.id,
-            number: episode.number,
-            dedup_key: live.key,
-            rule: live.rule.clone(),
-            machine: face.machine,
-            machine_name: face.machine_name,
-            class: face.class,
-            labels: face.labels,
-            severity: episode.severity,
-            state: match (&episode.ended, &episode.ack) {
-                (Some(_), _) => State::Resolved,
-                (None, Some(_)) => State::Acknowledged,
-                (None, None) => State::Active,
-            },
-            shelved: self.is_shelved(watch),
-            level: episode.level.clone(),
-            measured,
-            occurrences: episode.occurrences,
-            created: episode.created,
-            ended: episode.ended.map(|ended| ended.wall),
-            lasted,
-            message: face.message,
-            action: face.action,
-            runbook: definition.and_then(|definition| definition.rule.runbook.clone()),
-        })
-    }
-
-    /// Writes an event down.
-    pub(super) fn emit(&mut self, watch: WatchIx, kind: EventKind, now: Now, extra: Extra) {
-        let Some(alert) = self.view(watch, now) else {
-            return;
-        };
-        let guessed = self.watches[watch.0 as usize]
-            .episode
-            .as_ref()
-            .is_some_and(|episode| episode.guessed);
-        let event = Event {
-            id: self.ids.id(now.wall),
-            kind,
-            at: now.wall,
-            synchronised: now.synchronised,
-            alert,
-            previous_severity: extra.previous_severity,
-            by: extra.by,
-            why: extra.why,
-            escalation: extra.escalation,
-            after_unknown_downtime: guessed,
-        };
-        self.events.push(event);
-        self.dirty.insert(watch);
-        self.core_dirty = true;
     }
 }

@@ -7,9 +7,9 @@ use super::{
     command::{Action, AlertRef, Command, Refusal, Target},
     engine::Engine,
     event::{By, EventKind},
-    lifecycle::Extra,
     plant::WatchIx,
     shelving::{Shelf, target_covers, target_name},
+    telling::Extra,
     timers::Timer,
 };
 use crate::clock::Now;

@@ -5,32 +5,27 @@
 //! measured as normal. Downtime never counts for on- and off-delays. It counts for escalation, shelves and reopening
 //! where it is known; where not, what remained goes on from the last mark, and after two such restarts in a row it is due at once.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     blind::TagState,
     command::Target,
     engine::Engine,
-    event::{By, Event, EventKind},
-    ids::Ids,
-    ladder::{Delay, Ladder, Phase},
-    lifecycle::Extra,
-    plant::{Plant, Severity, WatchIx},
+    event::{DedupKey, Event, EventKind},
+    ladder::Ladder,
+    passage::{PATIENCE, Passage},
+    plant::{Plant, WatchIx},
+    saving::{phase_of, read_by, read_face, read_ids},
     shelving::Shelf,
-    state::{
-        Durable, Mark, SavedAck, SavedBy, SavedCore, SavedDelay, SavedEpisode, SavedFace,
-        SavedPhase, SavedRun, SavedShelf, SavedWatch,
-    },
+    state::{Durable, Mark, SavedCore, SavedPhase, SavedWatch},
+    telling::Extra,
     timers::Timer,
-    watch::{Ack, Ended, Episode, Face, LiveWatch, Run},
+    watch::{Face, LiveWatch},
 };
 use crate::{
-    clock::{BootId, Mono, Now, Wall},
+    clock::{BootId, Mono, Now},
     sample::TagId,
 };
-
-/// After this many restarts in a row with unknown downtime, what waits is due at once.
-const PATIENCE: u8 = 2;
 
 /// The whole state of an engine: what is durable, and what lives only in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +46,7 @@ struct Live {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Changed watches with their keys, and whether each has an open alert.
-    pub watches: Vec<(super::event::DedupKey, bool, SavedWatch)>,
+    pub watches: Vec<(DedupKey, bool, SavedWatch)>,
     /// The rest, if it changed.
     pub core: Option<SavedCore>,
 }
@@ -356,310 +351,5 @@ impl Engine {
         let next = self.shelves.next_end();
         self.set_timer(Timer::Shelves, next);
         self.core_dirty |= !core.shelves.is_empty();
-    }
-
-    fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
-        let live = &self.watches[watch.0 as usize];
-        let names: Vec<String> = match self.plant.watches.get(watch.0 as usize) {
-            Some(definition) => definition
-                .rule
-                .levels
-                .iter()
-                .map(|level| level.name.to_string())
-                .collect(),
-            None => vec![String::new()],
-        };
-        let levels = names
-            .into_iter()
-            .zip(live.ladder.phases().iter().map(|phase| save_phase(*phase)))
-            .collect();
-        SavedWatch {
-            rule: live.rule.to_string(),
-            subject: live.subject.to_string(),
-            levels,
-            frozen: live.frozen,
-            episode: live.episode.as_ref().map(save_episode),
-            face: live.face.as_ref().map(save_face),
-            mark: mark.clone(),
-        }
-    }
-
-    fn save_core(&self) -> SavedCore {
-        let shelf = |(target, shelf): (&Target, &Shelf)| {
-            let (machine, rule) = match target {
-                Target::Watch { machine, rule } => {
-                    (Some(machine.to_string()), Some(rule.to_string()))
-                }
-                Target::Machine(machine) => (Some(machine.to_string()), None),
-                Target::Site | Target::Alert(_) => (None, None),
-            };
-            let (until, reason) = (shelf.until.as_nanos(), shelf.reason.to_string());
-            SavedShelf {
-                machine,
-                rule,
-                until,
-                by: save_by(&shelf.by),
-                reason,
-            }
-        };
-        SavedCore {
-            seed: self
-                .ids
-                .seed
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-            made: self.ids.made,
-            next_number: self.ids.next_number,
-            shelves: self.shelves.all.iter().map(shelf).collect(),
-            unknown_downtimes: self.shelves.unknown_downtimes,
-        }
-    }
-}
-
-/// The way of saved instants into this run.
-struct Passage {
-    /// What the saved instants were saved beside.
-    mark: Mono,
-    now: Mono,
-    /// How long the agent was away since the mark, where that is known.
-    downtime: Option<Duration>,
-}
-
-impl Passage {
-    fn new(saved: &Mark, last: &Mark, now: Now, boot: &BootId) -> Self {
-        // The last mark of the run is later than that of a watch which had nothing new to say since.
-        let mark = if last.boot == saved.boot && last.mono >= saved.mono {
-            last
-        } else {
-            saved
-        };
-        let mono = Mono::from_nanos(mark.mono);
-        let downtime = if mark.boot == boot.0 {
-            Some(now.mono.since(mono))
-        } else if mark.synchronised && now.synchronised && now.wall.as_millis() >= mark.wall {
-            Some(now.wall.since(Wall::from_millis(mark.wall)))
-        } else {
-            None
-        };
-        Self {
-            mark: mono,
-            now: now.mono,
-            downtime,
-        }
-    }
-
-    /// An instant for which downtime counts.
-    fn carry(&self, saved: Mono) -> Mono {
-        let from = self.now - self.downtime.unwrap_or_default();
-        if saved >= self.mark {
-            from + saved.since(self.mark)
-        } else {
-            from - self.mark.since(saved)
-        }
-    }
-
-    /// A delay for which downtime does not count.
-    fn delay(&self, saved: SavedDelay) -> Delay {
-        match saved {
-            SavedDelay::Due(due) => {
-                Delay::Running(self.now + Mono::from_nanos(due).since(self.mark))
-            }
-            SavedDelay::Left(left) => Delay::Stopped(Duration::from_nanos(left)),
-        }
-    }
-
-    fn phase(&self, saved: SavedPhase) -> Phase {
-        match saved {
-            SavedPhase::Idle => Phase::Idle,
-            SavedPhase::Rising(delay) => Phase::Rising(self.delay(delay)),
-            SavedPhase::Active => Phase::Active,
-            SavedPhase::Falling(delay) => Phase::Falling(self.delay(delay)),
-        }
-    }
-
-    fn episode(&self, saved: &SavedEpisode) -> Option<Episode> {
-        let waits = saved.ended.is_none() && saved.escalation.is_some();
-        let unknown_downtimes = match self.downtime {
-            Some(_) => saved.unknown_downtimes,
-            None if waits => saved.unknown_downtimes.saturating_add(1),
-            None => saved.unknown_downtimes,
-        };
-        let unknown_downtimes = if self.downtime.is_some() {
-            0
-        } else {
-            unknown_downtimes
-        };
-        let impatient = unknown_downtimes >= PATIENCE;
-        let run = |run: &SavedRun| {
-            let due = match run.due {
-                SavedDelay::Due(_) if impatient => Delay::Running(self.now),
-                SavedDelay::Due(due) => Delay::Running(self.carry(Mono::from_nanos(due))),
-                SavedDelay::Left(left) => Delay::Stopped(Duration::from_nanos(left)),
-            };
-            Run {
-                policy: run.policy.as_str().into(),
-                step: run.step,
-                repeats: run.repeats,
-                due,
-            }
-        };
-        let ended = |&(mono, wall): &(i64, i64)| Ended {
-            mono: self.carry(Mono::from_nanos(mono)),
-            wall: Wall::from_millis(wall),
-        };
-        let ack = |ack: &SavedAck| Ack {
-            by: read_by(&ack.by),
-            severity: read_severity(&ack.severity),
-        };
-        Some(Episode {
-            id: saved.id.parse().ok()?,
-            number: saved.number,
-            created: Wall::from_millis(saved.created),
-            opened: self.carry(Mono::from_nanos(saved.opened)),
-            called: Wall::from_millis(saved.called),
-            severity: read_severity(&saved.severity),
-            level: saved.level.as_deref().map(Arc::from),
-            occurrences: saved.occurrences,
-            peak: saved.peak,
-            peak_is_low: saved.peak_is_low,
-            limit: saved.limit,
-            ack: saved.ack.as_ref().map(ack),
-            ended: saved.ended.as_ref().map(ended),
-            escalation: saved.escalation.as_ref().map(run),
-            unknown_downtimes,
-            guessed: saved.guessed || (waits && self.downtime.is_none()),
-        })
-    }
-}
-
-fn phase_of(saved: &SavedWatch, level: &str) -> SavedPhase {
-    saved
-        .levels
-        .iter()
-        .find(|(name, _)| name == level)
-        .map_or(SavedPhase::Idle, |(_, phase)| *phase)
-}
-
-fn save_phase(phase: Phase) -> SavedPhase {
-    match phase {
-        Phase::Idle => SavedPhase::Idle,
-        Phase::Rising(delay) => SavedPhase::Rising(save_delay(delay)),
-        Phase::Active => SavedPhase::Active,
-        Phase::Falling(delay) => SavedPhase::Falling(save_delay(delay)),
-    }
-}
-
-fn save_delay(delay: Delay) -> SavedDelay {
-    match delay {
-        Delay::Running(due) => SavedDelay::Due(due.as_nanos()),
-        Delay::Stopped(left) => {
-            SavedDelay::Left(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
-        }
-    }
-}
-
-fn save_episode(episode: &Episode) -> SavedEpisode {
-    let ack = |ack: &Ack| SavedAck {
-        by: save_by(&ack.by),
-        severity: ack.severity.word().to_owned(),
-    };
-    let run = |run: &Run| SavedRun {
-        policy: run.policy.to_string(),
-        step: run.step,
-        repeats: run.repeats,
-        due: save_delay(run.due),
-    };
-    SavedEpisode {
-        id: episode.id.to_string(),
-        number: episode.number,
-        created: episode.created.as_millis(),
-        opened: episode.opened.as_nanos(),
-        called: episode.called.as_millis(),
-        severity: episode.severity.word().to_owned(),
-        level: episode.level.as_deref().map(str::to_owned),
-        occurrences: episode.occurrences,
-        peak: episode.peak,
-        peak_is_low: episode.peak_is_low,
-        limit: episode.limit,
-        ack: episode.ack.as_ref().map(ack),
-        ended: episode
-            .ended
-            .map(|ended| (ended.mono.as_nanos(), ended.wall.as_millis())),
-        escalation: episode.escalation.as_ref().map(run),
-        unknown_downtimes: episode.unknown_downtimes,
-        guessed: episode.guessed,
-    }
-}
-
-fn save_by(by: &By) -> SavedBy {
-    SavedBy {
-        name: by.name.to_string(),
-        claimed: by.claimed,
-        via: by.via.to_string(),
-    }
-}
-
-fn read_by(saved: &SavedBy) -> By {
-    By {
-        name: saved.name.as_str().into(),
-        claimed: saved.claimed,
-        via: saved.via.as_str().into(),
-    }
-}
-
-/// A word that this version does not know is taken for the worst: too loud is safer than too quiet.
-fn read_severity(word: &str) -> Severity {
-    Severity::from_word(word).unwrap_or(Severity::Critical)
-}
-
-fn save_face(face: &Face) -> SavedFace {
-    SavedFace {
-        machine: face.machine.to_string(),
-        machine_name: face.machine_name.to_string(),
-        class: face.class.as_deref().map(str::to_owned),
-        labels: face
-            .labels
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect(),
-        message: face.message.to_string(),
-        action: face.action.to_string(),
-    }
-}
-
-fn read_face(saved: &SavedFace) -> Face {
-    Face {
-        machine: saved.machine.as_str().into(),
-        machine_name: saved.machine_name.as_str().into(),
-        class: saved.class.as_deref().map(Arc::from),
-        labels: saved
-            .labels
-            .iter()
-            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-            .collect(),
-        message: saved.message.as_str().into(),
-        action: saved.action.as_str().into(),
-    }
-}
-
-fn read_ids(core: Option<&SavedCore>, seed: [u8; 16]) -> Ids {
-    let Some(core) = core else {
-        return Ids::new(seed);
-    };
-    let mut read = seed;
-    for (byte, at) in read.iter_mut().zip((0..core.seed.len()).step_by(2)) {
-        if let Some(Ok(value)) = core
-            .seed
-            .get(at..at + 2)
-            .map(|digits| u8::from_str_radix(digits, 16))
-        {
-            *byte = value;
-        }
-    }
-    Ids {
-        seed: read,
-        made: core.made,
-        next_number: core.next_number.max(1),
     }
 }

@@ -39,6 +39,9 @@ pub(super) async fn list(
     Query(which): Query<Which>,
 ) -> Result<Json<Vec<AlertView>>, ApiError> {
     if which.state == Axis::Open {
+        if which.before.is_some() {
+            return Err(ApiError::Bad("`before` is for `state=all`".to_owned()));
+        }
         let mut open = shared.ask(Order::Look).await?.alerts.clone();
         open.truncate(which.limit.unwrap_or(open.len()));
         return Ok(Json(open));

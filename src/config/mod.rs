@@ -101,17 +101,27 @@ pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
 
 /// Where the data of this configuration is kept, as far as even a refused one tells: the last good one is looked for there.
 pub fn data_dir(paths: &Paths, env: &Env) -> PathBuf {
-    if let Some(named) = env.get("ANDON__AGENT__DATA_DIR") {
-        return named.into();
+    peek(paths, env, "ANDON__AGENT__DATA_DIR", ["agent", "data_dir"])
+        .map_or_else(|| agent::DATA_DIR.into(), PathBuf::from)
+}
+
+/// How much is logged while the configuration is being read, and after.
+pub fn log_level(paths: &Paths, env: &Env) -> tracing::Level {
+    let word = peek(paths, env, "ANDON__LOG__LEVEL", ["log", "level"]);
+    word.and_then(|word| word.parse().ok())
+        .unwrap_or(tracing::Level::INFO)
+}
+
+/// A text of the main file or of the environment, before anything is checked.
+fn peek(paths: &Paths, env: &Env, variable: &str, [section, key]: [&str; 2]) -> Option<String> {
+    if let Some(set) = env.get(variable) {
+        return Some(set.to_owned());
     }
-    let text = std::fs::read_to_string(&paths.main).unwrap_or_default();
-    let tree = file::parse(&"".into(), &text).ok();
-    let named = tree
-        .as_ref()
-        .and_then(|tree| tree.get("agent")?.get("data_dir"));
-    match named.map(|node| &node.value) {
-        Some(tree::Value::Text(path)) => path.into(),
-        _ => agent::DATA_DIR.into(),
+    let text = std::fs::read_to_string(&paths.main).ok()?;
+    let tree = file::parse(&"".into(), &text).ok()?;
+    match &tree.get(section)?.get(key)?.value {
+        tree::Value::Text(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

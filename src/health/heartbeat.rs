@@ -63,9 +63,7 @@ impl Heartbeat {
     /// Reads `[heartbeat]`; without its `url` there is none.
     pub fn read(root: &Section<'_>) -> Option<Self> {
         let section = root.table("heartbeat")?;
-        if section.raw("url").is_none() {
-            return None;
-        }
+        section.raw("url")?;
         let range = Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60);
         let every = section.ranged("every", Duration::from_secs(60), range);
         let sign = webhook::read_sign(&section);

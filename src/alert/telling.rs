@@ -1,0 +1,137 @@
+//! What is told: an alert as it is seen from outside, and the events that are written down about it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    engine::Engine,
+    event::{Alert, By, Escalation, Event, EventKind, Measured, State},
+    plant::{Severity, WatchIx},
+    watch::Face,
+};
+use crate::clock::Now;
+
+/// What an event says beside the state of its alert.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) previous_severity: Option<Severity>,
+    pub(super) by: Option<By>,
+    pub(super) why: Option<Arc<str>>,
+    pub(super) escalation: Option<Escalation>,
+}
+
+impl Engine {
+    /// What a watch is about, whether its description comes from the plant or from a signal.
+    pub(super) fn face(&self, watch: WatchIx) -> Face {
+        let live = &self.watches[watch.0 as usize];
+        if let Some(face) = &live.face {
+            return face.clone();
+        }
+        let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
+            return Face {
+                machine: live.subject.clone(),
+                machine_name: live.subject.clone(),
+                ..Face::default()
+            };
+        };
+        let machine = &self.plant.machines[definition.machine.0 as usize];
+        Face {
+            machine: machine.id.clone(),
+            machine_name: machine.name.clone(),
+            class: machine.class.clone(),
+            labels: machine.labels.clone(),
+            message: definition.rule.message.clone(),
+            action: definition.rule.action.clone(),
+        }
+    }
+
+    /// Whether a watch is silenced.
+    pub(super) fn is_shelved(&self, watch: WatchIx) -> bool {
+        if self.shelves.all.is_empty() {
+            return false;
+        }
+        self.shelves.covers(
+            &self.face(watch).machine,
+            &self.watches[watch.0 as usize].rule,
+        )
+    }
+
+    /// The alert of a watch as it is seen from outside at this instant.
+    pub(super) fn view(&self, watch: WatchIx, now: Now) -> Option<Alert> {
+        let live = &self.watches[watch.0 as usize];
+        let episode = live.episode.as_ref()?;
+        let face = self.face(watch);
+        let definition = self
+            .plant
+            .watches
+            .get(watch.0 as usize)
+            .filter(|_| live.face.is_none());
+        let measured = definition.map(|definition| {
+            let tag = &self.plant.tags[definition.tag.0 as usize];
+            Measured {
+                tag: tag.name.clone(),
+                unit: tag.unit.clone(),
+                decimals: tag.decimals,
+                value: self.tags[definition.tag.0 as usize].value,
+                limit: episode.limit,
+                peak: episode.peak,
+                peak_is_low: episode.peak_is_low,
+            }
+        });
+        let lasted: Duration = episode.ended.map_or_else(
+            || now.mono.since(episode.opened),
+            |ended| ended.mono.since(episode.opened),
+        );
+        Some(Alert {
+            id: episode.id,
+            number: episode.number,
+            dedup_key: live.key,
+            rule: live.rule.clone(),
+            machine: face.machine,
+            machine_name: face.machine_name,
+            class: face.class,
+            labels: face.labels,
+            severity: episode.severity,
+            state: match (&episode.ended, &episode.ack) {
+                (Some(_), _) => State::Resolved,
+                (None, Some(_)) => State::Acknowledged,
+                (None, None) => State::Active,
+            },
+            shelved: self.is_shelved(watch),
+            level: episode.level.clone(),
+            measured,
+            occurrences: episode.occurrences,
+            created: episode.created,
+            ended: episode.ended.map(|ended| ended.wall),
+            lasted,
+            message: face.message,
+            action: face.action,
+            runbook: definition.and_then(|definition| definition.rule.runbook.clone()),
+        })
+    }
+
+    /// Writes an event down.
+    pub(super) fn emit(&mut self, watch: WatchIx, kind: EventKind, now: Now, extra: Extra) {
+        let Some(alert) = self.view(watch, now) else {
+            return;
+        };
+        let guessed = self.watches[watch.0 as usize]
+            .episode
+            .as_ref()
+            .is_some_and(|episode| episode.guessed);
+        let event = Event {
+            id: self.ids.id(now.wall),
+            kind,
+            at: now.wall,
+            synchronised: now.synchronised,
+            alert,
+            previous_severity: extra.previous_severity,
+            by: extra.by,
+            why: extra.why,
+            escalation: extra.escalation,
+            after_unknown_downtime: guessed,
+        };
+        self.events.push(event);
+        self.dirty.insert(watch);
+        self.core_dirty = true;
+    }
+}

@@ -1,0 +1,181 @@
+//! `andon outbox`: what is owed to destinations, and what became of it.
+
+use super::{
+    ack::done,
+    client::Client,
+    exit::{Exit, Failure},
+    table::Table,
+    terminal::Terminal,
+};
+use crate::{
+    api::{
+        history::{AttemptView, DeliveryStory, DeliveryView},
+        wire::Drop,
+    },
+    destination::text::harmless,
+};
+
+/// Which deliveries.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Only to this destination
+    #[arg(long, global = true, value_name = "NAME")]
+    destination: Option<String>,
+    /// Only in this state; `all` for any
+    #[arg(long, global = true, default_value = "pending")]
+    state: String,
+    /// At most so many, newest first
+    #[arg(long, global = true, value_name = "N", default_value_t = 50)]
+    limit: usize,
+    /// As JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List them; the default
+    List,
+    /// Show one with its attempts and its body
+    Show {
+        /// The number in the first column
+        id: i64,
+    },
+    /// Try one again now
+    Retry {
+        /// The number in the first column
+        id: i64,
+    },
+    /// Give one up; its destination never hears of that event
+    Drop {
+        /// The number in the first column
+        id: i64,
+        /// Why, for the record
+        #[arg(long)]
+        why: String,
+    },
+}
+
+pub(super) async fn run(
+    args: &Args,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    match args.what.as_ref().unwrap_or(&What::List) {
+        What::List => list(args, client, terminal).await,
+        What::Show { id } => {
+            let id = id.to_string();
+            let story: DeliveryStory = client.get(&["outbox", &id], &[]).await?;
+            match args.json {
+                true => terminal.json(&story)?,
+                false => show(&story, terminal)?,
+            }
+            Ok(Exit::Fine)
+        }
+        What::Retry { id } => {
+            let id = id.to_string();
+            let path = ["outbox", &id, "retry"];
+            done(
+                &client.post(&path, &serde_json::json!({})).await?,
+                "done",
+                terminal,
+            )
+        }
+        What::Drop { id, why } => {
+            let id = id.to_string();
+            let path = ["outbox", &id, "drop"];
+            let body = Drop { why: why.clone() };
+            done(&client.post(&path, &body).await?, "done", terminal)
+        }
+    }
+}
+
+async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let limit = args.limit.to_string();
+    let mut query = vec![("limit", limit.as_str())];
+    if args.state != "all" {
+        query.push(("state", &args.state));
+    }
+    if let Some(destination) = &args.destination {
+        query.push(("destination", destination));
+    }
+    let deliveries: Vec<DeliveryView> = client.get(&["outbox"], &query).await?;
+    match (args.json, deliveries.is_empty()) {
+        (true, _) => terminal.json(&deliveries)?,
+        (false, true) if args.state == "pending" => terminal.line("nothing waits")?,
+        (false, true) => terminal.line("no such delivery")?,
+        (false, false) => table(&deliveries, terminal)?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// Writes the table of deliveries, in the order in which they came.
+pub(super) fn table(
+    deliveries: &[DeliveryView],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let heads = &[
+        "ID",
+        "DESTINATION",
+        "STATE",
+        "ALERT",
+        "EVENT",
+        "DECIDED",
+        "ATTEMPTS",
+        "RESULT",
+    ];
+    let mut table = Table::new(heads);
+    for one in deliveries {
+        table.row([
+            &one.id.to_string(),
+            &one.destination,
+            &one.state,
+            &one.alert,
+            &one.event,
+            &terminal.time(&one.decided),
+            &one.attempts.to_string(),
+            one.result.as_deref().unwrap_or("-"),
+        ]);
+    }
+    table.print(terminal)?;
+    Ok(())
+}
+
+fn show(story: &DeliveryStory, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let one = &story.delivery;
+    let text = format!(
+        "delivery {} to {}: {}, {} of {}, number {} there",
+        one.id, one.destination, one.state, one.event, one.alert, one.sequence
+    );
+    terminal.foreign(&text)?;
+    let times = [
+        ("decided", Some(&one.decided)),
+        ("next try", one.next.as_ref()),
+        ("settled", one.settled.as_ref()),
+    ];
+    for (name, time) in times {
+        let time = time.map_or_else(|| "-".to_owned(), |time| terminal.time(time));
+        terminal.line(format!("  {name:<12} {time}"))?;
+    }
+    let result = one.result.as_deref().unwrap_or("-");
+    terminal.line(format!("  {:<12} {}", "result", harmless(result, 600)))?;
+    if !story.log.is_empty() {
+        terminal.heading("Attempts")?;
+        attempts(&story.log, terminal)?;
+    }
+    terminal.heading("Body")?;
+    terminal.json(&story.body)?;
+    Ok(())
+}
+
+fn attempts(log: &[AttemptView], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let mut table = Table::new(&["TIME", "ATTEMPTS", "RESULT"]);
+    for tried in log {
+        let time = terminal.time(&tried.at);
+        table.row([&time, &tried.attempts.to_string(), &tried.result]);
+    }
+    table.print(terminal)?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! `andon run`: the agent itself.
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CONFIG,
+    exit::{Exit, Failure},
+    terminal::Terminal,
+};
+use crate::{
+    agent::{self, AgentError, Start},
+    config::{self, Env, Paths, last_good},
+};
+
+/// With which configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The main file
+    #[arg(long, value_name = "PATH", default_value = CONFIG)]
+    config: PathBuf,
+    /// End with code 78 if the configuration is bad, instead of running the last good one
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) fn run(args: &Args, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    let paths = Paths {
+        main: args.config.clone(),
+    };
+    if !args.config.exists() && (args.strict || !has_last_good(&paths, env)) {
+        return Err(nothing_to_run(&args.config));
+    }
+    start(paths, env, args.strict, terminal)
+}
+
+/// Runs the agent until systemd or a person stops it.
+fn start(
+    paths: Paths,
+    env: &Env,
+    strict: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    log_to_stdout(&paths, env);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::not_fine(format!("the runtime cannot start: {error}")))?;
+    let start = Start {
+        paths,
+        env: env.clone(),
+        strict,
+    };
+    let ended = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_by_signal(stop.clone()));
+        agent::run(start, stop).await
+    });
+    match ended {
+        Ok(()) => Ok(Exit::Fine),
+        Err(AgentError::Config(problems)) => {
+            for problem in &problems {
+                terminal.line(problem.to_string())?;
+            }
+            let text = "the configuration is refused, and no other one has run here before; mend it and try again";
+            Err(Failure::said(text, Exit::Configuration))
+        }
+        Err(AgentError::NoConfig(path)) => Err(nothing_to_run(&path)),
+        Err(error) => Err(Failure::not_fine(format!(
+            "{:#}",
+            anyhow::Error::from(error)
+        ))),
+    }
+}
+
+/// SIGTERM is systemd's way, SIGINT a person's.
+async fn stop_by_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be heard; only SIGKILL stops the agent");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+}
+
+/// The log goes to standard output, which systemd keeps with its own time stamps.
+fn log_to_stdout(paths: &Paths, env: &Env) {
+    let level = config::log_level(paths, env);
+    let journal = env.get("JOURNAL_STREAM").is_some();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(!journal && io::stdout().is_terminal() && env.get("NO_COLOR").is_none());
+    // A second subscriber in one process is a test's; the first stays.
+    let _ = if journal {
+        log.without_time().try_init()
+    } else {
+        log.try_init()
+    };
+}
+
+/// Whether a configuration ran here before, so that a vanished file does not leave the plant unwatched.
+fn has_last_good(paths: &Paths, env: &Env) -> bool {
+    // A damaged copy is there too; the agent says what is wrong with it.
+    !matches!(
+        last_good::take_back(&config::data_dir(paths, env)),
+        Ok(None)
+    )
+}
+
+fn nothing_to_run(path: &Path) -> Failure {
+    let path = path.display();
+    Failure::said(
+        format!(
+            "there is no configuration: {path} does not exist\n  andon init   writes a first one\n  andon demo   shows what andon does, without one"
+        ),
+        Exit::Configuration,
+    )
+}

@@ -1,0 +1,112 @@
+//! `andon check` against real files and real listeners.
+
+use std::{fs, net::TcpListener};
+
+use super::{Exit, Said, alone};
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(main: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::write(place.0.path().join("andon.toml"), main).unwrap();
+        place
+    }
+
+    fn check(&self, flags: &[&str]) -> Said {
+        let main = self.0.path().join("andon.toml");
+        let args = ["check", "--config", main.to_str().unwrap()];
+        let mut said = alone(&[&args, flags].concat(), "");
+        let prefix = format!("{}/", self.0.path().display());
+        said.out = said.out.replace(&prefix, "");
+        said
+    }
+}
+
+#[test]
+fn every_mistake_is_said_by_file_and_line_and_ends_with_78() {
+    let place = Place::new("[agent]\nsite = 'Plant'\ntimezone = 'Mars'\n[log]\nlevel = 'loud'\n");
+    let said = place.check(&[]).ended(Exit::Configuration);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("andon.toml:2: agent.site: "), "{said}");
+    assert!(lines[1].starts_with("andon.toml:3: agent.timezone: "));
+    assert!(lines[2].starts_with("andon.toml:5: log.level: "));
+    assert_eq!(lines[3], "refused: 3 mistakes");
+    let json = place.check(&["--json"]).ended(Exit::Configuration);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["fine"], false);
+    assert_eq!(json["problems"][0]["line"], 2);
+    assert_eq!(json["problems"][0]["path"], "agent.site");
+    assert_eq!(json["problems"][0]["warning"], false);
+}
+
+#[test]
+fn warnings_are_said_and_refuse_nothing() {
+    let place = Place::new("[agent]\nsite = 'plant-7'\n[[profile]]\nid = 'p'\ntags = []\n");
+    let said = place.check(&[]).ended(Exit::Fine);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("andon.toml:3: warning: profile.p: "),
+        "{said}"
+    );
+    assert_eq!(
+        lines[1],
+        "fine: 0 sources, 0 machines, 0 rules, 0 destinations, 1 warning"
+    );
+}
+
+#[test]
+fn show_prints_the_result_with_the_place_of_each_value() {
+    let place = Place::new("[agent]\nsite = 'plant-7'\n");
+    let said = place.check(&["--show"]).ended(Exit::Fine);
+    let line = said
+        .lines()
+        .find(|line| line.starts_with("site ="))
+        .unwrap();
+    assert!(line.ends_with("# andon.toml:2"), "{line}");
+}
+
+#[test]
+fn a_missing_file_is_a_bad_configuration() {
+    let place = Place::new("");
+    fs::remove_file(place.0.path().join("andon.toml")).unwrap();
+    let said = place.check(&[]).ended(Exit::Configuration);
+    assert!(said.starts_with("andon.toml: cannot be read: "), "{said}");
+}
+
+#[test]
+fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
+    let there = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (there_at, gone_at) = (there.local_addr().unwrap(), gone.local_addr().unwrap());
+    drop(gone);
+    let modbus = format!(
+        "[agent]\nsite = 'plant-7'\n[[machine]]\nid = 'mill-1'\n[[source.modbus]]\nname = 'hall-2'\naddress = 'tcp://{there_at}'\nunits = [{{ id = 1, machine = 'mill-1', tags = [{{ tag = 't', read = 'holding:0' }}] }}]\n"
+    );
+    let place = Place::new(&modbus);
+    let said = place.check(&["--live"]).ended(Exit::Fine);
+    let row = said.lines().nth(1).unwrap();
+    let words: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(words, ["modbus", "hall-2", &there_at.to_string(), "ok"]);
+
+    let with_ops = |more: &str| {
+        Place::new(&format!(
+            "{modbus}[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'http://{gone_at}/token'\nallow_http = true\n{more}[[route]]\ndefault = true\nto = ['ops']\n"
+        ))
+    };
+    // What the guard refuses is not dialled, and the line that allows it is named.
+    let said = with_ops("").check(&["--live"]).ended(Exit::NotFine);
+    let line = format!("allow_addresses = [\"127.0.0.1/32:{}\"]", gone_at.port());
+    assert!(said.contains(&line), "{said}");
+    let place = with_ops(&format!("{line}\n"));
+    let said = place.check(&["--live"]).ended(Exit::NotFine);
+    let row = said.lines().nth(2).unwrap();
+    assert!(row.contains("unreachable  connection refused"), "{said}");
+    assert!(row.contains(&gone_at.to_string()) && !said.contains("token"));
+    let json = place.check(&["--live", "--json"]).ended(Exit::NotFine);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["live"][0]["error"], serde_json::Value::Null);
+    assert_eq!(json["live"][1]["name"], "ops");
+    // Unreachable or not: without `--live` nobody is asked.
+    place.check(&[]).ended(Exit::Fine);
+}

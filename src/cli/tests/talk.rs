@@ -1,0 +1,312 @@
+//! Verbs that talk to an agent.
+
+use super::{ask, talk, *};
+use crate::api::tests::{Fake, Script, view};
+
+fn text(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[tokio::test]
+async fn status_shows_everything_the_worst_first() {
+    let said = ask(&["status"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "Plant 7 (plant-7): 1 open alert, 2 watches, 1 of them cannot see",
+        "andon 0.1.0, up 2 h 5 min, configuration /etc/andon/andon.toml (3f2a9c01d2e4)",
+        "store /var/lib/andon, 3 deliveries waiting, clock synchronised",
+        "",
+        "Open alerts",
+        "ALERT   SEVERITY  STATE   SINCE   MACHINE  RULE  TEXT",
+        "A-1042  critical  active  14 min  mill-1   hot   spindle 97.3 °C, limit 95.0 °C",
+        "",
+        "Silenced",
+        "WHAT         STILL       BY     WHY",
+        "lathe-2/hot  1 h 30 min  maria  new spindle",
+        "",
+        "Machines",
+        "MACHINE  NAME     CLASS  STATE  NOT WATCHED",
+        "mill-1   MILL-1   -      alert",
+        "lathe-2  LATHE-2  -      blind  hot",
+        "",
+        "Destinations",
+        "DESTINATION  TYPE     STATE        WAITING  OLDEST  WHY",
+        "broken       webhook  unreachable  3        3 min   connection refused",
+        "ops          webhook  ok           0        -",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn status_with_tags_shows_values_and_why_some_are_missing() {
+    let said = ask(&["status", "--tags"]).await.ended(Exit::Fine);
+    let tags = text(&[
+        "",
+        "Tags",
+        "TAG           VALUE    AGE        SOURCE  BAD",
+        "lathe-2/temp  -        2 min 5 s  hall-2  no answer, for 2 min",
+        "mill-1/temp   97.3 °C  1 s        hall-2",
+        "",
+        "Destinations",
+    ]);
+    assert!(said.contains(&tags), "{said}");
+}
+
+#[tokio::test]
+async fn status_is_not_fine_when_the_agent_has_a_problem_or_is_not_there() {
+    for problem in [true, false] {
+        let mut view = view();
+        let text = "config-refused: andon.toml:4\u{1b}[2J".to_owned();
+        match problem {
+            true => view.problems.push(text),
+            false => view.config.refused.push(text),
+        }
+        let fake = Fake::with(Script {
+            view: Some(view),
+            ..Script::default()
+        });
+        let said = talk(&fake.socket, &["status"]).await.ended(Exit::NotFine);
+        assert!(said.contains("problem: config-refused: andon.toml:4 [2J\n"));
+        let json = talk(&fake.socket, &["status", "--json"]).await;
+        assert_eq!(json.exit, Exit::NotFine);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("andon.sock");
+    let said = talk(&socket, &["status"]).await;
+    assert_eq!(said.exit, Exit::NotFine);
+    assert!(
+        said.error
+            .contains(&format!("there is no {}", socket.display()))
+    );
+    drop(crate::api::bind(&socket).unwrap());
+    let said = talk(&socket, &["status"]).await;
+    assert!(said.error.contains("nobody listens on"), "{}", said.error);
+    assert!(said.error.contains("andon run"));
+}
+
+#[tokio::test]
+async fn every_table_has_its_json() {
+    for args in [
+        &["status"][..],
+        &["alerts"],
+        &["alerts", "list", "--all"],
+        &["alerts", "show", "A-1042"],
+        &["destinations"],
+        &["destinations", "test", "ops"],
+        &["outbox"],
+        &["outbox", "show", "7"],
+    ] {
+        let said = ask(&[args, &["--json"]].concat()).await.ended(Exit::Fine);
+        let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert!(json.is_object() || json.is_array(), "{args:?}");
+        assert!(said.contains("ops") || said.contains("A-1042"), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn alerts_are_listed() {
+    let said = ask(&["alerts", "--all"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "ALERT   SEVERITY  STATE     SINCE   MACHINE  RULE  TEXT",
+        "A-1042  critical  active    14 min  mill-1   hot   spindle 97.3 °C, limit 95.0 °C",
+        "A-7     critical  resolved  14 min  mill-1   hot   spindle 97.3 °C, limit 95.0 °C",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn an_alert_is_shown_with_its_story() {
+    let said = ask(&["alerts", "show", "mill-1/hot"])
+        .await
+        .ended(Exit::Fine);
+    let expected = text(&[
+        "A-1042 critical active",
+        "spindle 97.3 °C, limit 95.0 °C",
+        "  machine      CNC Mill #1 (mill-1)",
+        "  rule         hot",
+        "  level        hihi",
+        "  value        97.3 °C",
+        "  limit        95.0 °C",
+        "  triggered    2026-04-04 10:16:05 UTC",
+        "  ended        -",
+        "  occurrences  1",
+        "  dedup_key    5b1e",
+        "",
+        "What happened",
+        "TIME                     EVENT         BY               TEXT",
+        "2026-04-04 10:16:05 UTC  triggered     -                spindle 97.3 °C",
+        "2026-04-04 10:20:05 UTC  acknowledged  Otto (as typed)  taken / on my way",
+        "",
+        "Who was told",
+        "ID  DESTINATION  STATE    ALERT   EVENT      DECIDED                  ATTEMPTS  RESULT",
+        "7   ops          pending  A-1042  triggered  2026-04-04 10:16:05 UTC  2         503 Service Unavailable",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn commands_say_what_they_did() {
+    for (args, expected) in [
+        (&["ack", "A-1042"][..], "A-1042 acknowledged"),
+        (
+            &["ack", "mill-1/hot", "--note", "on my way"],
+            "A-1042 acknowledged",
+        ),
+        (&["close", "A-1042", "--why", "gone"], "A-1042 closed"),
+        (
+            &["shelve", "site", "--for", "2h", "--why", "x"],
+            "Site shelved",
+        ),
+        (
+            &["shelve", "mill-1", "--for", "2h", "--why", "x"],
+            "mill-1 is silenced for 2h",
+        ),
+        (&["unshelve", "A-7"], "Alert(7) unshelved"),
+        (&["outbox", "retry", "7"], "delivery 7 is tried again now"),
+        (
+            &["outbox", "drop", "7", "--why", "x"],
+            "delivery 7 is dropped",
+        ),
+    ] {
+        assert_eq!(ask(args).await.ended(Exit::Fine), text(&[expected]));
+    }
+}
+
+#[tokio::test]
+async fn a_typed_name_reaches_the_agent_as_claimed() {
+    let fake = Fake::start();
+    let args = ["ack", "A-1042", "--by", "Otto"];
+    talk(&fake.socket, &args).await.ended(Exit::Fine);
+    let by = fake.command().by;
+    assert_eq!((&*by.name, by.claimed), ("Otto", true));
+}
+
+#[tokio::test]
+async fn refusals_are_not_fine_and_what_makes_no_sense_is_usage() {
+    for (args, exit, word) in [
+        (&["ack", "A-7"][..], Exit::NotFine, "over already"),
+        (&["ack", "A-9"], Exit::NotFine, "no alert"),
+        (&["ack", "A"], Exit::Usage, "names no alert"),
+        (&["unshelve", "lathe-2"], Exit::NotFine, "not shelved"),
+        (
+            &["shelve", "site", "--for", "2", "--why", "x"],
+            Exit::Usage,
+            "2h",
+        ),
+        (&["close", "A-1042", "--why", ""], Exit::Usage, "reason"),
+        (&["alerts", "show", "A-9"], Exit::NotFine, "no alert"),
+        (&["outbox", "retry", "8"], Exit::NotFine, "is accepted"),
+        (&["outbox", "--state", "lost"], Exit::Usage, "pending"),
+        (
+            &["destinations", "test", "x"],
+            Exit::NotFine,
+            "no destination",
+        ),
+    ] {
+        let said = ask(args).await;
+        assert_eq!(said.exit, exit, "{args:?}");
+        assert!(said.error.contains(word), "{}", said.error);
+        assert_eq!(said.out, "");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_of_a_bad_configuration_says_each_mistake() {
+    let said = ask(&["reload"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "warning: andon.toml:3: a warning",
+        "configuration 3f2a9c01d2e4 runs now",
+    ]);
+    assert_eq!(said, expected);
+    let fake = Fake::with(Script {
+        mistakes: vec!["andon.toml:4: bad".to_owned(), "b.toml:1: worse".to_owned()],
+        ..Script::default()
+    });
+    let said = talk(&fake.socket, &["reload"]).await;
+    assert_eq!(said.exit, Exit::Configuration);
+    let lines: Vec<&str> = said.error.lines().collect();
+    assert_eq!(lines[1..], ["andon.toml:4: bad", "b.toml:1: worse"]);
+}
+
+#[tokio::test]
+async fn destinations_are_listed_the_worst_first() {
+    let said = ask(&["destinations"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "DESTINATION  TYPE     STATE        WAITING  OLDEST  WHY",
+        "broken       webhook  unreachable  3        3 min   connection refused",
+        "ops          webhook  ok           0        -",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn a_test_that_is_not_accepted_is_not_fine() {
+    let said = ask(&["destinations", "test", "ops"]).await;
+    let expected = [
+        "> POST https://ops.example.com/andon",
+        "< 204 No Content",
+        "ops accepted the test (12 ms)",
+    ];
+    assert_eq!(said.ended(Exit::Fine), text(&expected));
+    let said = ask(&["destinations", "test", "broken"]).await;
+    let said = said.ended(Exit::NotFine);
+    assert!(said.contains("broken did not accept the test"), "{said}");
+}
+
+#[tokio::test]
+async fn the_outbox_shows_what_waits_unless_it_is_asked_for_more() {
+    let said = ask(&["outbox"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "ID  DESTINATION  STATE    ALERT   EVENT      DECIDED                  ATTEMPTS  RESULT",
+        "7   ops          pending  A-1042  triggered  2026-04-04 10:16:05 UTC  2         503 Service Unavailable",
+    ]);
+    assert_eq!(said, expected);
+    let all = ask(&["outbox", "--state", "all"]).await.ended(Exit::Fine);
+    assert_eq!(all.lines().count(), 3, "{all}");
+    let none = ask(&["outbox", "--destination", "pager"]).await;
+    assert_eq!(none.ended(Exit::Fine), "nothing waits\n");
+}
+
+#[tokio::test]
+async fn a_delivery_is_shown_with_its_attempts_and_body() {
+    let said = ask(&["outbox", "show", "7"]).await.ended(Exit::Fine);
+    let expected = text(&[
+        "delivery 7 to ops: pending, triggered of A-1042, number 42 there",
+        "  decided      2026-04-04 10:16:05 UTC",
+        "  next try     -",
+        "  settled      -",
+        "  result       503 Service Unavailable",
+        "",
+        "Attempts",
+        "TIME                     ATTEMPTS  RESULT",
+        "2026-04-04 10:16:06 UTC  1         503 Service Unavailable",
+        "",
+        "Body",
+        "{",
+        "  \"id\": \"01JQ\",",
+        "  \"kind\": \"triggered\"",
+        "}",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn colours_are_for_terminals_only() {
+    let fake = Fake::start();
+    let cli = Cli::try_parse_from(["andon", "alerts"]).unwrap();
+    let Verb::Talk(verb) = cli.verb else {
+        panic!("alerts talk");
+    };
+    let (mut out, mut input) = (Vec::new(), &b""[..]);
+    let mut terminal = terminal(&mut out, &mut input);
+    terminal.colour = true;
+    crate::cli::talk(verb, &fake.socket, &mut terminal)
+        .await
+        .unwrap();
+    let coloured = String::from_utf8(out).unwrap();
+    assert!(
+        coloured.contains("\x1b[31mcritical\x1b[0m  "),
+        "{coloured:?}"
+    );
+    let plain = talk(&fake.socket, &["alerts"]).await.ended(Exit::Fine);
+    assert!(!plain.contains('\x1b'));
+}

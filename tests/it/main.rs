@@ -1,0 +1,14 @@
+//! The agent as its users have it: the real program, real protocol peers, real signals. One binary, so that it links once.
+//!
+//! Nothing here looks inside the agent: a test sees its configuration, its socket, its verbs and what receivers get. What is
+//! missing on the machine fails the test with the command that installs it; no test skips itself.
+
+mod architecture;
+mod clock;
+mod config;
+mod documents;
+mod kill;
+mod offline;
+mod pipeline;
+mod restarts;
+mod support;

@@ -1,0 +1,103 @@
+//! A real mosquitto on a port of its own, in a folder of its own.
+
+use std::{
+    fs,
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{port::Port, wait};
+
+const MISSING: &str =
+    "mosquitto and mosquitto_pub are needed: apt-get install mosquitto mosquitto-clients";
+
+/// A broker; it ends with this value.
+pub(crate) struct Broker {
+    child: Option<Child>,
+    folder: TempDir,
+    port: Port,
+}
+
+impl Broker {
+    /// One that keeps sessions and retained messages over an orderly restart.
+    pub(crate) fn start() -> Self {
+        Self::start_with("persistence true\n")
+    }
+
+    /// One that forgets everything when it stops.
+    pub(crate) fn start_forgetful() -> Self {
+        Self::start_with("persistence false\n")
+    }
+
+    fn start_with(persistence: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = Port::reserve();
+        // Started by root, it would otherwise become a user that cannot read the folder.
+        let text = format!(
+            "user root\nlistener {} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n{persistence}persistence_location {}/\n",
+            port.number,
+            folder.path().display()
+        );
+        fs::write(folder.path().join("mosquitto.conf"), text).expect("its configuration");
+        let mut broker = Self {
+            child: None,
+            folder,
+            port,
+        };
+        broker.resume();
+        broker
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    /// Ends it as systemd does, which saves what it keeps.
+    pub(crate) fn stop(&mut self) {
+        let child = self.child.as_mut().expect("the broker runs");
+        kill_process(Pid::from_child(child), Signal::TERM).expect("it is there");
+        wait::until("mosquitto ends", || child.try_wait().expect("a child"));
+        self.child = None;
+    }
+
+    /// Starts it again.
+    pub(crate) fn resume(&mut self) {
+        let log = fs::File::create(self.folder.path().join("log")).expect("its log");
+        let child = Command::new("mosquitto")
+            .arg("-c")
+            .arg(self.folder.path().join("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("its log"))
+            .stderr(log)
+            .spawn()
+            .expect(MISSING);
+        self.child = Some(child);
+        wait::until("mosquitto listens", || {
+            TcpStream::connect(("127.0.0.1", self.port.number)).ok()
+        });
+    }
+
+    /// Publishes with QoS 1 and waits until the broker has acknowledged it.
+    pub(crate) fn publish(&self, topic: &str, payload: &str) {
+        let output = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-q", "1"])
+            .args(["-p", &self.port.number.to_string()])
+            .args(["-t", topic, "-m", payload])
+            .output()
+            .expect(MISSING);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{topic} was not published: {said}");
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

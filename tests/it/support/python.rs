@@ -1,0 +1,58 @@
+//! Independent implementations that tests/run has installed: pymodbus and standardwebhooks.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::{KEY, Received};
+
+/// A script beside this file, run by the Python that has what it needs.
+pub(crate) fn script(name: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python: PathBuf = std::env::var_os("ANDON_TEST_PYTHON")
+        .map_or_else(|| root.join("target/test-venv/bin/python"), PathBuf::from);
+    assert!(
+        python.exists(),
+        "{} is missing; run tests/run once, or: python3 -m venv target/test-venv && \
+         target/test-venv/bin/pip install -r tests/requirements.txt",
+        python.display()
+    );
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/it/support").join(name));
+    command
+}
+
+/// Asserts that the reference library of Standard Webhooks accepts each of these requests, and refuses it with its body changed.
+pub(crate) fn verify(requests: &[Received]) {
+    assert!(!requests.is_empty(), "there is nothing to verify");
+    let mut child = script("standard_webhooks.py")
+        .arg(KEY)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut stdin = child.stdin.take().expect("its input");
+    for request in requests {
+        writeln!(
+            stdin,
+            "{}",
+            json!({ "headers": request.headers, "body": request.body })
+        )
+        .expect("python listens");
+    }
+    drop(stdin);
+    let output = child.wait_with_output().expect("python ends");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let verdicts: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a verdict"))
+        .collect();
+    assert_eq!(verdicts.len(), requests.len(), "{said}");
+    for (verdict, request) in verdicts.iter().zip(requests) {
+        assert_eq!(verdict["verdict"], "ok", "{verdict} of {request:?}");
+    }
+}
