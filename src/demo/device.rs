@@ -173,7 +173,11 @@ mod tests {
             mill.door_open = true;
         });
         let mut client = connect(device.address()).await.unwrap();
-        let words = client.read_holding_registers(100, 5).await.unwrap().unwrap();
+        let words = client
+            .read_holding_registers(100, 5)
+            .await
+            .unwrap()
+            .unwrap();
         let bits = u32::from(words[1]) << 16 | u32::from(words[0]);
         assert_eq!(f32::from_bits(bits), 97.25);
         assert_eq!(words[2..], [550, 120, 2]);

@@ -6,7 +6,7 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -30,11 +30,6 @@ impl Folder {
         let path = std::env::temp_dir().join(name);
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.0
     }
 
     /// The main file of the configuration.
@@ -112,7 +107,7 @@ mod tests {
     #[test]
     fn nothing_is_left_behind() {
         let folder = Folder::make().unwrap();
-        let path = folder.path().to_owned();
+        let path = folder.0.clone();
         fs::write(path.join("x"), "x").unwrap();
         drop(folder);
         assert!(!path.exists());

@@ -61,6 +61,9 @@ impl Mailbox {
     }
 
     fn hold(&mut self, number: u64) {
+        if self.holds(number) {
+            return;
+        }
         self.beyond.insert(number);
         while self.beyond.remove(&(self.whole + 1)) {
             self.whole += 1;
@@ -114,7 +117,8 @@ impl Ledger {
             return false;
         }
         self.counts.delivered += 1;
-        let same_id = |((other, _), id): (&(String, u64), &String)| other == to && *id == payload.id;
+        let same_id =
+            |((other, _), id): (&(String, u64), &String)| other == to && *id == payload.id;
         if self.ids.iter().any(same_id) {
             self.fault(format!("{what} came under an id that was used before"));
         }
@@ -273,7 +277,10 @@ mod tests {
         assert!(ledger.received(&letter(1, "a", "triggered")));
         assert!(!ledger.received(&letter(1, "a", "triggered")));
         assert!(ledger.received(&letter(2, "b", "resolved")));
-        let owed = [owed(2, "resolved", "accepted"), owed(1, "triggered", "accepted")];
+        let owed = [
+            owed(2, "resolved", "accepted"),
+            owed(1, "triggered", "accepted"),
+        ];
         ledger.audit(&owed, NEEDED);
         assert_eq!(ledger.faults(), [""; 0]);
         let counts = Counts {
@@ -294,7 +301,10 @@ mod tests {
         let mut given_up = letter(3, "c", "updated");
         given_up.payload.given_up = vec![super::super::receiver::GivenUp { from: 1, to: 2 }];
         for (letters, expected) in [
-            (vec![forged], "alert.triggered of A-1 to ops had a wrong signature"),
+            (
+                vec![forged],
+                "alert.triggered of A-1 to ops had a wrong signature",
+            ),
             (
                 vec![letter(1, "a", "triggered"), letter(2, "a", "resolved")],
                 "alert.resolved of A-1 to ops came under an id that was used before",
@@ -325,7 +335,13 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.received(&letter(1, "a", "triggered"));
         ledger.received(&letter(3, "c", "updated"));
-        ledger.audit(&[owed(1, "triggered", "accepted"), owed(2, "resolved", "pending")], NEEDED);
+        ledger.audit(
+            &[
+                owed(1, "triggered", "accepted"),
+                owed(2, "resolved", "pending"),
+            ],
+            NEEDED,
+        );
         assert_eq!(
             ledger.faults(),
             [

@@ -117,7 +117,10 @@ mod tests {
         let mut mill = Mill::new();
         mill.pump = 3.0;
         mill.advance(SECOND);
-        assert!(mill.coolant_flow < 6.0 && mill.spindle_temp < 85.0, "{mill:?}");
+        assert!(
+            mill.coolant_flow < 6.0 && mill.spindle_temp < 85.0,
+            "{mill:?}"
+        );
         mill.advance(3 * SECOND);
         assert!(mill.spindle_temp > 95.0, "{mill:?}");
         mill.pump = Mill::FLOW;

@@ -63,7 +63,9 @@ impl Verdict {
 #[derive(Debug, Error)]
 pub enum DemoError {
     /// The folder of this run cannot be made or filled.
-    #[error("the demo cannot write to the folder for temporary files; set TMPDIR to one that it can write to")]
+    #[error(
+        "the demo cannot write to the folder for temporary files; set TMPDIR to one that it can write to"
+    )]
     Folder(#[source] io::Error),
     /// A port of this computer cannot be opened.
     #[error("the {0} of the demo cannot listen on 127.0.0.1")]

@@ -194,7 +194,9 @@ fn is_genuine(key: &[u8], headers: &HeaderMap, body: &[u8], now: Wall) -> bool {
         .parse::<i64>()
         .is_ok_and(|sent| now.as_seconds().abs_diff(sent) <= TOLERANCE);
     let right = |signature: &str| {
-        let Some(Ok(claimed)) = signature.strip_prefix("v1,").map(|text| STANDARD.decode(text))
+        let Some(Ok(claimed)) = signature
+            .strip_prefix("v1,")
+            .map(|text| STANDARD.decode(text))
         else {
             return false;
         };

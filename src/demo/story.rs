@@ -73,17 +73,18 @@ async fn round(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
 }
 
 fn introduce(stage: &mut Stage<'_>, limit: Option<Duration>) -> Result<(), Halt> {
-    let (mill, post) = (
-        stage.props.device.address(),
-        stage.props.receiver.address(),
-    );
+    let (mill, post) = (stage.props.device.address(), stage.props.receiver.address());
     let end = match limit {
         Some(_) => "It ends by itself.",
         None => "It goes on until you press Ctrl-C.",
     };
     for line in [
-        &format!("This is andon with a simulated CNC mill (Modbus TCP at {mill}) and two receivers of its alerts, ops and"),
-        &format!("manager (http://{post}); everything runs in this one process and leaves nothing behind. {end}"),
+        &format!(
+            "This is andon with a simulated CNC mill (Modbus TCP at {mill}) and two receivers of its alerts, ops and"
+        ),
+        &format!(
+            "manager (http://{post}); everything runs in this one process and leaves nothing behind. {end}"
+        ),
         "",
         "You will see the coolant fail and the spindle overheat; the receivers go down and come back; the mill lose its network;",
         "and a fault that nobody takes until it reaches the manager.",
@@ -109,7 +110,8 @@ async fn normal(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
 }
 
 async fn overheat(stage: &mut Stage<'_>, flow: f64) -> Result<(), Halt> {
-    let text = format!("a filter clogs: coolant flow falls from 12 to {flow} l/min, the spindle gets hot");
+    let text =
+        format!("a filter clogs: coolant flow falls from 12 to {flow} l/min, the spindle gets hot");
     stage.tell("machine", &text)?;
     stage.props.device.set(|mill| mill.pump = flow);
     stage.delivered(OPS, COOLANT, &["triggered"]).await?;
@@ -117,7 +119,10 @@ async fn overheat(stage: &mut Stage<'_>, flow: f64) -> Result<(), Halt> {
 }
 
 async fn outage(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
-    stage.tell("receiver", "ops and manager go down: connections are refused")?;
+    stage.tell(
+        "receiver",
+        "ops and manager go down: connections are refused",
+    )?;
     stage.props.receiver.close().await;
     let text = "the filter is changed: coolant flows again; somebody leaves the door open";
     stage.tell("machine", text)?;
@@ -125,7 +130,11 @@ async fn outage(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
         mill.pump = Mill::FLOW;
         mill.door_open = true;
     });
-    for (rule, kind) in [(COOLANT, "resolved"), (DOOR, "triggered"), (HOT, "resolved")] {
+    for (rule, kind) in [
+        (COOLANT, "resolved"),
+        (DOOR, "triggered"),
+        (HOT, "resolved"),
+    ] {
         stage.decided(rule, kind).await?;
     }
     let view = stage.status().await?;
@@ -138,12 +147,19 @@ async fn outage(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
         stage.tell("waiting", &text)?;
     }
     stage.pause(pace.pause / 4).await?;
-    stage.tell("receiver", "ops and manager are back; andon finds out by itself")?;
+    stage.tell(
+        "receiver",
+        "ops and manager are back; andon finds out by itself",
+    )?;
     reopen(stage).await?;
     stage.tell("machine", "the door is closed")?;
     stage.props.device.set(|mill| mill.door_open = false);
-    stage.delivered(OPS, COOLANT, &["triggered", "resolved"]).await?;
-    stage.delivered(OPS, DOOR, &["triggered", "resolved"]).await?;
+    stage
+        .delivered(OPS, COOLANT, &["triggered", "resolved"])
+        .await?;
+    stage
+        .delivered(OPS, DOOR, &["triggered", "resolved"])
+        .await?;
     stage
         .until("resolved of spindle-overtemp at ops", |book| {
             book.got(OPS, HOT).contains(&"resolved")
@@ -166,15 +182,22 @@ async fn unplugged(stage: &mut Stage<'_>) -> Result<(), Halt> {
         .iter()
         .flat_map(|mill| mill.not_watched.clone())
         .collect();
-    let text = format!("silence is never taken for normal; not watched now: {}", not_watched.join(", "));
+    let text = format!(
+        "silence is never taken for normal; not watched now: {}",
+        not_watched.join(", ")
+    );
     stage.tell("waiting", &text)?;
     if not_watched.is_empty() {
-        stage.fault("with the cable pulled, `status` still said that everything is watched".to_owned());
+        stage.fault(
+            "with the cable pulled, `status` still said that everything is watched".to_owned(),
+        );
     }
     stage.tell("machine", "the cable is plugged in again")?;
     let plugged = stage.props.device.plug().await;
     plugged.map_err(|error| DemoError::Listen("mill", error))?;
-    stage.delivered(OPS, BLIND, &["triggered", "resolved"]).await
+    stage
+        .delivered(OPS, BLIND, &["triggered", "resolved"])
+        .await
 }
 
 async fn fault(stage: &mut Stage<'_>, at_once: bool) -> Result<(), Halt> {
@@ -182,23 +205,30 @@ async fn fault(stage: &mut Stage<'_>, at_once: bool) -> Result<(), Halt> {
     stage.props.device.set(|mill| mill.state = State::Fault);
     stage.delivered(OPS, FAULT, &["triggered"]).await?;
     if !at_once {
-        let text = "nobody acknowledges; after 3 s (15 min in a real plant) it is the manager's business";
+        let text =
+            "nobody acknowledges; after 3 s (15 min in a real plant) it is the manager's business";
         stage.tell("waiting", text)?;
-        stage.delivered(MANAGER, FAULT, &["triggered", "escalated"]).await?;
+        stage
+            .delivered(MANAGER, FAULT, &["triggered", "escalated"])
+            .await?;
     }
     let number = stage.ledger.number(FAULT).unwrap_or_default();
     let text = format!("andon ack {number} --by Kim --note \"on my way\"");
     stage.tell("operator", &text)?;
     let acknowledged = stage.props.desk.acknowledge(&number, "Kim", "on my way");
     acknowledged.await?;
-    stage.delivered(OPS, FAULT, &["triggered", "acknowledged"]).await?;
+    stage
+        .delivered(OPS, FAULT, &["triggered", "acknowledged"])
+        .await?;
     if !at_once {
         let all = ["triggered", "escalated", "acknowledged"];
         stage.delivered(MANAGER, FAULT, &all).await?;
     }
     stage.tell("machine", "the fault is cleared, the mill runs again")?;
     stage.props.device.set(|mill| mill.state = State::Running);
-    stage.delivered(OPS, FAULT, &["triggered", "acknowledged", "resolved"]).await?;
+    stage
+        .delivered(OPS, FAULT, &["triggered", "acknowledged", "resolved"])
+        .await?;
     if !at_once {
         let all = ["triggered", "escalated", "acknowledged", "resolved"];
         stage.delivered(MANAGER, FAULT, &all).await?;

@@ -7,14 +7,20 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 const FAST: Pace = Pace {
-    speed: 3.0,
-    pause: Duration::from_millis(50),
+    speed: 4.0,
+    pause: Duration::ZERO,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_story_comes_to_its_end_and_everything_arrived() {
     let mut out = Vec::new();
-    let told = run_at(FAST, Some(Duration::ZERO), &mut out, CancellationToken::new()).await;
+    let told = run_at(
+        FAST,
+        Some(Duration::ZERO),
+        &mut out,
+        CancellationToken::new(),
+    )
+    .await;
     let text = String::from_utf8(out).unwrap();
     let verdict = told.unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     assert!(verdict.is_success(), "{text}");
