@@ -166,6 +166,14 @@ impl Ledger {
             .collect()
     }
 
+    /// Whether a destination heard that an alert of a rule is this bad.
+    pub(super) fn heard(&self, to: &str, rule: &str, severity: &str) -> bool {
+        self.letters.iter().any(|letter| {
+            let alert = &letter.payload.alert;
+            letter.to == to && alert.rule_id == rule && alert.severity == severity
+        })
+    }
+
     /// The number of the alert of a rule in this round: `A-4`.
     pub(super) fn number(&self, rule: &str) -> Option<String> {
         let mut letters = self.letters.iter().map(|letter| &letter.payload.alert);
@@ -250,6 +258,7 @@ mod tests {
                 dedup_key: "k".to_owned(),
                 alert: PayloadAlert {
                     number: "A-1".to_owned(),
+                    severity: "warning".to_owned(),
                     rule_id: "hot".to_owned(),
                 },
                 ..Payload::default()

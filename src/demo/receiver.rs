@@ -77,6 +77,7 @@ pub(super) struct GivenUp {
 #[serde(default)]
 pub(super) struct PayloadAlert {
     pub(super) number: String,
+    pub(super) severity: String,
     pub(super) rule_id: String,
 }
 

@@ -115,7 +115,12 @@ async fn overheat(stage: &mut Stage<'_>, flow: f64) -> Result<(), Halt> {
     stage.tell("machine", &text)?;
     stage.props.device.set(|mill| mill.pump = flow);
     stage.delivered(OPS, COOLANT, &["triggered"]).await?;
-    stage.delivered(OPS, HOT, &["triggered", "updated"]).await
+    // A computer that stood still for a moment sees both limits passed at once.
+    stage
+        .until("a critical spindle-overtemp at ops", |book| {
+            book.heard(OPS, HOT, "critical")
+        })
+        .await
 }
 
 async fn outage(stage: &mut Stage<'_>, pace: Pace) -> Result<(), Halt> {
@@ -247,11 +252,11 @@ async fn audit(stage: &mut Stage<'_>, varied: bool) -> Result<(), Halt> {
     }
     stage.look().await?;
     let owed = owed(stage).await?;
-    // On its way down the spindle may be seen between its two limits, or not.
-    let mut hot = vec!["triggered", "updated", "resolved"];
-    if stage.ledger.got(OPS, HOT).len() > hot.len() {
-        hot.insert(1, "updated");
-    }
+    // On its way up and down the spindle is usually seen between its two limits, but need not be.
+    let between = stage.ledger.got(OPS, HOT).len().saturating_sub(2).min(2);
+    let mut hot = vec!["triggered"];
+    hot.extend(["updated"; 2].iter().take(between));
+    hot.push("resolved");
     let manager: &[&str] = match varied {
         true => &[],
         false => &["triggered", "escalated", "acknowledged", "resolved"],
@@ -310,8 +315,17 @@ pub(super) fn ending(verdict: &Verdict, lasted: Duration) -> Vec<String> {
         ),
     ];
     match (verdict.is_success(), verdict.rounds) {
-        (true, 0) => lines.push("It was stopped before the end of the story; until then nothing was missing.".to_owned()),
-        (true, _) => lines.push("Each arrived, every alert in its order, no number missing: nothing was lost while the receivers were down.".to_owned()),
+        (true, 0) => {
+            lines.push("It was stopped before the end of the story. What waits on disk then, a real agent delivers after its next start.".to_owned());
+        }
+        (true, rounds) => {
+            let told = if rounds == 1 {
+                "The story".to_owned()
+            } else {
+                format!("Each of {rounds} rounds")
+            };
+            lines.push(format!("{told} ended with nothing missing: every event arrived, every alert in its order, no number left out."));
+        }
         (false, _) => {
             lines.push("NOT AS PROMISED:".to_owned());
             lines.extend(verdict.faults.iter().map(|fault| format!("  {fault}")));
