@@ -79,7 +79,7 @@ fn start(
 }
 
 /// SIGTERM is systemd's way, SIGINT a person's.
-async fn stop_by_signal(stop: CancellationToken) {
+pub(super) async fn stop_by_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),
