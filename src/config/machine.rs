@@ -88,6 +88,21 @@ pub fn machines(root: &Section<'_>) -> Vec<MachineConfig> {
     machines
 }
 
+/// Reports that the machine which a source names at `machine` is not configured.
+pub fn check<'w>(section: &Section<'_>, machine: &str, known: impl Iterator<Item = &'w str>) {
+    let known: Vec<&str> = known.collect();
+    if known.contains(&machine) {
+        return;
+    }
+    let hint =
+        nearest(machine, known.into_iter()).map(|near| format!("; did you mean \"{near}\"?"));
+    let message = format!(
+        "there is no machine \"{machine}\"{}",
+        hint.unwrap_or_default()
+    );
+    section.error("machine", message);
+}
+
 /// The profiles, for sources to take tags from.
 #[derive(Debug)]
 pub struct Profiles<'a> {
@@ -102,6 +117,14 @@ impl<'a> Profiles<'a> {
             profiles: root.named("profile"),
             used: RefCell::default(),
         }
+    }
+
+    /// Each with its table.
+    pub fn nodes(&self) -> Vec<(&str, &'a Node)> {
+        let profiles = self.profiles.iter();
+        profiles
+            .map(|(id, section)| (id.as_str(), section.node()))
+            .collect()
     }
 
     /// The tables of tags of a unit or subscription: those of its `profile`, and its own `tags`; one of its own replaces

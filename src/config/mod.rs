@@ -14,6 +14,8 @@ pub mod limits;
 pub mod machine;
 pub mod names;
 pub mod policy;
+pub mod problem;
+pub mod read;
 pub mod secret;
 pub mod section;
 pub mod settings;
@@ -170,8 +172,7 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
     let rules = read_rules(&rules_tree, problems);
-    let Compiled { plant, tag_ids } =
-        rules::compile(&settings, &rules, &settings.parts.tags, problems);
+    let Compiled { plant, tag_ids } = rules::compile(&settings, &rules, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
         &layers,

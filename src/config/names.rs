@@ -92,6 +92,12 @@ impl Names {
                     taken.what()
                 );
                 problems.error(Some(&place), &path, message);
+                // `[machine.mill-1]` at least says which names there are.
+                if let (Value::Table(mut entries), Some(list)) = (taken, find(&mut root, kind.path))
+                {
+                    entries.retain(|(_, entry)| matches!(entry.value, Value::Table(_)));
+                    list.value = Value::Table(entries);
+                }
                 continue;
             };
             let mut entries: Vec<(String, Node)> = Vec::new();
@@ -135,11 +141,15 @@ impl Names {
             problems.error(Some(&item.place), path, message);
             return None;
         };
-        let name = match Id::read(&name) {
-            Ok(id) => id.0.to_string(),
-            Err(message) => {
+        let name = match (Id::read(&name), name.value) {
+            (Ok(id), _) => id.0.to_string(),
+            (Err(message), value) => {
                 problems.error(Some(&name.place), &format!("{path}.{by}"), message);
-                return None;
+                // Others may refer to it by this name, and need not be told that it does not exist.
+                let Value::Text(text) = value else {
+                    return None;
+                };
+                text
             }
         };
         let here = format!("{path}.{name}");

@@ -44,13 +44,10 @@ pub fn policies(root: &Section<'_>, known: &Known, destinations: &Destinations<'
 }
 
 fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
-    let sections = policy.list("steps");
-    if sections.is_empty() {
-        policy.error(
-            "steps",
-            "must have at least one step: [{ after = \"15m\", to = [\"..\"] }]",
-        );
-    }
+    let sections = policy.list_of_some(
+        "steps",
+        "must have at least one step: [{ after = \"15m\", to = [\"..\"] }]",
+    );
     if sections.len() > MAX_STEPS {
         policy.error(
             "steps",
@@ -63,10 +60,11 @@ fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for section in sections {
         let after: Option<Duration> = section.required("after");
-        let to: Vec<Arc<str>> = section.required("to").unwrap_or_default();
-        if section.raw("to").is_some() && to.is_empty() {
+        let to: Option<Vec<Arc<str>>> = section.required("to");
+        if to.as_ref().is_some_and(Vec::is_empty) {
             section.error("to", "must name at least one destination");
         }
+        let to = to.unwrap_or_default();
         for name in &to {
             check(&section, name, destinations);
         }
@@ -92,7 +90,7 @@ fn check(section: &Section<'_>, name: &str, destinations: &Destinations<'_>) {
         Some(true) => {}
         Some(false) => section.error(
             "to",
-            format!("\"{name}\" would not call anybody again for an alert that it knows; escalate to another destination"),
+            format!("\"{name}\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"),
         ),
         None => {
             let hint = nearest(name, destinations.names.iter().copied())
@@ -136,7 +134,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again for an alert that it knows; escalate to another destination"
+                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"
             ]
         );
     }

@@ -213,18 +213,12 @@ impl Read for Secret {
             }
             "credential" => Ok(Self(Kept::Credential(text.as_str().into()))),
             "file" if text.is_empty() => Err("`file` must not be empty".to_owned()),
-            "file" => Ok(Self(Kept::File(beside(&node.place.file, text)))),
+            "file" => Ok(Self(Kept::File(node.place.beside(text)))),
             "env" if text.is_empty() => Err("`env` must not be empty".to_owned()),
             "env" => Ok(Self(Kept::Env(text.as_str().into()))),
             _ => Err(format!("has the key `{key}`, must be {}", Self::EXPECTED)),
         }
     }
-}
-
-/// A relative path means: beside the file that says so.
-fn beside(file: &str, path: &str) -> PathBuf {
-    let directory = Path::new(file).parent().unwrap_or_else(|| Path::new(""));
-    directory.join(path)
 }
 
 impl fmt::Debug for Secret {

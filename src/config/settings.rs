@@ -10,16 +10,17 @@ use super::{
     limits::{Alerts, StoreLimits},
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},
-    section::Section,
+    section::{Problems, Section},
+    tree::Node,
     when::Known,
 };
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::route::Routes,
-    destination::Destination,
+    delivery::{attempt::guard_of, route::Routes},
+    destination::{Access, Destination},
     health::heartbeat::Heartbeat,
-    rules::SourceTags,
+    rules::{Lost, SourceTags},
     source::{
         modbus::config::ModbusConfig,
         mqtt::config::{self as mqtt, MqttConfig},
@@ -60,8 +61,12 @@ pub struct Parts {
     pub mqtt: Vec<MqttConfig>,
     /// What all of them promise, for the plant.
     pub tags: Vec<SourceTags>,
+    /// What sources with mistakes would have promised.
+    pub lost: Lost,
     /// `[[destination]]`
     pub destinations: Vec<Destination>,
+    /// The names of all destinations, of those with mistakes too.
+    pub named: Vec<Arc<str>>,
     /// `[[route]]`
     pub routes: Routes,
 }
@@ -74,23 +79,36 @@ impl Settings {
         let machines = machine::machines(&root);
         let known = known(&machines, rules);
         let agent = Agent::read(&root, env);
-        let parts = parts(&root, &agent.site, &machines, &known);
+        let alerts = Alerts::read(&root);
+        let parts = parts(&root, &agent.site, &alerts, &machines, &known);
         let would_notify = |name: &str| {
             let mut all = parts.destinations.iter();
-            all.find(|destination| &*destination.name == name)
-                .map(Destination::notifies_again)
+            let read = all.find(|destination| &*destination.name == name);
+            // One with a mistake is not also called missing.
+            let named = || {
+                parts
+                    .named
+                    .iter()
+                    .any(|known| &**known == name)
+                    .then_some(true)
+            };
+            read.map(Destination::notifies_again).or_else(named)
         };
         let destinations = Destinations {
             would_notify: &would_notify,
-            names: parts.destinations.iter().map(|of| &*of.name).collect(),
+            names: parts.named.iter().map(AsRef::as_ref).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
+        let heartbeat = Heartbeat::read(&root);
+        if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
+            check_url(&heartbeat.access, "heartbeat", node, root.problems());
+        }
         let settings = Self {
             agent,
             log: agent::log(&root),
-            heartbeat: Heartbeat::read(&root),
+            heartbeat,
             clock: agent::clock(&root),
-            alerts: Alerts::read(&root),
+            alerts,
             store: StoreLimits::read(&root),
             machines,
             policies,
@@ -104,24 +122,34 @@ impl Settings {
 
 /// The one place where rooms with configurations of their own are called. Their readers take a section, report every mistake
 /// to its problems, and finish it.
-fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: &Known) -> Parts {
+fn parts<'a>(
+    root: &Section<'a>,
+    site: &str,
+    alerts: &Alerts,
+    machines: &[MachineConfig],
+    known: &Known,
+) -> Parts {
     let profiles = Profiles::find(root);
     let mut parts = Parts::default();
+    let problems = root.problems();
     if let Some(source) = root.table("source") {
         for (name, section) in source.named("modbus") {
-            let read = ModbusConfig::read(&name, &section, &profiles);
-            let place = section.place().clone();
+            let before = problems.errors();
+            let (node, path) = (section.node(), section.path().to_owned());
+            let read = ModbusConfig::read(&name, &section, &profiles, &known.machines);
             section.finish();
             if let Some(config) = read {
-                let address = config.address.to_string().into();
-                let (name, tags) = (config.name.clone(), config.tags());
                 parts.tags.push(SourceTags {
-                    name,
-                    address,
-                    place,
-                    tags,
+                    name: config.name.clone(),
+                    address: config.address.to_string().into(),
+                    path,
+                    place: node.place.clone(),
+                    tags: config.tags(),
                 });
                 parts.modbus.push(config);
+            }
+            if problems.errors() > before {
+                parts.lost.add(node, &profiles.nodes());
             }
         }
         let ids: Vec<_> = machines
@@ -134,28 +162,54 @@ fn parts<'a>(root: &Section<'a>, site: &str, machines: &[MachineConfig], known: 
             profiles: &profiles,
         };
         for (name, section) in source.named("mqtt") {
-            let place = section.place().clone();
+            let before = problems.errors();
+            let (node, path) = (section.node(), section.path().to_owned());
             if let Some(config) = MqttConfig::read(&name, section, &context) {
-                let address = config.address().into();
-                let (name, tags) = (config.name.clone(), config.tags(root.problems()));
                 parts.tags.push(SourceTags {
-                    name,
-                    address,
-                    place,
-                    tags,
+                    name: config.name.clone(),
+                    address: config.address().into(),
+                    path,
+                    place: node.place.clone(),
+                    tags: config.tags(problems),
                 });
                 parts.mqtt.push(config);
+            }
+            if problems.errors() > before {
+                parts.lost.add(node, &profiles.nodes());
             }
         }
         source.finish();
     }
     for (name, section) in root.named("destination") {
-        parts.destinations.extend(Destination::read(&name, section));
+        let (node, before) = (section.node(), problems.errors());
+        let mut read = Destination::read(&name, section);
+        if let Some(destination) = &mut read
+            && node.get("call_every").is_none()
+        {
+            destination.terms.call_every = alerts.notify_at_most_every;
+        }
+        if problems.errors() == before
+            && let Some(access) = read.as_ref().and_then(Destination::access)
+        {
+            check_url(access, &format!("destination.{name}"), node, problems);
+        }
+        parts.destinations.extend(read);
+        parts.named.push(name.into());
     }
-    let names = parts.destinations.iter().map(|of| of.name.clone());
-    parts.routes = Routes::read(root, names.collect(), known);
+    parts.routes = Routes::read(root, parts.named.clone(), known);
     profiles.finish();
     parts
+}
+
+/// Reports an address that no attempt would be allowed to call, so that it does not first show when something is wrong.
+fn check_url(access: &Access, owner: &str, node: &Node, problems: &Problems) {
+    let Ok(url) = url::Url::parse(&access.url) else {
+        return;
+    };
+    if let Err(refusal) = guard_of(access).check_url(&url) {
+        let place = node.get("url").map(|node| &node.place);
+        problems.error(place, &format!("{owner}.url"), refusal.to_string());
+    }
 }
 
 fn known(machines: &[MachineConfig], rules: &BTreeSet<Arc<str>>) -> Known {

@@ -3,7 +3,11 @@
 //! TOML's own types are kept exactly: nothing is converted between numbers, texts and booleans here or later. Lists of
 //! named things are tables by then, keyed by their name, so that layers merge and mistakes have a path.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Where a value was written: a file and a line, or an environment variable.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +16,14 @@ pub struct Place {
     pub file: Arc<str>,
     /// Counted from 1; 0 where there are no lines.
     pub line: u32,
+}
+
+impl Place {
+    /// A path that is named here; a relative one is relative to the file that names it.
+    pub fn beside(&self, path: &str) -> PathBuf {
+        let directory = Path::new(&*self.file).parent();
+        directory.unwrap_or_else(|| Path::new("")).join(path)
+    }
 }
 
 impl fmt::Display for Place {

@@ -1,6 +1,6 @@
 //! Types that several rooms read from a configuration, beyond those that [`super::section`] brings.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use url::Url;
 
@@ -39,6 +39,29 @@ impl Read for PathBuf {
     fn read(node: &Node) -> Result<Self, String> {
         match &node.value {
             Value::Text(text) if !text.is_empty() => Ok(text.into()),
+            Value::Text(_) => Err("must not be empty".to_owned()),
+            _ => Err(Self::mismatch(node)),
+        }
+    }
+}
+
+/// A file that a connection needs, found beside the file that names it. One that cannot be opened now only disables what
+/// needs it, so that is a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileBeside(pub PathBuf);
+
+impl Read for FileBeside {
+    const EXPECTED: &'static str = "the path of a file";
+    fn remark(&self) -> Option<String> {
+        let error = fs::File::open(&self.0).err()?;
+        Some(format!(
+            "cannot be used, and what needs it is off until it can: cannot read {}: {error}",
+            self.0.display()
+        ))
+    }
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(text) if !text.is_empty() => Ok(Self(node.place.beside(text))),
             Value::Text(_) => Err("must not be empty".to_owned()),
             _ => Err(Self::mismatch(node)),
         }

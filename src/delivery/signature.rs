@@ -3,17 +3,14 @@
 //! The id of the event stays the same over all attempts, the time is that of this attempt. Nothing here decides how a
 //! destination is signed; that is its configuration.
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
-};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 
 use crate::{
     config::secret::{Secret, SecretError},
-    destination::{HeaderText, HttpRequest, Signing},
+    destination::{HeaderText, HttpRequest, NO_KEY, Signing, signing_key},
     link::http::Call,
 };
 
@@ -24,9 +21,7 @@ pub enum SealError {
     #[error("a secret of the destination cannot be read")]
     Secret(#[from] SecretError),
     /// A signing key is not what Standard Webhooks wants.
-    #[error(
-        "a signing secret is not `whsec_` and standard base64 of at least one byte; make a new one with `openssl rand -base64 32`"
-    )]
+    #[error("a signing secret {NO_KEY}")]
     Key,
 }
 
@@ -76,20 +71,7 @@ pub fn standard_webhooks(keys: &[Vec<u8>], id: &str, seconds: i64, body: &str) -
 }
 
 fn key(secret: &Secret) -> Result<Vec<u8>, SealError> {
-    decode_key(&secret.reveal()?).ok_or(SealError::Key)
-}
-
-/// The bytes of a `whsec_` secret; padding may be missing, as some tools leave it out.
-fn decode_key(text: &str) -> Option<Vec<u8>> {
-    const GENEROUS: GeneralPurpose = GeneralPurpose::new(
-        &alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
-    let text = text.trim();
-    let key = GENEROUS
-        .decode(text.strip_prefix("whsec_").unwrap_or(text))
-        .ok()?;
-    (!key.is_empty()).then_some(key)
+    signing_key(&secret.reveal()?).ok_or(SealError::Key)
 }
 
 #[cfg(test)]
@@ -151,7 +133,7 @@ mod tests {
                 "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
             ),
         ] {
-            let keys = [decode_key(secret).expect("a key")];
+            let keys = [signing_key(secret).expect("a key")];
             assert_eq!(standard_webhooks(&keys, id, seconds, body), expected);
         }
     }
@@ -234,10 +216,10 @@ mod tests {
 
     #[test]
     fn keys_are_standard_base64_with_or_without_prefix_and_padding() {
-        assert_eq!(decode_key("whsec_AQI=").as_deref(), Some(&[1, 2][..]));
-        assert_eq!(decode_key("AQI").as_deref(), Some(&[1, 2][..]));
+        assert_eq!(signing_key("whsec_AQI=").as_deref(), Some(&[1, 2][..]));
+        assert_eq!(signing_key("AQI").as_deref(), Some(&[1, 2][..]));
         for bad in ["", "whsec_", "whsec_!!!!", "not base64"] {
-            assert_eq!(decode_key(bad), None, "{bad}");
+            assert_eq!(signing_key(bad), None, "{bad}");
         }
     }
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::config::{
     section::{Read, Section},
     tree::{Node, Value},
+    values::FileBeside,
 };
 
 /// The way to a receiver.
@@ -27,7 +28,17 @@ pub struct Access {
 impl Access {
     /// Reads the keys that every destination over HTTP has, and `url`.
     pub fn read(section: &Section<'_>, timeout: Duration) -> Option<Self> {
-        let url: Option<String> = section.required("url");
+        let url = section.required("url");
+        Self::of_url(section, timeout, url)
+    }
+
+    /// The same where there need not be a `url`.
+    pub fn read_optional(section: &Section<'_>, timeout: Duration) -> Option<Self> {
+        let url = section.optional("url");
+        Self::of_url(section, timeout, url)
+    }
+
+    fn of_url(section: &Section<'_>, timeout: Duration, url: Option<String>) -> Option<Self> {
         let access = Self {
             url: url.clone().unwrap_or_default(),
             timeout: section.ranged(
@@ -35,7 +46,7 @@ impl Access {
                 timeout,
                 Duration::from_secs(1)..=Duration::from_secs(60),
             ),
-            ca: section.optional::<String>("ca").map(PathBuf::from),
+            ca: section.optional::<FileBeside>("ca").map(|file| file.0),
             allow_http: section.get("allow_http", false),
             allow_addresses: section.get("allow_addresses", Vec::new()),
         };

@@ -13,6 +13,7 @@ use thiserror::Error;
 use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
+    key::{NO_KEY, signing_key},
     outcome::{Answer, Outcome},
     terms::{Retry, Terms},
 };
@@ -20,12 +21,13 @@ use crate::{
     alert::event::EventKind,
     config::{
         secret::Secret,
-        section::{Read, Section, nearest},
+        section::{Read, Section},
         tree::{Node, Value},
     },
 };
 
 mod access;
+mod key;
 pub mod notice;
 mod outcome;
 mod terms;
@@ -51,19 +53,7 @@ pub struct Destination {
 impl Destination {
     /// Reads `[[destination]]`; none where something essential is missing, which is reported.
     pub fn read(name: &str, section: Section<'_>) -> Option<Self> {
-        let kind: String = section.required("type")?;
-        let Some((_, read)) = KINDS.iter().find(|(word, _)| *word == kind) else {
-            let words: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
-            let hint = nearest(&kind, words.iter().copied())
-                .map(|near| format!("; did you mean \"{near}\"?"));
-            let message = format!(
-                "is \"{kind}\", must be one of {}{}",
-                words.join(", "),
-                hint.unwrap_or_default()
-            );
-            section.error("type", message);
-            return None;
-        };
+        let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         section.finish();
         let (kind, terms) = read?;

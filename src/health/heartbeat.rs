@@ -17,12 +17,8 @@ use crate::{
     },
     clock::{Clock, Now},
     config::section::Section,
-    delivery::signature,
+    delivery::{attempt::client_of, signature},
     destination::{Access, HeaderText, HttpRequest, Signing, webhook},
-    link::{
-        guard::Guard,
-        http::{HttpClient, Settings},
-    },
 };
 
 /// `[heartbeat]`
@@ -63,11 +59,10 @@ impl Heartbeat {
     /// Reads `[heartbeat]`; without its `url` there is none.
     pub fn read(root: &Section<'_>) -> Option<Self> {
         let section = root.table("heartbeat")?;
-        section.raw("url")?;
         let range = Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60);
         let every = section.ranged("every", Duration::from_secs(60), range);
         let sign = webhook::read_sign(&section);
-        let access = Access::read(&section, Duration::from_secs(10));
+        let access = Access::read_optional(&section, Duration::from_secs(10));
         section.finish();
         Some(Self {
             access: access?,
@@ -120,25 +115,8 @@ impl Heartbeat {
         };
         let call = signature::seal(&request, &id, now.wall.as_seconds())
             .map_err(|error| error.to_string())?;
-        let allow = self
-            .access
-            .allow_addresses
-            .iter()
-            .map(|allowed| (allowed.net, allowed.port))
-            .collect();
-        let guard = Guard {
-            allow_http: self.access.allow_http,
-            allow,
-            own: Vec::new(),
-        };
-        let settings = Settings {
-            guard,
-            timeout: self.access.timeout,
-            ca: self.access.ca.clone(),
-        };
         // Made anew each time: a beat is rare, and certificates may have changed.
-        let client =
-            HttpClient::new(&self.access.url, settings).map_err(|error| error.to_string())?;
+        let client = client_of(&self.access).map_err(|error| error.to_string())?;
         let reply = client
             .send(&call, now.wall)
             .await

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{RuleConfig, SourceTags, Target, check, read, tags};
+use super::{Lost, RuleConfig, Rules, Target, check, read, tags};
 use crate::{
     alert::plant::{Level, Machine, MachineIx, Plant, Rule, Tag, Watch},
     config::{
@@ -29,12 +29,7 @@ pub struct Compiled {
 }
 
 /// Binds rules to machines and tags. What cannot be bound is reported and left out.
-pub fn compile(
-    settings: &Settings,
-    rules: &[RuleConfig],
-    sources: &[SourceTags],
-    problems: &Problems,
-) -> Compiled {
+pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compiled {
     let mut plant = Plant {
         site: settings.agent.site.clone(),
         machines: settings
@@ -46,13 +41,15 @@ pub fn compile(
         times: settings.alerts.times,
         ..Plant::default()
     };
-    let tag_ids = tags::add(&mut plant, sources, problems);
+    let tag_ids = tags::add(&mut plant, &settings.parts.tags, problems);
     let binder = Binder {
         machines: &settings.machines,
         tag_ids: &tag_ids,
+        lost: &settings.parts.lost,
         problems,
     };
     plant.watches = rules
+        .list
         .iter()
         .flat_map(|rule| binder.watches_of(&plant.tags, rule))
         .collect();
@@ -63,6 +60,7 @@ pub fn compile(
 struct Binder<'b> {
     machines: &'b [MachineConfig],
     tag_ids: &'b TagIds,
+    lost: &'b Lost,
     problems: &'b Problems,
 }
 
@@ -105,7 +103,7 @@ impl Binder<'_> {
                         .machines
                         .iter()
                         .map(|machine| machine.machine.id.as_ref());
-                    let message = format!("{}{}", no_machine(id), hint(id, known));
+                    let message = format!("there is no machine \"{id}\"{}", hint(id, known));
                     self.error(&config.target.place, config, ".machine", message);
                 }
                 found
@@ -135,12 +133,13 @@ impl Binder<'_> {
     fn tag_of(&self, machine: &Machine, config: &RuleConfig) -> Option<TagId> {
         let tag = &config.tag.value;
         let found = self.tag_ids.get(&(machine.id.clone(), tag.clone()));
-        if found.is_none() {
+        if found.is_none() && !self.lost.may_be(tag) {
             let known: Vec<&str> = self
                 .tag_ids
                 .keys()
                 .filter(|(owner, _)| *owner == machine.id)
                 .map(|(_, tag)| tag.as_ref())
+                .chain(self.lost.tags())
                 .collect();
             let message = if known.is_empty() {
                 format!("no source reads any tag of {}", machine.id)
@@ -218,17 +217,23 @@ impl Binder<'_> {
     }
 
     /// Reports limits of machines that no rule for that machine has.
-    fn unknown_limits(&self, rules: &[RuleConfig]) {
+    fn unknown_limits(&self, rules: &Rules) {
         for machine in self.machines {
             let known: Vec<(&RuleConfig, &Level)> = rules
+                .list
                 .iter()
                 .filter(|rule| is_for(rule, &machine.machine))
                 .flat_map(|rule| rule.levels.iter().map(move |level| (rule, &level.value)))
                 .collect();
             for (name, limit) in &machine.limits {
-                if known
-                    .iter()
-                    .any(|(rule, level)| is_limit_of(name, rule, level))
+                let of_faulty = |id: &Arc<str>| {
+                    let rest = name.strip_prefix(id.as_ref());
+                    rest.is_some_and(|rest| rest.starts_with('.'))
+                };
+                if rules.faulty.iter().any(of_faulty)
+                    || known
+                        .iter()
+                        .any(|(rule, level)| is_limit_of(name, rule, level))
                 {
                     continue;
                 }
@@ -290,11 +295,7 @@ fn is_limit_of(name: &str, rule: &RuleConfig, level: &Level) -> bool {
     rest == Some(level.name.as_ref())
 }
 
-pub(super) fn no_machine(id: &str) -> String {
-    format!("there is no machine \"{id}\"")
-}
-
-pub(super) fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
+fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
     nearest(word, words)
         .map(|near| format!("; did you mean \"{near}\"?"))
         .unwrap_or_default()

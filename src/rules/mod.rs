@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 pub use self::{
     compile::{Compiled, compile},
     read::{PLACEHOLDERS, read},
-    tags::SourceTags,
+    tags::{Lost, SourceTags},
 };
 use crate::{
     alert::plant::Level,
@@ -24,6 +24,15 @@ use crate::{
         values::Placed,
     },
 };
+
+/// All rules of the merged rule files.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// Those that can be bound, in the order in which they were written.
+    pub list: Vec<RuleConfig>,
+    /// The ids of those with a mistake, which may have more levels than could be read.
+    pub faulty: BTreeSet<Arc<str>>,
+}
 
 /// A rule as it was written: sound in itself, not yet bound to machines.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{RuleConfig, Target, check};
+use super::{RuleConfig, Rules, Target, check};
 use crate::{
     alert::plant::{Condition, Level, Rule, Severity},
     config::{
@@ -26,13 +26,18 @@ const CONDITIONS: [&str; 6] = [
 ];
 
 /// Reads the merged rule files. A rule with a mistake that leaves nothing to compile is left out; the mistake is reported.
-pub fn read(root: Section<'_>, off_delay: Duration) -> Vec<RuleConfig> {
-    let rules = root.named("rule");
+pub fn read(root: Section<'_>, off_delay: Duration) -> Rules {
+    let mut rules = Rules::default();
+    let problems = root.problems();
+    for (id, section) in root.named("rule") {
+        let before = problems.errors();
+        rules.list.extend(rule(&id, section, off_delay));
+        if problems.errors() > before {
+            rules.faulty.insert(id.into());
+        }
+    }
     root.finish();
     rules
-        .into_iter()
-        .filter_map(|(id, section)| rule(&id, section, off_delay))
-        .collect()
 }
 
 fn rule(id: &str, section: Section<'_>, default_off_delay: Duration) -> Option<RuleConfig> {
@@ -130,10 +135,7 @@ fn levels(section: &Section<'_>) -> Vec<Placed<Level>> {
     if let Some(key) = inline.first() {
         section.error(key, "stands beside `levels`; it belongs into one of them");
     }
-    let sections = section.list("levels");
-    if sections.is_empty() {
-        section.error("levels", "must have at least one level");
-    }
+    let sections = section.list_of_some("levels", "must have at least one level");
     if sections.len() > Rule::MAX_LEVELS {
         let message = format!(
             "has {} levels, at most {} are allowed",

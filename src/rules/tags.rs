@@ -3,14 +3,16 @@
 //! How a tag is read stays with its source.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
-use super::compile::{hint, no_machine};
 use crate::{
     alert::plant::{MachineIx, Plant, Source, SourceIx, Tag, Unit, UnitIx},
-    config::{section::Problems, tree::Place},
+    config::{
+        section::Problems,
+        tree::{Node, Place, Value},
+    },
     sample::TagId,
     source::{TagIds, TagSpec},
 };
@@ -22,10 +24,57 @@ pub struct SourceTags {
     pub name: Arc<str>,
     /// What people look for when it is silent: `192.168.10.21:502`.
     pub address: Arc<str>,
-    /// Where the source was configured.
+    /// Its path in the configuration: `source.modbus.hall-2`.
+    pub path: String,
+    /// Where it was configured.
     pub place: Place,
     /// Its tags.
     pub tags: Vec<TagSpec>,
+}
+
+/// Tags that sources with a mistake were meant to give. A rule that names one of them is not told that there is no such tag:
+/// nobody made that mistake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    tags: BTreeSet<String>,
+    /// A profile is named that does not exist, so it could be any tag.
+    any: bool,
+}
+
+impl Lost {
+    /// Adds what a source mentions, itself and by the profiles that it names.
+    pub fn add(&mut self, source: &Node, profiles: &[(&str, &Node)]) {
+        match &source.value {
+            Value::Table(entries) => {
+                for (key, node) in entries {
+                    match (key.as_str(), &node.value) {
+                        ("tag", Value::Text(tag)) => {
+                            self.tags.insert(tag.clone());
+                        }
+                        ("profile", Value::Text(wanted)) => {
+                            match profiles.iter().find(|(id, _)| id == wanted) {
+                                Some((_, profile)) => self.add(profile, &[]),
+                                None => self.any = true,
+                            }
+                        }
+                        _ => self.add(node, profiles),
+                    }
+                }
+            }
+            Value::List(items) => items.iter().for_each(|item| self.add(item, profiles)),
+            _ => {}
+        }
+    }
+
+    /// Their names.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(String::as_str)
+    }
+
+    /// Whether this tag may be one of them.
+    pub fn may_be(&self, tag: &str) -> bool {
+        self.any || self.tags.contains(tag)
+    }
 }
 
 /// Adds sources, units and tags to a plant that has its machines. A tag that cannot be added is reported and left out.
@@ -35,7 +84,6 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
         .map(|(ix, machine)| (machine.id.clone(), MachineIx(ix)))
         .collect();
     let mut units: HashMap<(SourceIx, u8), UnitIx> = HashMap::new();
-    let mut unknown: HashSet<(SourceIx, Arc<str>)> = HashSet::new();
     let mut owners: HashMap<TagId, Arc<str>> = HashMap::new();
     let mut tag_ids = TagIds::new();
     for (source_ix, source) in (0..).map(SourceIx).zip(sources) {
@@ -44,20 +92,8 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
             address: source.address.clone(),
         });
         for spec in &source.tags {
+            // The source was told that there is no such machine when it was read, where the name stands.
             let Some(&machine) = machines.get(&spec.machine) else {
-                if unknown.insert((source_ix, spec.machine.clone())) {
-                    let known = machines.keys().map(AsRef::as_ref);
-                    let message = format!(
-                        "{}{}",
-                        no_machine(&spec.machine),
-                        hint(&spec.machine, known)
-                    );
-                    problems.error(
-                        Some(&source.place),
-                        &format!("source {}", source.name),
-                        message,
-                    );
-                }
                 continue;
             };
             let key = (spec.machine.clone(), spec.tag.clone());
@@ -66,11 +102,7 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
                     "reads {}/{}, which {owner} reads already",
                     spec.machine, spec.tag
                 );
-                problems.error(
-                    Some(&source.place),
-                    &format!("source {}", source.name),
-                    message,
-                );
+                problems.error(Some(&source.place), &source.path, message);
                 continue;
             }
             let modbus_unit = spec.modbus_unit.map(|id| {

@@ -3,18 +3,15 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Compiled, SourceTags, compile};
 use crate::{
     alert::plant::{Condition, MachineIx, Severity},
     config::{
-        Env, FileSet,
+        Env, FileSet, Loaded,
         files::{ConfigFile, Role},
         load_set,
-        section::{Problem, Problems},
+        section::Problem,
         tests::every_case,
-        tree::Place,
     },
-    source::TagSpec,
 };
 
 const PLANT: &str = r#"
@@ -175,34 +172,26 @@ fn every_index_of_a_plant_points_at_what_the_names_say() {
 
 #[test]
 fn a_tag_of_an_unknown_machine_or_of_two_sources_is_a_mistake_of_the_source() {
-    let loaded = load_set(
-        FileSet {
-            files: vec![ConfigFile {
-                path: "andon.toml".into(),
-                role: Role::Config,
-                text: PLANT.to_owned(),
-            }],
-        },
-        &Env::default(),
-    )
-    .unwrap();
-    let mut sources = tags();
-    let mut twice = sources[0].tags[0].clone();
-    sources[1].tags.push(twice.clone());
-    twice.machine = "mil-1".into();
-    sources[1].tags.push(twice);
-    let problems = Problems::new();
-    compile(&loaded.settings, &[], &sources, &problems);
-    let said: Vec<String> = problems
-        .into_sorted()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let said = |plant: &str| -> Vec<String> {
+        let problems = compiled(plant, RULES, Path::new("r.toml")).unwrap_err();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let unknown = PLANT.replace(
+        r#"id = 1, machine = "mill-1""#,
+        r#"id = 1, machine = "mil-1""#,
+    );
     assert_eq!(
-        said,
+        said(&unknown),
         [
-            "andon.toml:20: source cell: reads mill-1/spindle_temp, which hall-2 reads already",
-            "andon.toml:20: source cell: there is no machine \"mil-1\"; did you mean \"mill-1\"?",
+            "andon.toml:21: source.modbus.hall-2.units[0].machine: there is no machine \"mil-1\"; did you mean \"mill-1\"?"
         ]
+    );
+    let twice = PLANT.replace(
+        r#"machine = "oven-1", payload = "number", stale_after = "5s", tag = "temperature""#,
+        r#"machine = "mill-1", payload = "number", stale_after = "5s", tag = "spindle_temp""#,
+    );
+    assert_eq!(
+        said(&twice),
+        ["andon.toml:22: source.mqtt.cell: reads mill-1/spindle_temp, which hall-2 reads already"]
     );
 }

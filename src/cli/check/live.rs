@@ -16,11 +16,9 @@ use url::Url;
 
 use crate::{
     config::Settings,
+    delivery::attempt::{client_of, guard_of},
     destination::Access,
-    link::{
-        guard::Guard,
-        http::{self, HttpClient},
-    },
+    link::guard::Guard,
     source::modbus::config::Address,
 };
 
@@ -110,12 +108,7 @@ impl Peer {
     }
 
     fn guarded(what: &'static str, name: &str, access: &Access) -> Self {
-        let allowed = access.allow_addresses.iter();
-        let guard = Guard {
-            allow_http: access.allow_http,
-            allow: allowed.map(|allowed| (allowed.net, allowed.port)).collect(),
-            own: Vec::new(),
-        };
+        let guard = guard_of(access);
         Self {
             what,
             name: name.to_owned(),
@@ -127,12 +120,7 @@ impl Peer {
 
 /// Where a URL leads, if the guard and the certificates allow a connection at all.
 fn host_and_port(access: &Access, guard: &Guard) -> Result<(String, u16), String> {
-    let settings = http::Settings {
-        guard: guard.clone(),
-        timeout: access.timeout,
-        ca: access.ca.clone(),
-    };
-    HttpClient::new(&access.url, settings).map_err(|error| error.to_string())?;
+    client_of(access).map_err(|error| error.to_string())?;
     let url = Url::parse(&access.url).map_err(|error| format!("`url` cannot be read: {error}"))?;
     let port = guard.check_url(&url).map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default();

@@ -94,8 +94,8 @@ fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
             "{modbus}[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'http://{gone_at}/token'\nallow_http = true\n{more}[[route]]\ndefault = true\nto = ['ops']\n"
         ))
     };
-    // What the guard refuses is not dialled, and the line that allows it is named.
-    let said = with_ops("").check(&["--live"]).ended(Exit::NotFine);
+    // What the guard refuses is a mistake already, and the line that allows it is named.
+    let said = with_ops("").check(&["--live"]).ended(Exit::Configuration);
     let line = format!("allow_addresses = [\"127.0.0.1/32:{}\"]", gone_at.port());
     assert!(said.contains(&line), "{said}");
     let place = with_ops(&format!("{line}\n"));

@@ -9,10 +9,13 @@ use super::signature::seal;
 use crate::{
     clock::Now,
     destination::{
-        Answer, Destination, Outcome, Request,
+        Access, Answer, Destination, Outcome, Request,
         notice::{Attempt, Notice},
     },
-    link::http::{CallError, HttpClient},
+    link::{
+        guard::Guard,
+        http::{BuildError, CallError, HttpClient, Settings},
+    },
 };
 
 /// Tries once. `now` is the instant of this attempt; what is kept for follow-ups comes beside the outcome.
@@ -50,6 +53,30 @@ pub async fn over_http(
             None,
         ),
     }
+}
+
+/// What may be dialled on the way to a receiver.
+pub fn guard_of(access: &Access) -> Guard {
+    let allowed = access.allow_addresses.iter();
+    Guard {
+        allow_http: access.allow_http,
+        allow: allowed.map(|allowed| (allowed.net, allowed.port)).collect(),
+        // The agent listens on a Unix socket only, so there is no port of our own to keep out.
+        own: Vec::new(),
+    }
+}
+
+/// A client for a receiver; it opens nothing yet.
+///
+/// # Errors
+/// When the address is refused, or its certificates cannot be used.
+pub fn client_of(access: &Access) -> Result<HttpClient, BuildError> {
+    let settings = Settings {
+        guard: guard_of(access),
+        timeout: access.timeout,
+        ca: access.ca.clone(),
+    };
+    HttpClient::new(&access.url, settings)
 }
 
 fn refused(error: &dyn StdError) -> Outcome {

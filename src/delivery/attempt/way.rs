@@ -7,17 +7,14 @@ use std::{
 
 use ulid::Ulid;
 
-use super::{chain, over_http};
+use super::{chain, client_of, over_http};
 use crate::{
     clock::{BootId, Clock, Mono, Now, Wall, boot_id},
     destination::{
         Destination, Outcome, Request,
         notice::{Attempt, GivenUp, Notice},
     },
-    link::{
-        guard::Guard,
-        http::{HttpClient, Settings},
-    },
+    link::http::HttpClient,
     store::{Store, given_up::Range, rows::Delivery},
 };
 
@@ -199,23 +196,7 @@ impl Way {
             .destination
             .access()
             .ok_or("the destination is not reached over HTTP")?;
-        let allow = access
-            .allow_addresses
-            .iter()
-            .map(|allowed| (allowed.net, allowed.port))
-            .collect();
-        // The agent listens on a Unix socket only, so there is no port of our own to keep out.
-        let guard = Guard {
-            allow_http: access.allow_http,
-            allow,
-            own: Vec::new(),
-        };
-        let settings = Settings {
-            guard,
-            timeout: access.timeout,
-            ca: access.ca.clone(),
-        };
-        let client = HttpClient::new(&access.url, settings).map_err(|error| chain(&error))?;
+        let client = client_of(access).map_err(|error| chain(&error))?;
         Ok(Arc::clone(kept.insert(Arc::new(client))))
     }
 

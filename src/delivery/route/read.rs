@@ -18,11 +18,15 @@ impl Routes {
             all,
             ..Self::default()
         };
+        let before = root.problems().errors();
         for (_, section) in root.named("route") {
             routes.read_one(&section, known);
             section.finish();
         }
-        if !routes.routes.is_empty() && routes.default.is_none() && !routes.take_all(true) {
+        // What a route with a mistake was meant to take is not known.
+        let clear = root.problems().errors() == before;
+        let taken = routes.default.is_some() || routes.take_all(true);
+        if clear && !routes.routes.is_empty() && !taken {
             root.warn(
                 "route",
                 "has no default: what no route takes goes to every destination; say so with `default = true`",
@@ -32,12 +36,18 @@ impl Routes {
     }
 
     fn read_one(&mut self, section: &Section<'_>, known: &Known) {
+        let before = section.problems().errors();
         let is_default = section.get("default", false);
         let goes_on = section.get("continue", false);
         let has_when = section.raw("when").is_some();
         let when = when::read(section, known);
-        let to: Vec<Arc<str>> = section.required("to").unwrap_or_default();
-        self.check_targets(section, &to);
+        let clear = section.problems().errors() == before;
+        let to: Option<Vec<Arc<str>>> = section.required("to");
+        if let Some(to) = &to {
+            self.check_targets(section, to);
+        }
+        let clear = clear && to.is_some();
+        let to = to.unwrap_or_default();
         if is_default {
             if has_when || goes_on {
                 section.error(
@@ -51,6 +61,10 @@ impl Routes {
                 section.warn("default", UNREACHABLE);
             }
             self.default = Some(to);
+            return;
+        }
+        if !clear {
+            // Read as if it took everything, it would only make later routes look unreachable.
             return;
         }
         let decided = |earlier: &Route| !earlier.goes_on && covers(&earlier.when, &when);

@@ -264,7 +264,7 @@ fn mistakes_in_routes_are_named() {
     let default = "[[route]]\ndefault = true\nto = [\"log\"]\n";
     let unreachable =
         "warning: is never reached: an earlier route without `continue` takes all of it";
-    let table: [(String, &[&str]); 8] = [
+    let table: [(String, &[&str]); 10] = [
         (
             format!("[[route]]\nwhen = {{ severity = [\"info\"] }}\nto = [\"pagre\"]\n{default}"),
             &["names \"pagre\", but there is no such destination; did you mean \"pager\"?"],
@@ -292,7 +292,19 @@ fn mistakes_in_routes_are_named() {
             format!(
                 "[[route]]\nwhen = {{ severity = [\"fatal\", \"info\"] }}\nto = [\"log\"]\n{default}"
             ),
-            &["has \"fatal\", must be of critical, error, warning, info"],
+            &["is \"fatal\", must be one of critical, error, warning, info"],
+        ),
+        // One mistake, one message: what such a route was meant to take or to tell is not guessed.
+        (
+            format!("[[route]]\n[[route]]\nwhen = {{ rule = [\"r\"] }}\nto = 5\n{default}"),
+            &[
+                "is missing; it must be a list",
+                "must be a list, not a whole number",
+            ],
+        ),
+        (
+            "[[route]]\nwhen = { severity = [\"fatl\"] }\nto = [\"log\"]\n[[route]]\nwhen = { rule = [\"r\"] }\nto = [\"log\"]\n".to_owned(),
+            &["is \"fatl\", must be one of critical, error, warning, info"],
         ),
         (
             "[[route]]\ndefault = true\nto = []\ncontinu = false\n".to_owned(),

@@ -7,9 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use self::payload::Minutes;
 use super::{
-    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Retry, Secret,
-    Signing, Terms,
+    Access, Answer, HeaderText, HttpRequest, Kind, NO_KEY, Outcome, RenderError, Request, Retry,
+    Secret, Signing, Terms,
     notice::{Attempt, Notice},
+    signing_key,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
@@ -226,8 +227,7 @@ fn is_token(name: &str) -> bool {
 /// Reads `sign`: how a request proves who sent it. The heartbeat is signed in the same ways.
 pub fn read_sign(section: &Section<'_>) -> Option<Signing> {
     let sign = section.table("sign")?;
-    sign.required::<String>("scheme");
-    let scheme = sign.word("scheme", &[("standard-webhooks", true), ("header", false)]);
+    let scheme = sign.required_word("scheme", &[("standard-webhooks", true), ("header", false)]);
     let secret: Option<Secret> = sign.optional("secret");
     let secrets: Option<Vec<Secret>> = sign.optional("secrets");
     let header: Option<String> = sign.optional("header");
@@ -263,8 +263,29 @@ pub fn read_sign(section: &Section<'_>) -> Option<Signing> {
             None
         }
     };
+    if let Some(Signing::StandardWebhooks(keys)) = &signing {
+        check_keys(&sign, keys);
+    }
     sign.finish();
     signing
+}
+
+/// A key in the configuration must be one. What is kept elsewhere can be replaced at any time, so that is a warning.
+fn check_keys(sign: &Section<'_>, keys: &[Secret]) {
+    let key = if sign.raw("secret").is_some() {
+        "secret"
+    } else {
+        "secrets"
+    };
+    for secret in keys {
+        match secret.reveal() {
+            Ok(text) if signing_key(&text).is_some() => {}
+            Ok(_) if secret.is_inline() => sign.error(key, NO_KEY),
+            Ok(_) => sign.warn(key, format!("cannot be used: the secret {NO_KEY}")),
+            // Why it cannot be read was said when it was found.
+            Err(_) => {}
+        }
+    }
 }
 
 fn read_give_up_on(section: &Section<'_>) -> Vec<u16> {

@@ -334,7 +334,7 @@ fn a_full_configuration_is_read_and_shows_no_secret() {
     let destination = read(&format!(
         r#"{NATIVE}
         headers = {{ Authorization = "Bearer canary", X-Site = {{ env = "SITE" }} }}
-        sign = {{ scheme = "standard-webhooks", secrets = ["whsec_canary", {{ file = "/etc/andon/old.key" }}] }}
+        sign = {{ scheme = "standard-webhooks", secrets = ["whsec_canarycanary", {{ file = "/etc/andon/old.key" }}] }}
         ca = "/etc/andon/ca.pem"
         timeout = "3s"
         retry = ["10s", "1m"]
@@ -359,11 +359,11 @@ fn every_mistake_is_named_with_what_would_be_right() {
     for (toml, expected) in [
         (
             "type = \"webhok\"",
-            "type: is \"webhok\", must be one of webhook; did you mean \"webhook\"?",
+            "type: is \"webhok\", must be webhook; did you mean \"webhook\"?",
         ),
         (
             "url = \"https://a.example\"",
-            "type: is missing; it must be a text",
+            "type: is missing; it must be webhook",
         ),
         ("type = \"webhook\"", "url: is missing; it must be a text"),
         (
@@ -424,7 +424,7 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be a text",
+            "sign.scheme: is missing; it must be one of standard-webhooks, header",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),

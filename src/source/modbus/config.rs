@@ -1,13 +1,12 @@
 //! Reads `[[source.modbus]]`: the address, the units behind it and their tags.
 //!
-//! What comes out is valid: the poller checks nothing again. Machines are only named here; whether they exist is for whoever
-//! knows them all.
+//! What comes out is valid: the poller checks nothing again.
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use crate::{
     config::{
-        machine::Profiles,
+        machine::{self, Profiles},
         section::{Id, Section, show_duration},
     },
     source::TagSpec,
@@ -71,11 +70,16 @@ pub struct UnitConfig {
 }
 
 impl ModbusConfig {
-    /// Reads one source; the caller finishes its section.
+    /// Reads one source; the caller finishes its section. `machines` are the ids of all that are configured.
     ///
     /// Every mistake is reported to the section's problems; the result is only of use if there was none. `None` is given where
     /// nothing can be made of it.
-    pub fn read<'a>(name: &str, section: &Section<'a>, profiles: &Profiles<'a>) -> Option<Self> {
+    pub fn read<'a>(
+        name: &str,
+        section: &Section<'a>,
+        profiles: &Profiles<'a>,
+        machines: &BTreeSet<Arc<str>>,
+    ) -> Option<Self> {
         let address =
             section
                 .required::<String>("address")
@@ -98,8 +102,13 @@ impl ModbusConfig {
 
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
-        for unit in section.list("units") {
+        let missing =
+            "must name at least one: units = [{ id = 1, machine = \"..\", profile = \"..\" }]";
+        for unit in section.list_of_some("units", missing) {
             let read = UnitConfig::read(&unit, profiles, poll, stale_after);
+            if let Some(read) = &read {
+                machine::check(&unit, &read.machine, machines.iter().map(AsRef::as_ref));
+            }
             for tag in read.iter().flat_map(|read| &read.tags) {
                 let machine = read.as_ref().map_or("", |read| &*read.machine);
                 if !seen.insert((machine.to_owned(), tag.name.clone())) {
@@ -109,14 +118,6 @@ impl ModbusConfig {
             }
             units.extend(read);
             unit.finish();
-        }
-        if section.raw("units").is_none() {
-            section.error(
-                "units",
-                "is missing; name at least one: units = [{ id = 1, machine = \"..\", profile = \"..\" }]",
-            );
-        } else if section.list("units").is_empty() {
-            section.error("units", "is empty; the source would read nothing");
         }
         Some(Self {
             name: name.into(),
@@ -172,13 +173,16 @@ impl UnitConfig {
                 show_duration(poll), show_duration(stale_after),
             ));
         }
-        let tags = TagConfig::read_all(profiles.tags(section), section);
-        if section.raw("profile").is_none() && section.raw("tags").is_none() {
+        let before = section.problems().errors();
+        let entries = profiles.tags(section);
+        // A profile that there is not, or tags that are no list, were reported.
+        if entries.is_empty() && section.problems().errors() == before {
             section.error(
                 "tags",
-                "are missing; name a profile, or the tags of this unit",
+                "has no tags; name a profile, or the tags of this unit",
             );
         }
+        let tags = TagConfig::read_all(entries);
         Some(Self {
             id: id?,
             machine: machine?.0,

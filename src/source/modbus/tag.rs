@@ -28,7 +28,7 @@ pub struct TagConfig {
 
 impl TagConfig {
     /// Reads the tables of tags that a unit has, of its profile or of its own.
-    pub fn read_all(entries: Vec<Section<'_>>, unit: &Section<'_>) -> Vec<Self> {
+    pub fn read_all(entries: Vec<Section<'_>>) -> Vec<Self> {
         let mut names = BTreeSet::new();
         let mut tags = Vec::new();
         for entry in entries {
@@ -40,9 +40,6 @@ impl TagConfig {
             }
             tags.extend(tag);
             entry.finish();
-        }
-        if unit.raw("tags").is_some() && tags.is_empty() {
-            unit.error("tags", "has no tag that can be read");
         }
         tags
     }

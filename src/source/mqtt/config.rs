@@ -4,12 +4,14 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::{subscription::Subscription, topic::to_id};
+pub use super::subscription::Subscription;
+use super::topic::to_id;
 use crate::{
     config::{
         machine::Profiles,
         secret::Secret,
         section::{Problems, Section, Size},
+        values::FileBeside,
     },
     link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
     source::TagSpec,
@@ -62,14 +64,13 @@ pub struct Context<'a, 's> {
 impl MqttConfig {
     /// Reads one entry of `[[source.mqtt]]`. Mistakes are reported; with any, the result is not to be run.
     pub fn read<'s>(name: &str, section: Section<'s>, context: &Context<'_, 's>) -> Option<Self> {
-        section.raw("name");
         let address = section.required::<String>("url").and_then(|url| {
             let address = parse_url(&url);
             address.map_err(|why| section.error("url", why)).ok()
         });
-        let ca = section.optional::<String>("ca").map(PathBuf::from);
+        let ca = section.optional::<FileBeside>("ca").map(|file| file.0);
         match (&address, &ca) {
-            (Some((.., true)), None) => section.error(
+            (Some((.., true)), None) if section.raw("ca").is_none() => section.error(
                 "ca",
                 "is missing; mqtts needs the file (PEM) with the CA that signed the broker's certificate",
             ),
@@ -78,7 +79,7 @@ impl MqttConfig {
         }
         let user = section.optional::<String>("user");
         let password = section.optional::<Secret>("password");
-        if password.is_some() && user.is_none() {
+        if password.is_some() && section.raw("user").is_none() {
             section.error("user", "is missing; MQTT has no password without a user");
         }
         let client_id = section.optional::<String>("client_id").unwrap_or_else(|| {
@@ -99,10 +100,7 @@ impl MqttConfig {
         {
             section.error("status_topic", "must be a topic without wildcards");
         }
-        let list = section.list("subscribe");
-        if list.is_empty() {
-            section.error("subscribe", "must list at least one topic");
-        }
+        let list = section.list_of_some("subscribe", "must list at least one topic");
         let subscriptions = list.into_iter();
         let subscriptions: Vec<_> = subscriptions
             .filter_map(|section| Subscription::read(section, context))

@@ -336,8 +336,8 @@ mod tests {
             let Reading::Good(Value::Number(got)) = contents.readings[0].1 else {
                 return Err(TestCaseError::fail(text));
             };
-            // serde_json without its slow exact mode may be off by the last bit.
-            prop_assert!((got - sent).abs() <= sent.abs() * 1e-15);
+            // serde_json without its slow exact mode may be off by the last bit, which of the smallest numbers is much.
+            prop_assert!((got - sent).abs() <= sent.abs() * 1e-15 + f64::from_bits(2));
         }
     }
 }

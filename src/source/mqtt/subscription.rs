@@ -1,4 +1,4 @@
-//! `[[source.mqtt.subscribe]]`: one topic template, the machines it is for and the tags in its payloads.
+//! `subscribe = [{ topic = .. }]`: one topic template, the machines that it is for, and the tags in its payloads.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     config::{
-        section::{Id, Section, nearest},
-        tree::Place,
+        machine,
+        section::{Id, Section},
+        tree::{Node, Place, Value},
     },
     link::mqtt::Qos,
 };
@@ -39,6 +40,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Reads one entry; mistakes are reported.
     pub(super) fn read<'s>(section: Section<'s>, context: &Context<'_, 's>) -> Option<Self> {
         let template = section.required::<String>("topic").and_then(|topic| {
             let template = Template::parse(&topic);
@@ -49,22 +51,20 @@ impl Subscription {
             _ => Qos::AtLeastOnce,
         };
         let formats = [
-            ("number", Some(Format::Number)),
-            ("bool", Some(Format::Bool)),
-            ("json", Some(Format::Json)),
-            ("sparkplug_b", None),
+            ("number", Format::Number),
+            ("bool", Format::Bool),
+            ("json", Format::Json),
         ];
-        if section.raw("payload").is_none() {
-            section.error("payload", "is missing; it must be number, bool or json");
-        }
-        let format = section.word("payload", &formats);
-        if format == Some(None) {
+        let later = |node: &Node| matches!(&node.value, Value::Text(text) if text == "sparkplug_b");
+        let format = if section.raw("payload").is_some_and(later) {
             section.error(
                 "payload",
-                "is sparkplug_b, which is not supported by this version",
+                "is sparkplug_b, which is not supported by this version; number, bool and json are",
             );
-        }
-        let format = format.flatten();
+            None
+        } else {
+            section.required_word("payload", &formats)
+        };
         let stale_after = section.required::<Duration>("stale_after");
         if stale_after.is_some_and(|after| after < Duration::from_secs(1)) {
             section.error("stale_after", "must be at least 1s");
@@ -96,6 +96,7 @@ impl Subscription {
         })
     }
 
+    /// Every tag of every machine.
     pub(super) fn machine_tags(&self) -> impl Iterator<Item = (&Arc<str>, &MqttTag)> {
         let machines = self.machines.iter();
         machines.flat_map(|machine| self.tags.iter().map(move |tag| (machine, tag)))
@@ -126,15 +127,7 @@ fn read_machines(
             if class.is_some() {
                 section.error("class", "is for topics with {machine} in them");
             }
-            if !ids().any(|id| *id == machine) {
-                let near = nearest(&machine, ids().map(AsRef::as_ref));
-                let hint = near.map(|near| format!("; did you mean \"{near}\"?"));
-                let message = format!(
-                    "\"{machine}\" is not configured{}",
-                    hint.unwrap_or_default()
-                );
-                section.error("machine", message);
-            }
+            machine::check(section, &machine, ids().map(AsRef::as_ref));
             vec![machine]
         }
         (true, None) => {
@@ -158,15 +151,16 @@ fn read_payload_tags<'s>(
     match format {
         Some(Format::Number | Format::Bool) => read_tag(section, None).into_iter().collect(),
         Some(Format::Json) => {
+            let before = section.problems().errors();
             let entries = context.profiles.tags(section);
-            let tags: Vec<MqttTag> = entries.into_iter().filter_map(read_json_tag).collect();
-            if tags.is_empty() {
+            // A profile that there is not, or tags that are no list, were reported.
+            if entries.is_empty() && section.problems().errors() == before {
                 section.error(
                     "tags",
                     "are missing: tags = [{ tag = .., path = .. }] or profile",
                 );
             }
-            tags
+            entries.into_iter().filter_map(read_json_tag).collect()
         }
         None => {
             // Which keys exist here depends on the format, so none is called unknown.

@@ -44,7 +44,6 @@ type = "webhook"
 url = "http://127.0.0.1:{port}/andon?token=t0ken"
 allow_http = true
 allow_addresses = ["127.0.0.1/32:{port}"]
-call_every = "0s"
 sign = {{ scheme = "standard-webhooks", secret = {{ file = "ops.key" }} }}
 # These tests play in seconds what a plant does in hours.
 call_every = "0s"

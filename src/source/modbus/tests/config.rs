@@ -51,7 +51,14 @@ fn read(source: &str) -> (Option<ModbusConfig>, Vec<String>) {
     let section = Section::root(&root, &problems);
     let profiles = Profiles::find(&section);
     let source = section.table("source").unwrap();
-    let config = ModbusConfig::read("hall-2", &source, &profiles);
+    let config = ModbusConfig::read(
+        "hall-2",
+        &source,
+        &profiles,
+        &["m", "mill-1", "mill-2", "press-7"]
+            .map(std::sync::Arc::from)
+            .into(),
+    );
     source.finish();
     let told = problems
         .into_sorted()
@@ -308,11 +315,15 @@ fn each_mistake_in_a_unit_is_named() {
             "source.units[1].machine",
             "m/door_open is read twice",
         ),
-        ("", "source.units", "is empty"),
+        ("", "source.units", "must name at least one"),
     ] {
         refused(&with(unit), path, message);
     }
-    refused("address = \"tcp://a\"", "source.units", "is missing");
+    refused(
+        "address = \"tcp://a\"",
+        "source.units",
+        "must name at least one",
+    );
     let slow = r#"{ id = 1, machine = "m", poll = "1m", profile = "haas-vf2" }"#;
     refused(
         &format!("stale_after = \"30s\"\n{}", with(slow)),
