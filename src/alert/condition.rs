@@ -72,6 +72,11 @@ impl Condition {
         }
     }
 
+    /// Whether one value can be worse than another. Of a state that is wrong there is no highest.
+    pub(super) fn has_worst(self) -> bool {
+        matches!(self, Self::Above(_) | Self::Below(_) | Self::Outside { .. })
+    }
+
     /// The values in which it does not hold, if they are one interval. This is the engine's fast path: a watch at rest
     /// need not be looked at while its value stays there.
     pub(super) fn rest(self) -> Option<(f64, f64)> {

@@ -255,10 +255,8 @@ impl Engine {
         let Some(condition) = level.or(rule.levels.first()).map(|level| level.condition) else {
             return;
         };
-        if open
-            .peak
-            .is_none_or(|peak| condition.beyond(value) > condition.beyond(peak))
-        {
+        let is_worse = |peak: f64| condition.beyond(value) > condition.beyond(peak);
+        if condition.has_worst() && open.peak.is_none_or(is_worse) {
             open.peak = Some(value);
             open.peak_is_low = condition.is_low(value);
             open.limit = Some(condition.limit(value));
@@ -285,7 +283,7 @@ impl Engine {
             .map(|level| level.condition);
         match (value, condition) {
             (Some(value), Some(condition)) => (
-                Some(value),
+                condition.has_worst().then_some(value),
                 condition.is_low(value),
                 Some(condition.limit(value)),
             ),

@@ -1,6 +1,6 @@
 //! Rule files: from what the user wrote to the watches of the core.
 //!
-//! [`read`] takes a rule file's tree and needs to know nothing else; [`compile`] binds rules to machines and tags once these
+//! [`mod@read`] takes a rule file's tree and needs to know nothing else; [`mod@compile`] binds rules to machines and tags once these
 //! are known. What a rule does while it runs is decided in [`crate::alert`].
 
 pub mod check;

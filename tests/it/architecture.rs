@@ -15,11 +15,11 @@ const ARROWS: [(&str, &str); 11] = [
     // A source reads its own configuration, with the profiles that it shares.
     (
         "source",
-        "clock sample link config::section config::tree config::secret config::Secret config::machine",
+        "clock sample link config::section config::tree config::secret config::Secret config::values config::machine",
     ),
     (
         "destination",
-        "clock sample alert::event alert::plant config::section config::tree config::secret config::Secret",
+        "clock sample alert::event alert::plant config::section config::tree config::secret config::Secret config::values",
     ),
     (
         "store",

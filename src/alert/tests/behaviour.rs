@@ -675,3 +675,17 @@ fn booleans_are_compared_as_zero_and_one() {
         ]
     );
 }
+
+#[test]
+fn of_a_state_that_is_wrong_there_is_no_worst_value() {
+    let mut plant = plant();
+    let mut fault = overtemp();
+    fault.levels.truncate(1);
+    fault.levels[0].condition = Condition::Equals(4.0);
+    fault.levels[0].on_delay = secs(0);
+    plant.watches[0] = watch(fault, 0, 0);
+    let mut story = Story::of(plant);
+    story.at(1.0, good(0, 4.0));
+    let measured = story.events[0].alert.measured.clone().unwrap();
+    assert_eq!((measured.peak, measured.limit), (None, Some(4.0)));
+}

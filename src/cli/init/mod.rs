@@ -73,7 +73,7 @@ pub(super) struct Args {
     /// Alert above this value
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     limit: Option<String>,
-    /// The webhook that is told: https://ops.example.com/andon; empty for none yet
+    /// The webhook that is told, `https://ops.example.com/andon`; empty for none yet
     #[arg(long, value_name = "URL")]
     destination: Option<String>,
     /// The file with the webhook's secret; empty for none

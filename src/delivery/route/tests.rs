@@ -1,3 +1,5 @@
+//! Who is owed which event, and what is said about mistakes in routes.
+
 use std::{collections::BTreeMap, time::Duration};
 
 use ulid::Ulid;
