@@ -74,11 +74,14 @@ impl Heartbeat {
     /// Beats until it is stopped.
     pub async fn run(self, agent: Agent, clock: Clock, stop: CancellationToken) {
         let mut silent = false;
+        // The first one at once: whoever installs the gateway sees that the way is open.
+        let mut wait = Duration::ZERO;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(self.every) => {}
+                () = tokio::time::sleep(wait) => {}
             }
+            wait = self.every;
             let Ok(view) = agent.ask(Order::Look).await else {
                 continue;
             };
