@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::{AgentError, Loop};
+use super::{AgentError, LOOK, Loop};
 use crate::{
     alert::{
         command::{Command, Refusal},
@@ -33,8 +33,12 @@ enum Arrived {
 impl Loop {
     /// Takes in everything that waits, and commits what came of it.
     pub(super) async fn turn(&mut self, order: Option<Order>) -> Result<(), AgentError> {
-        self.clock.refresh();
-        self.watchdog.alive(self.clock.now().mono);
+        let now = self.clock.now().mono;
+        if now.since(self.seen.refreshed) >= LOOK {
+            self.seen.refreshed = now;
+            self.clock.refresh();
+        }
+        self.watchdog.alive(now);
         let mut arrived = self.gather();
         let mut later = Vec::new();
         let mut next = order;

@@ -6,7 +6,7 @@ use super::{AgentError, Loop, sources::Sources, start};
 use crate::{
     alert::engine::Input,
     api::view::{Attempted, Reloaded},
-    config::{self, last_good},
+    config::{self, Settings, last_good},
     delivery::dispatch::Job,
     destination::notice::{Notice, NoticeAlert},
 };
@@ -46,7 +46,9 @@ impl Loop {
             .commit(&mut self.engine, decided.events, now)
             .await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake);
-        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        let warnings = warnings.chain(later(&self.loaded.settings, &loaded.settings));
+        let warnings: Vec<String> = warnings.collect();
         self.loaded = loaded;
         self.concerns.configured(&[], now.mono);
         if let Err(error) =
@@ -120,6 +122,26 @@ impl Loop {
             }));
         });
     }
+}
+
+/// What has changed and is taken over only by a restart, because everything else is built on it.
+fn later(old: &Settings, new: &Settings) -> Vec<String> {
+    let changed = [
+        ("agent.data_dir", old.agent.data_dir != new.agent.data_dir),
+        ("agent.socket", old.agent.socket != new.agent.socket),
+        ("clock", old.clock != new.clock),
+        ("heartbeat", old.heartbeat != new.heartbeat),
+        ("log.level", old.log != new.log),
+        (
+            "store.memory_events",
+            old.store.memory_events != new.store.memory_events,
+        ),
+        ("store.ballast", old.store.ballast != new.store.ballast),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(key, _)| format!("{key} has changed; it takes effect at the next start"))
+        .collect()
 }
 
 fn test_notice(

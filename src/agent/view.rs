@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) started: Wall,
+    /// When it was last looked whether the wall clock is synchronised.
+    pub(super) refreshed: Mono,
     pub(super) marked: Mono,
     pub(super) pruned: Mono,
 }
@@ -27,6 +29,7 @@ impl Seen {
     pub(super) fn new(now: Now) -> Self {
         Self {
             started: now.wall,
+            refreshed: now.mono,
             marked: now.mono,
             pruned: now.mono,
         }
