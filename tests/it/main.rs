@@ -11,4 +11,5 @@ mod kill;
 mod offline;
 mod pipeline;
 mod restarts;
+mod simulation;
 mod support;

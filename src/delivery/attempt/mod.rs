@@ -4,7 +4,7 @@ mod way;
 
 use std::error::Error as StdError;
 
-pub use self::way::{Tested, Tried, Way};
+pub use self::way::{Tested, Tried, Way, idempotency_key};
 use super::signature::seal;
 use crate::{
     clock::Now,
