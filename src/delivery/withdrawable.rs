@@ -101,3 +101,82 @@ impl Withdrawable {
         !self.undecided
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alert::plant::Severity,
+        delivery::schedule::{DestinationPlan, Outcome},
+    };
+
+    const LANE: LaneKey = LaneKey([1; 32]);
+    const NOW: Mono = Mono::from_nanos(0);
+
+    fn row(id: i64, kind: Kind) -> Row {
+        Row {
+            id,
+            destination: "boss".into(),
+            lane: LANE,
+            severity: Severity::Error,
+            decided: NOW,
+            kind,
+            not_before: None,
+            attempts: 0,
+        }
+    }
+
+    fn taken(withdrawable: &mut Withdrawable, schedule: &mut Schedule) -> Vec<i64> {
+        let taken = withdrawable.take(LANE, schedule, NOW);
+        taken.into_iter().map(|(row, _)| row).collect()
+    }
+
+    fn joined() -> (Withdrawable, Schedule) {
+        let mut withdrawable = Withdrawable::default();
+        let mut schedule = Schedule::new(vec![DestinationPlan::new("boss")]);
+        for (id, kind) in [(1, Kind::Call), (2, Kind::Escalation), (3, Kind::Other)] {
+            withdrawable.add(&row(id, kind));
+            schedule.add(&row(id, kind), NOW);
+        }
+        (withdrawable, schedule)
+    }
+
+    #[test]
+    fn who_did_not_hear_the_trigger_does_not_hear_what_followed_it() {
+        let (mut withdrawable, mut schedule) = joined();
+        assert_eq!(taken(&mut withdrawable, &mut schedule), [1, 2, 3]);
+    }
+
+    #[test]
+    fn who_may_have_heard_the_trigger_hears_what_followed_it() {
+        let (mut withdrawable, mut schedule) = joined();
+        assert_eq!(schedule.next(NOW).attempts.len(), 1);
+        assert_eq!(taken(&mut withdrawable, &mut schedule), [2]);
+        let (mut withdrawable, mut schedule) = joined();
+        schedule.next(NOW);
+        schedule.done(1, Outcome::Accepted, NOW, &mut || 0.5);
+        withdrawable.heard(LANE, 1);
+        assert_eq!(taken(&mut withdrawable, &mut schedule), [2]);
+    }
+
+    #[test]
+    fn the_first_of_a_lane_may_have_been_heard_before_a_crash_and_stays() {
+        let (_, mut schedule) = joined();
+        let mut withdrawable = Withdrawable::default();
+        for (id, kind) in [(1, Kind::Call), (2, Kind::Escalation), (3, Kind::Other)] {
+            withdrawable.restore(&row(id, kind), true);
+        }
+        withdrawable.restored();
+        assert_eq!(taken(&mut withdrawable, &mut schedule), [2]);
+    }
+
+    #[test]
+    fn nothing_starts_while_a_withdrawal_is_not_on_disk() {
+        let (mut withdrawable, mut schedule) = joined();
+        assert!(withdrawable.may_start());
+        taken(&mut withdrawable, &mut schedule);
+        assert!(!withdrawable.may_start());
+        withdrawable.decided();
+        assert!(withdrawable.may_start());
+    }
+}

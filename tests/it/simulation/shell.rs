@@ -323,7 +323,13 @@ impl World {
                 let audience = self.run.audience(event, &self.disk);
                 gone = audience.withdrawn(&taken);
                 withdraws = taken.into_iter().map(|(row, _)| row).collect();
-                // The task that delivers does not wait for the commit.
+                // The task that delivers goes on while the disk is busy.
+                for flight in &mut self.run.flights {
+                    if self.luck.bool() {
+                        flight.lands = now.mono;
+                    }
+                }
+                self.land()?;
                 self.start_due();
                 self.crash(Point::AfterWithdrawal)?;
             }
