@@ -5,12 +5,8 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
-use ulid::Ulid;
-
 use super::{chain, over_http};
 use crate::{
-    alert::event::EventKind,
     clock::{BootId, Clock, Mono, Now, Wall, boot_id},
     destination::{
         Destination, Outcome, Request,
@@ -20,11 +16,7 @@ use crate::{
         guard::Guard,
         http::{HttpClient, Settings},
     },
-    store::{
-        Store,
-        given_up::Range,
-        rows::{Delivery, DeliveryRow},
-    },
+    store::{Store, given_up::Range, rows::Delivery},
 };
 
 /// A destination and how it is reached.
@@ -126,7 +118,8 @@ impl Way {
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
         };
         notice.durable = delivery.durable;
-        notice.id = idempotency_key(&delivery.row, &delivery.event);
+        notice.id =
+            super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
         let attempt = about(&delivery, &notice, &self.boot, now);
         let client = match self.client() {
             Ok(client) => client,
@@ -250,22 +243,6 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
         late_seconds: lateness(delivery, boot, now).as_secs(),
         already_resolved: is_over && !event_ended,
         now_seconds: now.wall.as_seconds(),
-    }
-}
-
-/// The id under which a receiver knows a delivery: the event's, so that it recognises a repeat. Who joins late by an escalation is
-/// owed the same event twice, first as a trigger; that one has an id of its own, or else the escalation would be
-/// taken for its repeat and dropped.
-pub fn idempotency_key(row: &DeliveryRow, event: &str) -> String {
-    let twice = row.as_trigger && row.kind == EventKind::Escalated.word();
-    match event.parse::<Ulid>() {
-        Ok(id) if twice => {
-            let digest = Sha256::digest(format!("{event}:triggered"));
-            let mut tail = [0; 16];
-            tail[6..].copy_from_slice(&digest[..10]);
-            Ulid::from_parts(id.timestamp_ms(), u128::from_be_bytes(tail)).to_string()
-        }
-        _ => event.to_owned(),
     }
 }
 

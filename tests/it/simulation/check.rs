@@ -127,9 +127,10 @@ impl<'a> Receiver<'a> {
                 format!("number {expected} is missing")
             })?;
             let id = self.world.disk.event_of(row).id.to_string();
-            ensure(keys.insert(idempotency_key(row, &id)), || {
-                format!("the id of {row:?} is not its own")
-            })?;
+            ensure(
+                keys.insert(idempotency_key(&row.kind, row.as_trigger, &id)),
+                || format!("the id of {row:?} is not its own"),
+            )?;
             let heard = self.first.contains_key(&row.id);
             let fine = match row.state {
                 DeliveryState::Pending => false,
