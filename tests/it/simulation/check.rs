@@ -1,6 +1,6 @@
 //! The promises, as they must hold of what is on disk and of what receivers heard when everything is quiet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use andon::{
     alert::event::{Event, EventKind},
@@ -90,8 +90,8 @@ impl<'a> Receiver<'a> {
         let mut first = BTreeMap::new();
         let mut order = Vec::new();
         for heard in &world.heard[destination] {
-            if !first.contains_key(&heard.row) {
-                first.insert(heard.row, heard.events);
+            if let Entry::Vacant(vacant) = first.entry(heard.row) {
+                vacant.insert(heard.events);
                 order.push(heard.row);
             }
         }

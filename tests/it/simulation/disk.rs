@@ -121,5 +121,6 @@ impl Disk {
 }
 
 fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
-    serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+    let text = serde_json::to_string(value).expect("what is saved has a JSON form");
+    serde_json::from_str(&text).expect("what was saved is read again")
 }
