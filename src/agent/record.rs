@@ -11,7 +11,7 @@ use super::audience::Audiences;
 use crate::{
     alert::{
         engine::Engine,
-        event::{Event, EventKind},
+        event::Event,
         plant::Severity,
         state::{self, Durable, SavedEpisode, SavedWatch},
     },
@@ -39,6 +39,8 @@ pub(super) struct Recorder {
     pub(super) site: Site,
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) audiences: Audiences,
+    /// The task that delivers was asked to withdraw something in the commit that is being made.
+    pub(super) withdrew: bool,
 }
 
 impl Recorder {
@@ -56,7 +58,15 @@ impl Recorder {
             ..Commit::default()
         };
         for (index, event) in events.iter().enumerate() {
-            let new = self.new_event(event, &events[index + 1..]).await?;
+            let (new, gone) = self.new_event(event, &events[index + 1..]).await?;
+            // Who need not be called any more must not hear either what was decided a moment ago.
+            for earlier in &mut commit.events {
+                if earlier.alert.id == new.alert.id {
+                    let stays =
+                        |owed: &NewDelivery| !gone.iter().any(|name| **name == *owed.destination);
+                    earlier.deliveries.retain(stays);
+                }
+            }
             commit.events.push(new);
         }
         commit.core = changes.core.map(|core| to_json(&core));
@@ -71,37 +81,41 @@ impl Recorder {
                 blob: to_json(&saved),
             })
             .collect();
+        let withdrawable: Vec<bool> = commit
+            .events
+            .iter()
+            .flat_map(|event| &event.deliveries)
+            .map(|owed| owed.withdrawable)
+            .collect();
         let committed = self.store.commit(commit).await?;
-        self.hand_over(&events, committed.deliveries, now).await?;
+        let made = committed.deliveries.into_iter().zip(withdrawable);
+        self.hand_over(&events, made.collect(), now).await?;
         Ok(committed.durable)
     }
 
-    async fn new_event(&mut self, event: &Event, later: &[Event]) -> Result<NewEvent, StoreError> {
+    /// An event with what is owed because of it, and who was in its audience only for what it withdraws.
+    async fn new_event(
+        &mut self,
+        event: &Event,
+        later: &[Event],
+    ) -> Result<(NewEvent, Vec<Arc<str>>), StoreError> {
         let lane = LaneKey(event.alert.dedup_key.bytes());
         let audience = self.audiences.of(event, &self.store).await?;
-        let mut withdraws = Vec::new();
-        if withdraws_escalations(event.kind) && audience.has_withdrawable() {
+        let (mut withdraws, mut gone) = (Vec::new(), Vec::new());
+        if audience.may_withdraw(event) {
             let (reply, answer) = oneshot::channel();
             // The task that delivers is gone only when the agent stops; nothing is under way then.
             let _ = self.jobs.send(Job::Withdraw { lane, reply }).await;
+            self.withdrew = true;
             let taken = answer.await.unwrap_or_default();
-            audience.withdrawn(&taken);
+            gone = audience.withdrawn(&taken);
             withdraws = taken.into_iter().map(|(id, _)| id).collect();
         }
-        let mut owed = self.routes.route(event, &audience.names());
-        // Taken or over within the same moment: nobody needs to be called any more.
-        let same =
-            |other: &Event| other.alert.id == event.alert.id && withdraws_escalations(other.kind);
-        if later.iter().any(same) {
-            owed.retain(|owed| !owed.withdrawable);
-        }
-        for owed in owed.iter().filter(|owed| !owed.withdrawable) {
-            audience.owed(&owed.destination, None);
-        }
+        let owed = audience.owe(event, later, &self.routes);
         let notice = Notice::of(event, &self.site, true);
         let alert = &event.alert;
         let severity = alert.severity as u8;
-        Ok(NewEvent {
+        let new = NewEvent {
             id: event.id.to_string(),
             alert: AlertRow {
                 id: alert.id.to_string(),
@@ -130,26 +144,22 @@ impl Recorder {
                     not_before: None,
                 })
                 .collect(),
-        })
+        };
+        Ok((new, gone))
     }
 
     async fn hand_over(
         &mut self,
         events: &[Event],
-        made: Vec<crate::store::rows::Owed>,
+        made: Vec<(crate::store::rows::Owed, bool)>,
         now: Now,
     ) -> Result<(), StoreError> {
         let mut rows = Vec::with_capacity(made.len());
-        for made in made {
+        for (made, withdrawable) in made {
             let event = &events[made.event];
             let destination: Arc<str> = made.destination.as_str().into();
-            let withdrawable = event.kind == EventKind::Escalated;
-            if withdrawable {
-                self.audiences
-                    .of(event, &self.store)
-                    .await?
-                    .owed(&destination, Some(made.id));
-            }
+            let audience = self.audiences.of(event, &self.store).await?;
+            audience.made(&destination, made.id, withdrawable);
             rows.push(Owed {
                 row: Row {
                     id: made.id,
@@ -164,7 +174,9 @@ impl Recorder {
                 withdrawable,
             });
         }
-        if !rows.is_empty() {
+        // After a withdrawal nothing starts before this, so it is sent even if nothing is owed.
+        let withdrew = std::mem::take(&mut self.withdrew);
+        if !rows.is_empty() || withdrew {
             let _ = self.jobs.send(Job::Owed(rows)).await;
         }
         Ok(())
@@ -242,10 +254,6 @@ fn from_alert(row: &WatchRow, alert: &AlertRow, mark: &state::Mark) -> SavedWatc
         mark: mark.clone(),
         ..SavedWatch::default()
     }
-}
-
-fn withdraws_escalations(kind: EventKind) -> bool {
-    kind == EventKind::Acknowledged || kind.is_end()
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> String {

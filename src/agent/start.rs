@@ -111,6 +111,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         site: site(&loaded, &opened.restored.agent_id),
         jobs,
         audiences: Audiences::default(),
+        withdrew: false,
     };
     let mut agent = Loop {
         sources: Sources::start(&loaded, &clock, &wake),

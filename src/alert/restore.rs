@@ -293,7 +293,11 @@ impl Engine {
                 .collect(),
         );
         live.frozen = saved.frozen;
-        live.face = saved.face.as_ref().map(read_face);
+        // A rule that is back describes its watch itself; what was said of it while it was gone counts no more.
+        live.face = match self.plant.watches.get(index) {
+            Some(_) => None,
+            None => saved.face.as_ref().map(read_face),
+        };
         live.episode = saved
             .episode
             .as_ref()

@@ -4,11 +4,7 @@
 //! was decided and stored before it hears of a row). What it adds is IO: it reads bodies, lets attempts run beside each
 //! other, and writes every end to the store before the next delivery of that lane may start.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -22,6 +18,7 @@ use super::{
     schedule::{
         Attempt, DestinationPlan, Kind, LaneKey, Outcome, Row, Schedule, State, Status, Verdict,
     },
+    withdrawable::Withdrawable,
 };
 use crate::{
     alert::{event::EventKind, plant::Severity, signal::Signal},
@@ -41,9 +38,10 @@ const GROUP: usize = 100;
 /// What the task is asked to do.
 #[derive(Debug)]
 pub enum Job {
-    /// These rows are on disk and owed.
+    /// These rows are on disk and owed, and what was withdrawn is recorded.
     Owed(Vec<Owed>),
-    /// Take back what is withdrawable in a lane and cannot have been heard; answers with rows and destinations.
+    /// Take back what is withdrawable in a lane and cannot have been heard; answers with rows and destinations. Nothing
+    /// starts until [`Job::Owed`] says that this is on disk.
     Withdraw {
         /// The watch.
         lane: LaneKey,
@@ -119,7 +117,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     let mut desk = Desk {
         schedule: Schedule::new(destinations.iter().map(DestinationPlan::from).collect()),
         ways: ways(destinations),
-        withdrawable: BTreeMap::new(),
+        withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
         flights: JoinSet::new(),
         rows: HashMap::new(),
@@ -149,8 +147,7 @@ type Ended = Result<(Id, Tried), tokio::task::JoinError>;
 struct Desk {
     schedule: Schedule,
     ways: HashMap<Arc<str>, Arc<Way>>,
-    /// Rows that may be withdrawn, by lane.
-    withdrawable: BTreeMap<LaneKey, BTreeMap<i64, Arc<str>>>,
+    withdrawable: Withdrawable,
     /// Why a person dropped a row.
     reasons: HashMap<i64, String>,
     flights: JoinSet<Tried>,
@@ -167,20 +164,22 @@ impl Desk {
         loop {
             let page = self.store.pending(after, 200).await?;
             let Some(last) = page.last() else {
+                self.withdrawable.restored();
                 return Ok(());
             };
             after = last.id;
             let now = self.clock.now();
-            let owed = page.iter().filter_map(|row| owed(row, boot, now));
-            self.add(owed.collect(), now.mono);
+            for Owed { row, withdrawable } in page.iter().filter_map(|row| owed(row, boot, now)) {
+                self.withdrawable.restore(&row, withdrawable);
+                self.schedule.add(&row, now.mono);
+            }
         }
     }
 
     fn add(&mut self, owed: Vec<Owed>, now: Mono) {
         for Owed { row, withdrawable } in owed {
             if withdrawable {
-                let lane = self.withdrawable.entry(row.lane).or_default();
-                lane.insert(row.id, Arc::clone(&row.destination));
+                self.withdrawable.add(&row);
             }
             self.schedule.add(&row, now);
         }
@@ -188,6 +187,9 @@ impl Desk {
 
     /// Starts what may start, and records what is over without an attempt.
     async fn start_due(&mut self) -> Result<(), StoreError> {
+        if !self.withdrawable.may_start() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let due = self.schedule.next(now.mono);
         let mut ends = Vec::new();
@@ -233,15 +235,13 @@ impl Desk {
     async fn take(&mut self, job: Job) -> Result<(), StoreError> {
         let now = self.clock.now();
         match job {
-            Job::Owed(owed) => self.add(owed, now.mono),
+            Job::Owed(owed) => {
+                self.withdrawable.decided();
+                self.add(owed, now.mono);
+            }
             Job::Withdraw { lane, reply } => {
-                let rows = self.withdrawable.remove(&lane).unwrap_or_default();
-                let ids: Vec<i64> = rows.keys().copied().collect();
-                let taken = self.schedule.withdraw(&ids, now.mono);
-                let taken = taken
-                    .into_iter()
-                    .filter_map(|id| Some((id, rows.get(&id)?.clone())));
-                let _ = reply.send(taken.collect());
+                let taken = self.withdrawable.take(lane, &mut self.schedule, now.mono);
+                let _ = reply.send(taken);
             }
             Job::Reload(destinations) => {
                 let plans = destinations.iter().map(DestinationPlan::from).collect();
@@ -253,9 +253,12 @@ impl Desk {
                 if !known && self.store.retry(id).await? {
                     // It was given up: it is owed again, behind what its lane has now.
                     if let Some(delivery) = self.store.delivery(id).await? {
-                        let owed = owed(&delivery.row, &BootId(String::new()), now);
-                        known = owed.is_some();
-                        self.add(owed.into_iter().collect(), now.mono);
+                        // A person wants it to be sent, so it is not withdrawn again.
+                        let again = owed(&delivery.row, &BootId(String::new()), now);
+                        known = again.is_some();
+                        if let Some(owed) = again {
+                            self.schedule.add(&owed.row, now.mono);
+                        }
                     }
                 }
                 let _ = reply.send(known);
@@ -324,13 +327,8 @@ impl Desk {
         let Some(attempt) = self.rows.remove(&id) else {
             return Ok(None);
         };
-        if let Some(lane) = self.withdrawable.get_mut(&attempt.lane)
-            && tried.used > 0
-        {
-            lane.remove(&attempt.row);
-            if lane.is_empty() {
-                self.withdrawable.remove(&attempt.lane);
-            }
+        if tried.used > 0 {
+            self.withdrawable.heard(attempt.lane, attempt.row);
         }
         let now = self.clock.now();
         self.concerns.heard(&attempt.destination, &tried.outcome);
@@ -406,7 +404,7 @@ fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
 }
 
 /// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
-fn owed(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Owed> {
+pub fn owed(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Owed> {
     let kind = EventKind::from_word(&row.kind)?;
     let decided = &row.decided;
     let age = if decided.boot == boot.0 {
@@ -451,7 +449,8 @@ fn told(outcome: &destination::Outcome) -> Outcome {
     }
 }
 
-fn stored(state: State) -> DeliveryState {
+/// How the end of a delivery is stored.
+pub fn stored(state: State) -> DeliveryState {
     match state {
         State::Accepted => DeliveryState::Accepted,
         State::Failed => DeliveryState::Failed,

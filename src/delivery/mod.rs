@@ -6,8 +6,10 @@
 //! by the store.
 
 pub mod attempt;
+pub mod audience;
 pub mod concern;
 pub mod dispatch;
 pub mod route;
 pub mod schedule;
 pub mod signature;
+pub mod withdrawable;

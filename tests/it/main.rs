@@ -12,4 +12,5 @@ mod kill;
 mod offline;
 mod pipeline;
 mod restarts;
+mod simulation;
 mod support;

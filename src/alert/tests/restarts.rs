@@ -234,6 +234,22 @@ fn a_level_that_is_gone_keeps_the_alert_until_the_next_good_sample() {
 }
 
 #[test]
+fn a_rule_that_returns_after_a_reload_describes_its_watch_again() {
+    let mut story = Story::of(plant());
+    story.at(0.0, good(0, 97.0)).until(10.0);
+    let mut without = plant();
+    without.watches.remove(0);
+    story.at(20.0, Input::Plant(Arc::new(without)));
+    story.at(30.0, Input::Plant(Arc::new(plant())));
+    story.events.clear();
+    story.at(40.0, good(0, 97.0)).until(50.0);
+    let alert = &story.events[0].alert;
+    assert_eq!(alert.class.as_deref(), Some("mill"));
+    assert_eq!(&*alert.message, "spindle {value}, limit {limit}");
+    assert!(alert.measured.is_some());
+}
+
+#[test]
 fn an_open_blind_alert_survives_a_restart_and_ends_when_something_is_seen() {
     let mut story = Story::of(plant());
     for tag in 0..4 {

@@ -1,10 +1,14 @@
 //! One attempt of one delivery: read, render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
 
+mod key;
 mod way;
 
 use std::error::Error as StdError;
 
-pub use self::way::{Tested, Tried, Way};
+pub use self::{
+    key::idempotency_key,
+    way::{Tested, Tried, Way},
+};
 use super::signature::seal;
 use crate::{
     clock::Now,

@@ -117,6 +117,8 @@ impl Way {
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
         };
         notice.durable = delivery.durable;
+        notice.id =
+            super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
         let attempt = about(&delivery, &notice, &self.boot, now);
         if attempt.as_trigger {
             notice.id = id_of_trigger(&notice.id);
