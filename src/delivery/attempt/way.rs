@@ -5,8 +5,6 @@ use std::{
     time::Duration,
 };
 
-use ulid::Ulid;
-
 use super::{chain, client_of, over_http};
 use crate::{
     clock::{BootId, Clock, Mono, Now, Wall, boot_id},
@@ -120,9 +118,6 @@ impl Way {
         notice.id =
             super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
         let attempt = about(&delivery, &notice, &self.boot, now);
-        if attempt.as_trigger {
-            notice.id = id_of_trigger(&notice.id);
-        }
         let client = match self.client() {
             Ok(client) => client,
             // A person can mend a certificate or an address, so this waits like a dead line does.
@@ -234,15 +229,6 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
 
 /// The id of the trigger that somebody who joins late is told.
 ///
-/// An escalation to somebody new is two messages about one event. A receiver that knows repeats by their id would drop the
-/// second as a repeat of the first, so the trigger has an id of its own, the same at every attempt.
-fn id_of_trigger(event: &str) -> String {
-    match event.parse() {
-        Ok(Ulid(id)) => Ulid(id ^ 1).to_string(),
-        Err(_) => format!("{event}-trigger"),
-    }
-}
-
 /// How long ago the event was decided, as far as that is known.
 fn lateness(delivery: &Delivery, boot: &BootId, now: Now) -> Duration {
     let decided = &delivery.row.decided;
@@ -272,20 +258,5 @@ fn words(outcome: &Outcome) -> String {
         Outcome::Unreachable { why } => format!("unreachable: {why}"),
         Outcome::Failed { why, .. } => format!("failed: {why}"),
         Outcome::Refused { why, .. } => format!("refused: {why}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_late_trigger_is_no_repeat_of_its_event_and_keeps_its_own_id() {
-        let event = "01JQ0000000000000000000042";
-        let trigger = id_of_trigger(event);
-        assert_ne!(trigger, event);
-        assert_eq!(trigger, id_of_trigger(event));
-        assert_eq!(trigger[..10], event[..10], "the same instant");
-        assert!(trigger.parse::<Ulid>().is_ok());
     }
 }
