@@ -33,6 +33,8 @@ pub struct Event {
     pub why: Option<Arc<str>>,
     /// Which step of which policy; only on [`EventKind::Escalated`].
     pub escalation: Option<Escalation>,
+    /// Until when it is silenced; only on [`EventKind::Shelved`].
+    pub until: Option<Wall>,
     /// The downtime before this event was not known, so its time is a guess that went on from the last mark.
     pub after_unknown_downtime: bool,
 }

@@ -95,6 +95,7 @@ impl Engine {
 
     fn shelve(&mut self, target: Target, shelf: Shelf, now: Now) {
         let (by, why) = (shelf.by.clone(), shelf.reason.clone());
+        let lasts = shelf.until.since(now.mono);
         let before = self.open_and_shelved();
         self.shelves.all.insert(target.clone(), shelf);
         self.shelves.unknown_downtimes = 0;
@@ -110,6 +111,7 @@ impl Engine {
             let extra = Extra {
                 by: Some(by.clone()),
                 why: Some(why.clone()),
+                until: Some(now.wall + lasts),
                 ..Extra::default()
             };
             self.emit(watch, EventKind::Shelved, now, extra);

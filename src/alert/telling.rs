@@ -8,7 +8,7 @@ use super::{
     plant::{Severity, WatchIx},
     watch::Face,
 };
-use crate::clock::Now;
+use crate::clock::{Now, Wall};
 
 /// What an event says beside the state of its alert.
 #[derive(Default)]
@@ -17,6 +17,7 @@ pub(super) struct Extra {
     pub(super) by: Option<By>,
     pub(super) why: Option<Arc<str>>,
     pub(super) escalation: Option<Escalation>,
+    pub(super) until: Option<Wall>,
 }
 
 impl Engine {
@@ -128,6 +129,7 @@ impl Engine {
             by: extra.by,
             why: extra.why,
             escalation: extra.escalation,
+            until: extra.until,
             after_unknown_downtime: guessed,
         };
         self.events.push(event);

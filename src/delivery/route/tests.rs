@@ -62,6 +62,7 @@ fn event(kind: EventKind, severity: Severity) -> Event {
             waited: Duration::ZERO,
             to: vec!["sms".into(), "ops".into(), "sms".into()],
         }),
+        until: None,
         after_unknown_downtime: false,
     }
 }

@@ -52,6 +52,7 @@ pub fn of_alert(alert: &Alert, site: &Site) -> String {
         by: None,
         why: None,
         escalation: None,
+        until: None,
         after_unknown_downtime: false,
     };
     of(&event, site)
@@ -162,7 +163,16 @@ fn told(event: &Event, site: &Site) -> String {
             by(event),
             note(event, ", \"", "\"")
         ),
-        EventKind::Shelved => format!(": silenced{}{}. {what}", by(event), note(event, ": ", "")),
+        EventKind::Shelved => {
+            let until = event.until.map_or_else(String::new, |until| {
+                format!(" until {}", clock_time(until, event.at, site))
+            });
+            format!(
+                ": silenced{until}{}{}. {what}",
+                by(event),
+                note(event, ": ", "")
+            )
+        }
         EventKind::Closed => {
             let why = event.why.as_deref().unwrap_or_default();
             let honest = if why.contains("not measured as normal") {

@@ -98,6 +98,7 @@ pub(in crate::destination) fn event(kind: EventKind) -> Event {
             waited: 15 * minute,
             to: vec!["manager-sms".into()],
         }),
+        until: (kind == EventKind::Shelved).then(|| created + after + 120 * minute),
         after_unknown_downtime: false,
     }
 }
@@ -120,7 +121,7 @@ fn every_kind_of_event_has_its_sentence() {
         (EventKind::Escalated, format!("[CRITICAL] Plant 7, CNC Mill #1: nobody acknowledged for 15 min; {rest}")),
         (EventKind::Resolved, "[OK] Plant 7, CNC Mill #1: spindle_temp back to 82.1 °C after 14 min, highest 98.9 °C. A-1042".to_owned()),
         (EventKind::Reopened, format!("[CRITICAL] Plant 7, CNC Mill #1: back again, occurrence 3; {rest}")),
-        (EventKind::Shelved, format!("[SHELVED] Plant 7, CNC Mill #1: silenced by Kim {ack}: sensor is being changed. {about}. A-1042")),
+        (EventKind::Shelved, format!("[SHELVED] Plant 7, CNC Mill #1: silenced until 12:45 CEST by Kim {ack}: sensor is being changed. {about}. A-1042")),
         (EventKind::Unshelved, format!("[CRITICAL] Plant 7, CNC Mill #1: no longer shelved; {rest}")),
         (EventKind::Closed, format!("[CLOSED] Plant 7, CNC Mill #1: closed by Kim {ack}, not measured as normal: scrapped. It was: {about}. A-1042")),
     ] {
