@@ -155,3 +155,37 @@ fn sha256(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[test]
+fn samples_that_change_nothing_write_nothing_to_disk() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let agent = Agent::start(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    let shows = |degrees: u16| {
+        let wanted = format!("{degrees}");
+        agent.shows("the value", |view| {
+            text(view, "/machines/0/tags/0/value").starts_with(&wanted)
+        });
+    };
+    shows(20);
+    let files = || -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let entries = std::fs::read_dir(agent.data()).expect("the data");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut files: Vec<_> = paths
+            .filter(|path| path.is_file())
+            .map(|path| (path.clone(), std::fs::read(path).expect("a file")))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
+    assert!(!before.is_empty());
+    // Thirty changes of the value, each seen by the agent, none of them beyond a limit.
+    for degrees in 30..60 {
+        device.holding(100, degrees * 10);
+        shows(degrees);
+    }
+    assert!(files() == before, "a sample was written to disk");
+    device.holding(100, 973);
+    receiver.hears(TRIGGERED);
+    assert!(files() != before, "an alert was not written to disk");
+}
