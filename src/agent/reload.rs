@@ -6,7 +6,7 @@ use super::{AgentError, Loop, sources::Sources, start};
 use crate::{
     alert::engine::Input,
     api::view::{Attempted, Reloaded},
-    config::{self, last_good},
+    config,
     delivery::dispatch::Job,
     destination::notice::{Notice, NoticeAlert},
 };
@@ -23,6 +23,9 @@ impl Loop {
         let loaded = match config::load(&self.start.paths, &self.start.env) {
             Ok(loaded) => loaded,
             Err(problems) => {
+                for problem in problems.iter().filter(|problem| !problem.warning) {
+                    tracing::error!("{problem}");
+                }
                 tracing::error!("the configuration is refused, the one that runs goes on");
                 self.concerns.configured(&problems, now.mono);
                 return Ok(Err(problems.iter().map(ToString::to_string).collect()));
@@ -49,11 +52,7 @@ impl Loop {
         let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
         self.loaded = loaded;
         self.concerns.configured(&[], now.mono);
-        if let Err(error) =
-            last_good::keep(&self.loaded.settings.agent.data_dir, &self.loaded.files)
-        {
-            tracing::warn!("the configuration cannot be kept as the last good one: {error}");
-        }
+        start::keep_as_last_good(&self.loaded);
         tracing::info!("the configuration was read again");
         Ok(Ok(Reloaded {
             hash: self.loaded.files.hash(),

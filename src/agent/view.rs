@@ -90,6 +90,7 @@ impl Loop {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: agent.site.to_string(),
             site_name: agent.site_name.to_string(),
+            contact: agent.contact.to_string(),
             agent: self.recorder.site.agent.clone(),
             started: self.seen.started.to_string(),
             now: now.wall.to_string(),

@@ -135,6 +135,12 @@ blind_after = "2s"
         self.ends()
     }
 
+    /// Asks it to read its configuration again, as daemons have always been asked.
+    pub(crate) fn hang_up(&self) {
+        let child = self.child.as_ref().expect("the agent runs");
+        kill_process(Pid::from_child(child), Signal::HUP).expect("it is there");
+    }
+
     /// Waits for its end.
     pub(crate) fn ends(&mut self) -> ExitStatus {
         // It stays ours until it has ended, so that one that does not is killed with the test.
