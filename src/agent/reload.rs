@@ -13,6 +13,8 @@ use crate::{
 
 /// How often old history goes.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the store is asked whether the disk is back.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(5);
 /// How often the state of a running escalation is marked.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -58,6 +60,19 @@ impl Loop {
             hash: self.loaded.files.hash(),
             warnings,
         }))
+    }
+
+    /// In memory mode, asks whether the disk is back: the store finds that out by itself, and a quiet plant has no commit that
+    /// would tell.
+    pub(super) async fn look_at_disk(&mut self) {
+        let now = self.clock.now().mono;
+        if !self.concerns.in_memory() || now.since(self.seen.disk) < LOOK_AT_DISK_EVERY {
+            return;
+        }
+        self.seen.disk = now;
+        if let Ok(health) = self.store.health().await {
+            self.concerns.stored(health.memory_only.is_none());
+        }
     }
 
     /// What is to be done now and then.

@@ -21,6 +21,7 @@ pub(super) struct Seen {
     pub(super) started: Wall,
     pub(super) marked: Mono,
     pub(super) pruned: Mono,
+    pub(super) disk: Mono,
 }
 
 impl Seen {
@@ -29,6 +30,7 @@ impl Seen {
             started: now.wall,
             marked: now.mono,
             pruned: now.mono,
+            disk: now.mono,
         }
     }
 }

@@ -114,6 +114,18 @@ fn where_no_socket_can_be_made_the_plant_is_watched_all_the_same() {
         about_the_agent(&receiver, "andon.disk")
     });
     assert!(agent.log().contains("no verb reaches this agent"));
+
+    // The disk is back, and nothing else happens in the plant.
+    fs::remove_file(agent.data()).expect("the file");
+    fs::create_dir(agent.data()).expect("the folder for data");
+    wait::until("the end of that alert", || {
+        let mut all = receiver.accepted().into_iter();
+        all.find(|request| {
+            let body = request.json();
+            text(&body, "/event") == "alert.resolved"
+                && text(&body, "/alert/rule_id") == "andon.disk"
+        })
+    });
     assert!(agent.stop().success());
 }
 

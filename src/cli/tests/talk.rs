@@ -284,7 +284,7 @@ async fn a_delivery_is_shown_with_its_attempts_and_body() {
     let expected = text(&[
         "delivery 7 to ops: pending, triggered of A-1042, number 42 there",
         "  decided      2026-04-04 10:16:05 UTC",
-        "  next try     -",
+        "  next try     due; waits for its turn, or for the destination to answer again",
         "  settled      -",
         "  result       503 Service Unavailable",
         "",
