@@ -3,6 +3,7 @@
 use std::{
     fs::{self, OpenOptions},
     path::PathBuf,
+    time::Duration,
 };
 
 use crate::support::{
@@ -115,10 +116,10 @@ fn where_no_socket_can_be_made_the_plant_is_watched_all_the_same() {
     });
     assert!(agent.log().contains("no verb reaches this agent"));
 
-    // The disk is back, and nothing else happens in the plant.
+    // The disk is back, which the store tries every 30 s, and nothing else happens in the plant.
     fs::remove_file(agent.data()).expect("the file");
     fs::create_dir(agent.data()).expect("the folder for data");
-    wait::until("the end of that alert", || {
+    wait::within(Duration::from_secs(60), "the end of that alert", || {
         let mut all = receiver.accepted().into_iter();
         all.find(|request| {
             let body = request.json();
