@@ -122,6 +122,8 @@ fn log_to_stdout(paths: &Paths, env: &Env) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
+        // It would say on standard error that nothing can be logged, and panic where that goes to the same full disk.
+        .log_internal_errors(false)
         .with_ansi(!journal && io::stdout().is_terminal() && env.get("NO_COLOR").is_none());
     // A second subscriber in one process is a test's; the first stays.
     let _ = if journal {

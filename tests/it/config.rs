@@ -131,6 +131,16 @@ fn where_no_socket_can_be_made_the_plant_is_watched_all_the_same() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let mut agent = Agent::new(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    agent.run_without_a_log();
+    device.holding(100, 973);
+    receiver.hears(TRIGGERED);
+    assert!(agent.is_running());
+}
+
+#[test]
 fn a_reload_changes_a_limit_and_keeps_the_alert() {
     let (mut device, receiver) = (cold_device(), Receiver::start());
     let agent = Agent::start(&(mill(&device) + &to(&receiver)), &too_hot(""));
