@@ -62,7 +62,7 @@ impl fmt::Display for Value {
 /// Why a tag has no value. The words are shown to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bad {
-    /// Nothing was heard since the agent started watching.
+    /// Nothing was heard since the agent started watching, or since the broker is there again.
     NeverHeard,
     /// Nothing was heard for the tag's `stale_after`.
     Stale,

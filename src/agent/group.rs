@@ -61,6 +61,7 @@ impl Loop {
         for order in later {
             self.other_order(order).await?;
         }
+        self.look_at_disk().await;
         self.keep_house();
         Ok(())
     }

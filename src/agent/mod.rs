@@ -18,7 +18,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::{concerns::Concerns, record::Recorder, sources::Sources};
 use crate::{
     alert::{engine::Engine, signal::Signal},
-    api::order::Order,
+    api::{DoorError, order::Order},
     clock::{Clock, Mono},
     config::{Env, Loaded, Paths, section::Problem},
     health::Watchdog,
@@ -43,6 +43,8 @@ pub struct Start {
     pub env: Env,
     /// Refuse to start with a refused configuration instead of running the last good one.
     pub strict: bool,
+    /// Notified by whoever wants the configuration read again without the socket: SIGHUP.
+    pub reload: Arc<Notify>,
 }
 
 /// Why the agent does not run, or has stopped.
@@ -57,14 +59,9 @@ pub enum AgentError {
     /// The store does not open, or has failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
-    /// The socket for the verbs cannot be opened.
-    #[error("the socket {path} cannot be opened: {why}")]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        why: String,
-    },
+    /// Another agent serves the socket.
+    #[error(transparent)]
+    Socket(#[from] DoorError),
     /// One of the long tasks has ended.
     #[error("the {0} has ended unexpectedly")]
     TaskEnded(&'static str),
@@ -118,6 +115,7 @@ impl Loop {
         self.watchdog.ready();
         // What the restart itself decided: ends of alerts whose rule is gone, and what the agent says of itself.
         self.turn(None).await?;
+        let reload = Arc::clone(&self.start.reload);
         let ended = loop {
             let wait = self.wait();
             let mut order = None;
@@ -128,6 +126,8 @@ impl Loop {
                 Some(signal) = self.sources.supervise() => self.concerns.say(signal),
                 Some(signal) = self.signals.recv() => self.concerns.say(signal),
                 arrived = self.orders.recv() => order = arrived,
+                // Nobody waits for the answer; the log and an alert tell of a mistake.
+                () = reload.notified() => order = Some(Order::Reload(oneshot::channel().0)),
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }

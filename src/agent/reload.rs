@@ -6,13 +6,15 @@ use super::{AgentError, Loop, sources::Sources, start};
 use crate::{
     alert::engine::Input,
     api::view::{Attempted, Reloaded},
-    config::{self, Settings, last_good},
+    config::{self, Settings},
     delivery::dispatch::Job,
     destination::notice::{Notice, NoticeAlert},
 };
 
 /// How often old history goes.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often the store is asked whether the disk is back.
+const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(5);
 /// How often the state of a running escalation is marked.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -23,6 +25,9 @@ impl Loop {
         let loaded = match config::load(&self.start.paths, &self.start.env) {
             Ok(loaded) => loaded,
             Err(problems) => {
+                for problem in problems.iter().filter(|problem| !problem.warning) {
+                    tracing::error!("{problem}");
+                }
                 tracing::error!("the configuration is refused, the one that runs goes on");
                 self.concerns.configured(&problems, now.mono);
                 return Ok(Err(problems.iter().map(ToString::to_string).collect()));
@@ -51,16 +56,25 @@ impl Loop {
         let warnings: Vec<String> = warnings.collect();
         self.loaded = loaded;
         self.concerns.configured(&[], now.mono);
-        if let Err(error) =
-            last_good::keep(&self.loaded.settings.agent.data_dir, &self.loaded.files)
-        {
-            tracing::warn!("the configuration cannot be kept as the last good one: {error}");
-        }
+        start::keep_as_last_good(&self.loaded);
         tracing::info!("the configuration was read again");
         Ok(Ok(Reloaded {
             hash: self.loaded.files.hash(),
             warnings,
         }))
+    }
+
+    /// In memory mode, asks whether the disk is back: the store finds that out by itself, and a quiet plant has no commit that
+    /// would tell.
+    pub(super) async fn look_at_disk(&mut self) {
+        let now = self.clock.now().mono;
+        if !self.concerns.in_memory() || now.since(self.seen.disk) < LOOK_AT_DISK_EVERY {
+            return;
+        }
+        self.seen.disk = now;
+        if let Ok(health) = self.store.health().await {
+            self.concerns.stored(health.memory_only.is_none());
+        }
     }
 
     /// What is to be done now and then.

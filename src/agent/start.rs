@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     alert::{engine::Engine, event::Event, plant::Severity, signal::Signal},
-    api::{self, order::Agent},
+    api::{self, DoorError, order::Agent},
     clock::{self, Clock},
     config::{self, Loaded, last_good, section::Problem},
     delivery::dispatch,
@@ -49,6 +49,10 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         memory_events: settings.store.memory_events as u64,
         ..Options::new(&settings.agent.data_dir, now)
     })?;
+    // Only now is it sure that no other agent runs on this data_dir, whose last good one this would replace.
+    if refused.is_empty() {
+        keep_as_last_good(&loaded);
+    }
     let store = opened.store;
     let durable = record::durable(&opened.restored, &store).await?;
     let (engine, ends) = Engine::restore(Arc::clone(&loaded.plant), &durable, now, &boot, seed());
@@ -58,24 +62,22 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     let (agent, orders) = Agent::new(QUEUE);
     let tasks_stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let listener = api::bind(&settings.agent.socket).map_err(|error| AgentError::Socket {
-        path: settings.agent.socket.clone(),
-        why: error.to_string(),
-    })?;
-    let history = Arc::new(StoreHistory::new(store.clone()));
-    let served = api::serve(
-        listener,
-        agent.clone(),
-        history,
-        clock.clone(),
-        tasks_stop.clone(),
-    );
-    tasks.spawn(async move {
-        if let Err(error) = served.await {
-            tracing::error!("the API has failed: {error}");
-        }
-        ("API", Ok(()))
-    });
+    if let Some(listener) = listen(&settings.agent.socket)? {
+        let history = Arc::new(StoreHistory::new(store.clone()));
+        let served = api::serve(
+            listener,
+            agent.clone(),
+            history,
+            clock.clone(),
+            tasks_stop.clone(),
+        );
+        tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!("the API has failed: {error}");
+            }
+            ("API", Ok(()))
+        });
+    }
     let parts = dispatch::Parts {
         store: store.clone(),
         clock: clock.clone(),
@@ -136,16 +138,28 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     Ok((agent, tasks))
 }
 
+/// The socket of the verbs. Without it the plant is watched all the same, say on a disk that cannot be written; only a socket
+/// that another agent serves is a reason not to run.
+fn listen(path: &Path) -> Result<Option<tokio::net::UnixListener>, AgentError> {
+    match api::bind(path) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error @ DoorError::InUse(_)) => Err(error.into()),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            tracing::error!(
+                "{error:#}; the plant is watched, but no verb reaches this agent until it is started again"
+            );
+            Ok(None)
+        }
+    }
+}
+
 /// The configuration to run: the one that is there, or the last good one with the reasons why.
 fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
     let problems = match config::load(&start.paths, &start.env) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!("{warning}");
-            }
-            let data_dir = loaded.settings.agent.data_dir.clone();
-            if let Err(error) = last_good::keep(&data_dir, &loaded.files) {
-                tracing::warn!("the configuration cannot be kept as the last good one: {error}");
             }
             return Ok((loaded, Vec::new()));
         }
@@ -172,6 +186,14 @@ fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
         }
         _ if !start.paths.main.exists() => Err(AgentError::NoConfig(start.paths.main.clone())),
         _ => Err(AgentError::Config(problems)),
+    }
+}
+
+/// Keeps what runs now; without it the next start needs a configuration without mistakes.
+pub(super) fn keep_as_last_good(loaded: &Loaded) {
+    if let Err(error) = last_good::keep(&loaded.settings.agent.data_dir, &loaded.files) {
+        let error = anyhow::Error::from(error);
+        tracing::warn!("the configuration cannot be kept as the last good one: {error:#}");
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Seen {
     pub(super) refreshed: Mono,
     pub(super) marked: Mono,
     pub(super) pruned: Mono,
+    pub(super) disk: Mono,
 }
 
 impl Seen {
@@ -32,6 +33,7 @@ impl Seen {
             refreshed: now.mono,
             marked: now.mono,
             pruned: now.mono,
+            disk: now.mono,
         }
     }
 }
@@ -93,6 +95,7 @@ impl Loop {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: agent.site.to_string(),
             site_name: agent.site_name.to_string(),
+            contact: agent.contact.to_string(),
             agent: self.recorder.site.agent.clone(),
             started: self.seen.started.to_string(),
             now: now.wall.to_string(),

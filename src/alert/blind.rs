@@ -74,7 +74,15 @@ impl Engine {
     pub(super) fn goes_blind(&mut self, tag: TagId, why: Bad, now: Now) {
         let state = &mut self.tags[tag.0 as usize];
         match &mut state.bad {
-            Some(blindness) => blindness.why = why,
+            Some(blindness) if blindness.why == why => {}
+            Some(blindness) => {
+                let still_silent = blindness.why.is_silence() && why.is_silence();
+                blindness.why = why;
+                if still_silent {
+                    // The alert about it says what to check, which is another thing now.
+                    self.review_soon(now.mono);
+                }
+            }
             None => {
                 state.bad = Some(Blindness {
                     why,
@@ -211,7 +219,8 @@ impl Engine {
             Bad::Exception(_) | Bad::Malformed => {
                 "Check the tag's address and type, and the device."
             }
-            _ => "Check power and cable.",
+            Bad::NeverHeard | Bad::Stale => "Check that whatever sends it is running.",
+            Bad::Unreachable | Bad::NoAnswer => "Check power and cable.",
         };
         let face = Face {
             message: message.into(),

@@ -17,6 +17,8 @@ pub struct View {
     pub site: String,
     /// The site's name.
     pub site_name: String,
+    /// Whom to call; empty if nobody was named.
+    pub contact: String,
     /// The agent's ULID.
     pub agent: String,
     /// When the agent started, RFC 3339.

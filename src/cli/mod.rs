@@ -126,7 +126,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
     match cli.verb {
         Verb::Demo(args) => demo::run(&args, terminal),
         Verb::Init(args) => init::run(&args, env, terminal),
-        Verb::Run(args) => run::run(&args, env, terminal),
+        Verb::Run(args) => run::run(&args, env),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));

@@ -156,7 +156,13 @@ fn show(story: &DeliveryStory, terminal: &mut Terminal<'_>) -> Result<(), Failur
         ("settled", one.settled.as_ref()),
     ];
     for (name, time) in times {
-        let time = time.map_or_else(|| "-".to_owned(), |time| terminal.time(time));
+        let time = match time {
+            None => "-".to_owned(),
+            Some(due) if name == "next try" && terminal.is_past(due) => {
+                "due; waits for its turn, or for the destination to answer again".to_owned()
+            }
+            Some(time) => terminal.time(time),
+        };
         terminal.line(format!("  {name:<12} {time}"))?;
     }
     let result = one.result.as_deref().unwrap_or("-");

@@ -3,14 +3,16 @@
 use std::{
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CONFIG,
     exit::{Exit, Failure},
-    terminal::Terminal,
+    status::count,
 };
 use crate::{
     agent::{self, AgentError, Start},
@@ -28,23 +30,18 @@ pub(super) struct Args {
     strict: bool,
 }
 
-pub(super) fn run(args: &Args, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
     let paths = Paths {
         main: args.config.clone(),
     };
     if !args.config.exists() && (args.strict || !has_last_good(&paths, env)) {
         return Err(nothing_to_run(&args.config));
     }
-    start(paths, env, args.strict, terminal)
+    start(paths, env, args.strict)
 }
 
 /// Runs the agent until systemd or a person stops it.
-fn start(
-    paths: Paths,
-    env: &Env,
-    strict: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Failure> {
+fn start(paths: Paths, env: &Env, strict: bool) -> Result<Exit, Failure> {
     log_to_stdout(&paths, env);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -55,19 +52,28 @@ fn start(
         paths,
         env: env.clone(),
         strict,
+        reload: Arc::default(),
     };
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
+        tokio::spawn(reload_by_signal(Arc::clone(&start.reload)));
         tokio::spawn(stop_by_signal(stop.clone()));
         agent::run(start, stop).await
     });
     match ended {
         Ok(()) => Ok(Exit::Fine),
         Err(AgentError::Config(problems)) => {
-            for problem in &problems {
-                terminal.line(problem.to_string())?;
-            }
-            let text = "the configuration is refused, and no other one has run here before; mend it and try again";
+            // The log has named them already, one by one.
+            let count = count(
+                problems.iter().filter(|problem| !problem.warning).count(),
+                "mistake",
+            );
+            let why = match strict {
+                true => "with --strict no other one runs instead",
+                false => "no other one has run here before",
+            };
+            let text =
+                format!("the configuration is refused ({count}), and {why}; mend it and try again");
             Err(Failure::said(text, Exit::Configuration))
         }
         Err(AgentError::NoConfig(path)) => Err(nothing_to_run(&path)),
@@ -75,6 +81,19 @@ fn start(
             "{:#}",
             anyhow::Error::from(error)
         ))),
+    }
+}
+
+/// SIGHUP is how daemons have always been told to read their configuration again; by default it would end this one.
+async fn reload_by_signal(reload: Arc<Notify>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!("SIGHUP cannot be heard; it ends the agent");
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: reading the configuration again");
+        reload.notify_one();
     }
 }
 
@@ -103,6 +122,8 @@ fn log_to_stdout(paths: &Paths, env: &Env) {
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_target(false)
+        // It would say on standard error that nothing can be logged, and panic where that goes to the same full disk.
+        .log_internal_errors(false)
         .with_ansi(!journal && io::stdout().is_terminal() && env.get("NO_COLOR").is_none());
     // A second subscriber in one process is a test's; the first stays.
     let _ = if journal {

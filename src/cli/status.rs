@@ -105,6 +105,9 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     };
     let waiting = usize::try_from(view.store.pending).unwrap_or(usize::MAX);
     terminal.line(format!("{store}, {} waiting, {clock}", deliveries(waiting)))?;
+    if !view.contact.is_empty() {
+        terminal.line(format!("contact: {}", harmless(&view.contact, 200)))?;
+    }
     Ok(())
 }
 

@@ -106,6 +106,12 @@ impl Terminal<'_> {
         }
     }
 
+    /// Whether an RFC 3339 time is over.
+    pub(super) fn is_past(&self, text: &str) -> bool {
+        text.parse::<Timestamp>()
+            .is_ok_and(|time| Wall::from_millis(time.as_millisecond()) <= self.now)
+    }
+
     /// How long ago an RFC 3339 time is; a text that is none stays as it is.
     pub(super) fn age(&self, text: &str) -> String {
         match text.parse::<Timestamp>() {

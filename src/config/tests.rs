@@ -385,8 +385,8 @@ fn a_file_in_a_value_lies_beside_the_file_that_names_it() {
                 "[[source.mqtt]]\nname = 'b'\nurl = 'mqtts://b'\n{here}user = 'u'\npassword = {{ file = 'pw' }}\nsubscribe = [{{ topic = 'a', machine = 'm', payload = 'number', stale_after = '1s', tag = 'u' }}]\n"
             ),
         ),
-        ("ca.pem", ""),
-        ("conf.d/ca.pem", ""),
+        ("ca.pem", "-----BEGIN CERTIFICATE-----\n"),
+        ("conf.d/ca.pem", "-----BEGIN CERTIFICATE-----\n"),
         ("conf.d/pw", "secret"),
     ]);
     fs::set_permissions(

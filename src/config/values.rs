@@ -1,6 +1,9 @@
 //! Types that several rooms read from a configuration, beyond those that [`super::section`] brings.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use url::Url;
 
@@ -45,18 +48,17 @@ impl Read for PathBuf {
     }
 }
 
-/// A file that a connection needs, found beside the file that names it. One that cannot be opened now only disables what
-/// needs it, so that is a warning.
+/// A file with certificates that a connection needs, found beside the file that names it. One that cannot be used now only
+/// disables what needs it, so that is a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileBeside(pub PathBuf);
 
 impl Read for FileBeside {
     const EXPECTED: &'static str = "the path of a file";
     fn remark(&self) -> Option<String> {
-        let error = fs::File::open(&self.0).err()?;
+        let why = not_certificates(&self.0)?;
         Some(format!(
-            "cannot be used, and what needs it is off until it can: cannot read {}: {error}",
-            self.0.display()
+            "cannot be used, and what needs it is off until it can: {why}"
         ))
     }
     fn read(node: &Node) -> Result<Self, String> {
@@ -65,6 +67,26 @@ impl Read for FileBeside {
             Value::Text(_) => Err("must not be empty".to_owned()),
             _ => Err(Self::mismatch(node)),
         }
+    }
+}
+
+/// Why this cannot be a file of certificates, at a glance; whoever uses it reads them.
+fn not_certificates(path: &Path) -> Option<String> {
+    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let name = path.display();
+    let cannot = |error: io::Error| format!("cannot read {name}: {error}");
+    // Asked before it is opened: opening a pipe would wait for its other end.
+    match fs::metadata(path) {
+        Err(error) => return Some(cannot(error)),
+        Ok(found) if !found.is_file() => return Some(format!("{name} is not a file")),
+        Ok(_) => {}
+    }
+    match fs::read(path) {
+        Err(error) => Some(cannot(error)),
+        Ok(bytes) if bytes.windows(BEGIN.len()).any(|part| part == BEGIN) => None,
+        Ok(_) => Some(format!(
+            "{name} holds no certificate; it must be a PEM file with `BEGIN CERTIFICATE`"
+        )),
     }
 }
 

@@ -200,11 +200,14 @@ impl Desk {
                 (_, state) => stored(state),
             };
             let why = why.unwrap_or_else(|| settled.why.to_owned());
-            tracing::info!(
-                delivery = settled.row,
-                state = state.word(),
-                "delivery is over: {why}"
-            );
+            // A condition that comes and goes would fill the log with these.
+            if state != DeliveryState::Deduplicated {
+                tracing::info!(
+                    delivery = settled.row,
+                    state = state.word(),
+                    "delivery is over: {why}"
+                );
+            }
             ends.push(Settlement::new(settled.row, state, now.wall, why));
         }
         for group in ends.chunks(GROUP) {

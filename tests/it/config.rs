@@ -3,6 +3,7 @@
 use std::{
     fs::{self, OpenOptions},
     path::PathBuf,
+    time::Duration,
 };
 
 use crate::support::{
@@ -62,6 +63,84 @@ fn a_reload_of_a_mistake_names_it_and_changes_nothing() {
 }
 
 #[test]
+fn a_hangup_is_a_reload_and_ends_nothing() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let mut agent = Agent::start(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    agent.rules(&too_hot(MISTAKE));
+    agent.hang_up();
+    agent.shows("the mistake", |view| {
+        view["config"]["refused"].to_string().contains("severty")
+    });
+    assert!(agent.log().contains("severty"), "{}", agent.log());
+    agent.rules(&too_hot("").replace("above = 95.0", "above = 94.0"));
+    agent.hang_up();
+    agent.shows("that nothing is refused", |view| {
+        view["config"]["refused"]
+            .as_array()
+            .is_some_and(Vec::is_empty)
+    });
+    device.holding(100, 945);
+    receiver.hears(TRIGGERED);
+    assert!(agent.is_running());
+}
+
+#[test]
+fn a_second_agent_on_the_same_data_leaves_the_last_good_configuration_of_the_first() {
+    let (device, receiver) = (cold_device(), Receiver::start());
+    let mut agent = Agent::start(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    let last_good = agent.data().join("last-good/files.json");
+    let kept = fs::read(&last_good).expect("the last good configuration");
+    agent.rules(&too_hot("").replace("above = 95.0", "above = 120.0"));
+    let second = agent.verb("run", &[]);
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(
+        said.contains("another andon runs on this data_dir"),
+        "{said}"
+    );
+    assert_eq!(fs::read(&last_good).ok(), Some(kept));
+    assert!(agent.is_running());
+}
+
+#[test]
+fn where_no_socket_can_be_made_the_plant_is_watched_all_the_same() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let mut agent = Agent::new(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    fs::remove_dir(agent.data()).expect("the folder for data");
+    fs::write(agent.data(), "a file where the folder should be").expect("a file");
+    agent.spawn();
+    device.holding(100, 973);
+    receiver.hears(TRIGGERED);
+    wait::until("an alert about the disk", || {
+        about_the_agent(&receiver, "andon.disk")
+    });
+    assert!(agent.log().contains("no verb reaches this agent"));
+
+    // The disk is back, which the store tries every 30 s, and nothing else happens in the plant.
+    fs::remove_file(agent.data()).expect("the file");
+    fs::create_dir(agent.data()).expect("the folder for data");
+    wait::within(Duration::from_secs(60), "the end of that alert", || {
+        let mut all = receiver.accepted().into_iter();
+        all.find(|request| {
+            let body = request.json();
+            text(&body, "/event") == "alert.resolved"
+                && text(&body, "/alert/rule_id") == "andon.disk"
+        })
+    });
+    assert!(agent.stop().success());
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let mut agent = Agent::new(&(mill(&device) + &to(&receiver)), &too_hot(""));
+    agent.run_without_a_log();
+    device.holding(100, 973);
+    receiver.hears(TRIGGERED);
+    assert!(agent.is_running());
+}
+
+#[test]
 fn a_reload_changes_a_limit_and_keeps_the_alert() {
     let (mut device, receiver) = (cold_device(), Receiver::start());
     let agent = Agent::start(&(mill(&device) + &to(&receiver)), &too_hot(""));
@@ -91,6 +170,8 @@ fn without_a_last_good_configuration_or_when_strict_it_ends_with_78() {
     agent.rules(&too_hot(MISTAKE));
     let strict = agent.verb("run", &["--strict"]);
     assert_eq!(strict.status.code(), BAD_CONFIGURATION, "{strict:?}");
+    let said = String::from_utf8_lossy(&strict.stderr);
+    assert!(said.contains("with --strict no other one runs"), "{said}");
     let check = agent.verb("check", &[]);
     assert_eq!(check.status.code(), BAD_CONFIGURATION, "{check:?}");
 }

@@ -407,6 +407,20 @@ fn a_wholly_blind_source_is_one_alert_and_its_return_resolves_it() {
         "no connection from 10.0.0.1; not watched: overtemp"
     );
     assert_eq!(&*alert.machine_name, "source hall");
+    // Reached again, and nothing comes: another cause, the same alert.
+    for tag in 0..4 {
+        story.at(500.0, bad(tag, Bad::NeverHeard));
+    }
+    story.until(550.0);
+    let alert = &story.engine.open_alerts(now(550.0))[0];
+    assert_eq!(
+        (&*alert.message, &*alert.action),
+        (
+            "nothing heard yet from 10.0.0.1; not watched: overtemp",
+            "Check that whatever sends it is running."
+        )
+    );
+    assert_eq!(story.told(), [] as [&str; 0]);
     story.at(600.0, good(0, 20.0)).until(601.5);
     assert_eq!(
         story.told(),

@@ -325,6 +325,7 @@ pub(crate) fn delivery(id: i64) -> DeliveryView {
         attempts: 2,
         result: Some("503 Service Unavailable".to_owned()),
         decided: "2026-04-04T10:16:05Z".to_owned(),
+        next: (id == 7).then(|| "2026-04-04T10:16:35Z".to_owned()),
         ..DeliveryView::default()
     }
 }

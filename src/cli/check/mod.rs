@@ -158,5 +158,11 @@ fn verdict(
         count(rules.len(), "rule"),
         count(parts.destinations.len(), "destination"),
     ))?;
+    if rules.is_empty() {
+        terminal.line("but no rule watches anything: write one into `rules/` beside this file")?;
+    }
+    if parts.destinations.is_empty() {
+        terminal.line("but nobody is told of alerts: add a [[destination]]")?;
+    }
     Ok(())
 }

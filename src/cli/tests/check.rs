@@ -50,9 +50,32 @@ fn warnings_are_said_and_refuse_nothing() {
         "{said}"
     );
     assert_eq!(
-        lines[1],
-        "fine: 0 sources, 0 machines, 0 rules, 0 destinations, 1 warning"
+        lines[1..],
+        [
+            "fine: 0 sources, 0 machines, 0 rules, 0 destinations, 1 warning",
+            "but no rule watches anything: write one into `rules/` beside this file",
+            "but nobody is told of alerts: add a [[destination]]",
+        ]
     );
+}
+
+#[test]
+fn a_file_that_holds_no_certificate_is_warned_of() {
+    let place = Place::new(
+        "[agent]\nsite = 'plant-7'\n[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'https://ops.example.com/'\nca = 'plant-ca.pem'\n",
+    );
+    let ca = place.0.path().join("plant-ca.pem");
+    fs::write(&ca, "-----BEGIN CERTIFICATE REQUEST-----\n").unwrap();
+    let said = place.check(&[]).ended(Exit::Fine);
+    assert!(
+        said.starts_with("andon.toml:7: warning: destination.ops.ca: "),
+        "{said}"
+    );
+    assert!(said.contains("plant-ca.pem holds no certificate"), "{said}");
+    fs::remove_file(&ca).unwrap();
+    fs::create_dir(&ca).unwrap();
+    let said = place.check(&[]).ended(Exit::Fine);
+    assert!(said.contains("plant-ca.pem is not a file"), "{said}");
 }
 
 #[test]

@@ -37,6 +37,18 @@ async fn status_shows_everything_the_worst_first() {
 }
 
 #[tokio::test]
+async fn status_names_whom_to_call_if_somebody_was_named() {
+    let mut view = view();
+    view.contact = "shift leader, 4711".to_owned();
+    let fake = Fake::with(Script {
+        view: Some(view),
+        ..Script::default()
+    });
+    let said = talk(&fake.socket, &["status"]).await.ended(Exit::Fine);
+    assert!(said.contains("\ncontact: shift leader, 4711\n\n"), "{said}");
+}
+
+#[tokio::test]
 async fn status_with_tags_shows_values_and_why_some_are_missing() {
     let said = ask(&["status", "--tags"]).await.ended(Exit::Fine);
     let tags = text(&[
@@ -272,7 +284,7 @@ async fn a_delivery_is_shown_with_its_attempts_and_body() {
     let expected = text(&[
         "delivery 7 to ops: pending, triggered of A-1042, number 42 there",
         "  decided      2026-04-04 10:16:05 UTC",
-        "  next try     -",
+        "  next try     due; waits for its turn, or for the destination to answer again",
         "  settled      -",
         "  result       503 Service Unavailable",
         "",

@@ -140,13 +140,16 @@ impl Source {
     }
 
     async fn take(&mut self, event: Event) -> Result<(), Ended> {
-        let source = self.config.name.as_ref();
         match event {
             Event::Connected {
                 session_present, ..
             } => {
                 self.connected = true;
-                self.told_unreachable = false;
+                if std::mem::take(&mut self.told_unreachable) {
+                    // Still blind, but whoever looks for the cause should look at the senders now.
+                    self.all_bad(Bad::NeverHeard, self.clock.now()).await?;
+                }
+                let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
                     let address = self.config.address();
                     info!(source, address, session_present, "connected");
@@ -155,10 +158,12 @@ impl Source {
             }
             Event::Message(message) => self.message(message).await,
             Event::FilterLost { filter, why } => {
+                let source = self.config.name.as_ref();
                 error!(source, %filter, why, "nothing is heard from this topic filter");
                 Ok(())
             }
             Event::SessionDiscarded { why } => {
+                let source = self.config.name.as_ref();
                 warn!(source, why, "messages may be lost");
                 Ok(())
             }
@@ -253,7 +258,11 @@ impl Source {
         if std::mem::replace(&mut self.told_unreachable, true) {
             return Ok(());
         }
-        let samples = self.intake.all_bad(Bad::Unreachable);
+        self.all_bad(Bad::Unreachable, at).await
+    }
+
+    async fn all_bad(&mut self, why: Bad, at: Now) -> Result<(), Ended> {
+        let samples = self.intake.all_bad(why);
         self.deliver(Batch {
             at,
             samples,

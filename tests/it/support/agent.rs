@@ -89,6 +89,15 @@ blind_after = "2s"
         self.is_ready();
     }
 
+    /// Starts the process with nowhere to log to, as on a full disk, and waits until it watches.
+    pub(crate) fn run_without_a_log(&mut self) {
+        let full = || fs::File::create("/dev/full").expect("a full device");
+        let mut command = self.command("run");
+        let command = command.stdin(Stdio::null()).stdout(full()).stderr(full());
+        self.child = Some(command.spawn().expect("the agent starts"));
+        self.is_ready();
+    }
+
     /// Starts the process.
     pub(crate) fn spawn(&mut self) {
         assert!(self.child.is_none(), "the agent runs already");
@@ -133,6 +142,12 @@ blind_after = "2s"
         let child = self.child.as_ref().expect("the agent runs");
         kill_process(Pid::from_child(child), Signal::TERM).expect("it is there");
         self.ends()
+    }
+
+    /// Asks it to read its configuration again, as daemons have always been asked.
+    pub(crate) fn hang_up(&self) {
+        let child = self.child.as_ref().expect("the agent runs");
+        kill_process(Pid::from_child(child), Signal::HUP).expect("it is there");
     }
 
     /// Waits for its end.

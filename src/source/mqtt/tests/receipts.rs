@@ -268,6 +268,10 @@ async fn an_outage_makes_every_tag_unreachable_once_and_messages_bring_them_back
     assert_eq!(batch.samples.len(), 6, "two tags of three machines");
     let unreachable = Reading::Bad(Bad::Unreachable);
     assert!(batch.samples.iter().all(|s| s.reading == unreachable));
+    // Back again, the broker is not what is missing any more.
+    let batch = running.batch().await;
+    let unheard = Reading::Bad(Bad::NeverHeard);
+    assert!(batch.samples.iter().all(|s| s.reading == unheard));
     // The unacknowledged message comes again over the new connection, and no second outage before it.
     let batch = running.batch().await;
     assert_eq!(batch.samples[0].reading, Reading::Good(Value::Number(1.0)));
