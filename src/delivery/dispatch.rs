@@ -16,20 +16,20 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use super::owed::Owed;
 use super::{
     attempt::{Tested, Tried, Way},
     concern::Concerns,
-    schedule::{
-        Attempt, DestinationPlan, Kind, LaneKey, Outcome, Row, Schedule, State, Status, Verdict,
-    },
+    owed::{stored, told},
+    schedule::{Attempt, DestinationPlan, LaneKey, Schedule, State, Status, Verdict},
 };
 use crate::{
-    alert::{event::EventKind, plant::Severity, signal::Signal},
-    clock::{BootId, Clock, Mono, Now},
-    destination::{self, Destination, notice::Notice},
+    alert::signal::Signal,
+    clock::{BootId, Clock, Mono},
+    destination::{Destination, notice::Notice},
     store::{
         Store, StoreError,
-        rows::{AttemptRecord, DeliveryRow, DeliveryState, Settlement},
+        rows::{AttemptRecord, DeliveryState, Settlement},
     },
 };
 
@@ -60,15 +60,6 @@ pub enum Job {
     Test(String, Box<Notice>, oneshot::Sender<Option<Tested>>),
     /// How the destinations stand.
     Look(oneshot::Sender<Vec<Standing>>),
-}
-
-/// A row that has just been made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Owed {
-    /// For the schedule.
-    pub row: Row,
-    /// It may be withdrawn before its first attempt.
-    pub withdrawable: bool,
 }
 
 /// One destination, for views.
@@ -171,7 +162,7 @@ impl Desk {
             };
             after = last.id;
             let now = self.clock.now();
-            let owed = page.iter().filter_map(|row| owed(row, boot, now));
+            let owed = page.iter().filter_map(|row| Owed::read(row, boot, now));
             self.add(owed.collect(), now.mono);
         }
     }
@@ -253,7 +244,7 @@ impl Desk {
                 if !known && self.store.retry(id).await? {
                     // It was given up: it is owed again, behind what its lane has now.
                     if let Some(delivery) = self.store.delivery(id).await? {
-                        let owed = owed(&delivery.row, &BootId(String::new()), now);
+                        let owed = Owed::read(&delivery.row, &BootId(String::new()), now);
                         known = owed.is_some();
                         self.add(owed.into_iter().collect(), now.mono);
                     }
@@ -403,60 +394,4 @@ fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
     let way =
         |destination: Destination| (destination.name.clone(), Arc::new(Way::new(destination)));
     destinations.into_iter().map(way).collect()
-}
-
-/// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
-fn owed(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Owed> {
-    let kind = EventKind::from_word(&row.kind)?;
-    let decided = &row.decided;
-    let age = if decided.boot == boot.0 {
-        now.mono.since(decided.mono)
-    } else if decided.synchronised && now.synchronised {
-        now.wall.since(decided.wall)
-    } else {
-        Duration::ZERO
-    };
-    let not_before = row
-        .not_before
-        .map(|at| now.mono + at.since(now.wall).min(Duration::from_secs(7200)));
-    let severity = Severity::ALL.get(usize::from(row.severity)).copied();
-    Some(Owed {
-        row: Row {
-            id: row.id,
-            destination: row.destination.as_str().into(),
-            lane: lane_key(&row.lane)?,
-            severity: severity.unwrap_or(Severity::Critical),
-            decided: now.mono - age,
-            kind: Kind::of(kind, row.as_trigger),
-            not_before,
-            attempts: row.attempts,
-        },
-        withdrawable: row.withdrawable && row.attempts == 0,
-    })
-}
-
-/// The key of a lane from a `dedup_key` in hexadecimal digits.
-pub fn lane_key(hex: &str) -> Option<LaneKey> {
-    crate::alert::event::DedupKey::from_hex(hex).map(|key| LaneKey(key.bytes()))
-}
-
-fn told(outcome: &destination::Outcome) -> Outcome {
-    match outcome {
-        destination::Outcome::Accepted { .. } => Outcome::Accepted,
-        destination::Outcome::Unreachable { .. } => Outcome::Unreachable,
-        destination::Outcome::Failed { retry_after, .. } => Outcome::Failed {
-            retry_after: *retry_after,
-        },
-        destination::Outcome::Refused { give_up, .. } => Outcome::Refused { give_up: *give_up },
-    }
-}
-
-fn stored(state: State) -> DeliveryState {
-    match state {
-        State::Accepted => DeliveryState::Accepted,
-        State::Failed => DeliveryState::Failed,
-        State::Expired => DeliveryState::Expired,
-        State::GivenUp => DeliveryState::Refused,
-        State::Deduplicated => DeliveryState::Deduplicated,
-    }
 }

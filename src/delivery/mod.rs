@@ -8,6 +8,7 @@
 pub mod attempt;
 pub mod concern;
 pub mod dispatch;
+mod owed;
 pub mod route;
 pub mod schedule;
 pub mod signature;
