@@ -15,6 +15,7 @@ use super::{
     when::Known,
 };
 use crate::{
+    alert::event::EventKind,
     alert::plant::Policy,
     clock::Synchronised,
     delivery::{attempt::guard_of, route::Routes},
@@ -197,6 +198,14 @@ fn parts<'a>(
         parts.named.push(name.into());
     }
     parts.routes = Routes::read(root, parts.named.clone(), known);
+    for destination in &parts.destinations {
+        let kinds = EventKind::ALL.into_iter();
+        let wanted: Vec<EventKind> = kinds.filter(|kind| destination.wants(*kind)).collect();
+        if wanted.len() < EventKind::ALL.len() {
+            let name = Arc::clone(&destination.name);
+            parts.routes.only.insert(name, wanted);
+        }
+    }
     profiles.finish();
     parts
 }
