@@ -5,7 +5,7 @@
 //! other, and writes every end to the store before the next delivery of that lane may start.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -21,7 +21,7 @@ use super::{
     attempt::{Tested, Tried, Way},
     concern::Concerns,
     owed::{stored, told},
-    schedule::{Attempt, DestinationPlan, LaneKey, Schedule, State, Status, Verdict},
+    schedule::{Attempt, DestinationPlan, LaneKey, Outcome, Schedule, State, Status, Verdict},
 };
 use crate::{
     alert::signal::Signal,
@@ -112,15 +112,20 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         ways: ways(destinations),
         withdrawable: BTreeMap::new(),
         reasons: HashMap::new(),
+        ends: VecDeque::new(),
+        durable: true,
+        boot,
         flights: JoinSet::new(),
         rows: HashMap::new(),
         concerns: Concerns::new(signals),
         store,
         clock,
     };
-    desk.load(&boot).await?;
+    desk.load().await?;
     while !stop.is_cancelled() {
-        desk.start_due().await?;
+        desk.follow_disk().await?;
+        desk.start_due();
+        desk.record_ends().await?;
         let wait = desk.wait();
         tokio::select! {
             () = stop.cancelled() => break,
@@ -135,7 +140,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.finish(grace).await
 }
 
-type Ended = Result<(Id, Tried), tokio::task::JoinError>;
+type Ended = Result<(Id, Option<Tried>), tokio::task::JoinError>;
 
 struct Desk {
     schedule: Schedule,
@@ -144,7 +149,12 @@ struct Desk {
     withdrawable: BTreeMap<LaneKey, BTreeMap<i64, Arc<str>>>,
     /// Why a person dropped a row.
     reasons: HashMap<i64, String>,
-    flights: JoinSet<Tried>,
+    /// What is over without an attempt and not on record yet.
+    ends: VecDeque<Settlement>,
+    /// Whether the store was on disk when it was last looked at.
+    durable: bool,
+    boot: BootId,
+    flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
     concerns: Concerns,
     store: Store,
@@ -153,7 +163,7 @@ struct Desk {
 
 impl Desk {
     /// Fills the schedule with everything that is owed from before.
-    async fn load(&mut self, boot: &BootId) -> Result<(), StoreError> {
+    async fn load(&mut self) -> Result<(), StoreError> {
         let mut after = 0;
         loop {
             let page = self.store.pending(after, 200).await?;
@@ -162,8 +172,11 @@ impl Desk {
             };
             after = last.id;
             let now = self.clock.now();
-            let owed = page.iter().filter_map(|row| Owed::read(row, boot, now));
-            self.add(owed.collect(), now.mono);
+            let owed = page
+                .iter()
+                .filter_map(|row| Owed::read(row, &self.boot, now));
+            let owed = owed.collect();
+            self.add(owed, now.mono);
         }
     }
 
@@ -177,11 +190,19 @@ impl Desk {
         }
     }
 
-    /// Starts what may start, and records what is over without an attempt.
-    async fn start_due(&mut self) -> Result<(), StoreError> {
+    /// Takes up again what was out of reach while the store was in memory, or came from a database that was set aside then.
+    async fn follow_disk(&mut self) -> Result<(), StoreError> {
+        let was = std::mem::replace(&mut self.durable, self.store.is_durable());
+        if self.durable && !was {
+            self.load().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what may start, and notes what is over without an attempt.
+    fn start_due(&mut self) {
         let now = self.clock.now();
         let due = self.schedule.next(now.mono);
-        let mut ends = Vec::new();
         for settled in due.settled {
             let why = self.reasons.remove(&settled.row);
             let state = match (&why, settled.state) {
@@ -194,10 +215,8 @@ impl Desk {
                 state = state.word(),
                 "delivery is over: {why}"
             );
-            ends.push(Settlement::new(settled.row, state, now.wall, why));
-        }
-        for group in ends.chunks(GROUP) {
-            self.store.settle_many(group.to_vec()).await?;
+            self.ends
+                .push_back(Settlement::new(settled.row, state, now.wall, why));
         }
         for attempt in due.attempts {
             let way = self.ways.get(&attempt.destination).map(Arc::clone);
@@ -205,16 +224,32 @@ impl Desk {
             let flight = self.flights.spawn(async move {
                 match way {
                     Some(way) => way.attempt(&store, &clock, row).await,
-                    None => Tried::unreachable("there is no such destination any more"),
+                    None => {
+                        let why = "there is no such destination any more";
+                        Some(Tried::unreachable(clock.now().wall, why))
+                    }
                 }
             });
             self.rows.insert(flight.id(), attempt);
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
+    }
+
+    /// Records some of what is over. A week's backlog expires in one moment after a long silence, and jobs must not wait
+    /// until all of that is on disk; a crash before it only lets the rest expire again.
+    async fn record_ends(&mut self) -> Result<(), StoreError> {
+        let some = self.ends.len().min(GROUP);
+        if some > 0 {
+            let group = self.ends.drain(..some).collect();
+            self.store.settle_many(group).await?;
+        }
         Ok(())
     }
 
     fn wait(&self) -> Duration {
+        if !self.ends.is_empty() {
+            return Duration::ZERO;
+        }
         let now = self.clock.now().mono;
         let due = self.schedule.next_deadline();
         due.map_or(LOOK, |due| due.since(now))
@@ -242,10 +277,14 @@ impl Desk {
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
                 if !known && self.store.retry(id).await? {
-                    // It was given up: it is owed again, behind what its lane has now.
+                    // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
-                        let owed = Owed::read(&delivery.row, &BootId(String::new()), now);
+                        let mut owed = Owed::read(&delivery.row, &self.boot, now);
                         known = owed.is_some();
+                        // Its time to expire begins anew, or it would be given up again before it is tried.
+                        if let Some(owed) = &mut owed {
+                            owed.row.decided = now.mono;
+                        }
                         self.add(owed.into_iter().collect(), now.mono);
                     }
                 }
@@ -256,6 +295,11 @@ impl Desk {
                 let known = self.schedule.discard(id, now.mono);
                 if !known {
                     self.reasons.remove(&id);
+                }
+                // Who is told that it is dropped may rely on it.
+                self.start_due();
+                while !self.ends.is_empty() {
+                    self.record_ends().await?;
                 }
                 let _ = reply.send(known);
             }
@@ -306,13 +350,20 @@ impl Desk {
             Ok((id, tried)) => (id, tried),
             Err(error) => {
                 tracing::error!("the sender of a delivery failed: {error}");
-                (
-                    error.id(),
-                    Tried::failed("the sender itself failed; this is a defect of andon"),
-                )
+                let why = "the sender itself failed; this is a defect of andon";
+                let at = self.clock.now().wall;
+                (error.id(), Some(Tried::failed(at, why)))
             }
         };
         let Some(attempt) = self.rows.remove(&id) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let Some(tried) = tried else {
+            // The store has its end on record already.
+            self.reasons.remove(&attempt.row);
+            self.schedule
+                .done(attempt.row, Outcome::Void, now.mono, &mut || 0.0);
             return Ok(None);
         };
         if let Some(lane) = self.withdrawable.get_mut(&attempt.lane)
@@ -323,8 +374,8 @@ impl Desk {
                 self.withdrawable.remove(&attempt.lane);
             }
         }
-        let now = self.clock.now();
-        self.concerns.heard(&attempt.destination, &tried.outcome);
+        self.concerns
+            .heard(&attempt.destination, &tried.outcome, now.mono);
         let mut random = fastrand::f64;
         let verdict = self
             .schedule
@@ -337,9 +388,13 @@ impl Desk {
         };
         match verdict {
             Verdict::Settled(settled) => {
-                let state = match self.reasons.remove(&settled.row) {
-                    Some(_) if settled.state == State::GivenUp => DeliveryState::Dropped,
-                    _ => stored(settled.state),
+                let dropped = self
+                    .reasons
+                    .remove(&settled.row)
+                    .filter(|_| settled.state == State::GivenUp);
+                let state = match dropped {
+                    Some(_) => DeliveryState::Dropped,
+                    None => stored(settled.state),
                 };
                 if state != DeliveryState::Accepted {
                     tracing::warn!(
@@ -355,7 +410,7 @@ impl Desk {
                     id: settled.row,
                     state,
                     at: now.wall,
-                    result: record.result.clone(),
+                    result: dropped.unwrap_or_else(|| record.result.clone()),
                     attempt: Some(record),
                     told: tried.told,
                     thread: tried.thread,
@@ -386,6 +441,9 @@ impl Desk {
                 Some(ended) = self.flights.join_next_with_id() => self.land(ended).await?,
             }
         }
+        while !self.ends.is_empty() {
+            self.record_ends().await?;
+        }
         Ok(())
     }
 }
@@ -395,3 +453,6 @@ fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
         |destination: Destination| (destination.name.clone(), Arc::new(Way::new(destination)));
     destinations.into_iter().map(way).collect()
 }
+
+#[cfg(test)]
+mod tests;
