@@ -29,6 +29,8 @@ pub(super) struct Audiences(HashMap<Ulid, Audience>);
 #[derive(Debug, Default)]
 pub(super) struct Audience {
     heard: BTreeMap<Arc<str>, Heard>,
+    /// An escalation to them is in the commit that is being made, so that what follows it there goes to them too.
+    joining: BTreeSet<Arc<str>>,
     over: bool,
 }
 
@@ -47,9 +49,6 @@ impl Audiences {
         event: &Event,
         store: &Store,
     ) -> Result<&mut Audience, StoreError> {
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, audience| !audience.over);
-        }
         let id = event.alert.id;
         if let Entry::Vacant(vacant) = self.0.entry(id) {
             // A new alert has no past, so its first event costs no look into the store.
@@ -62,12 +61,19 @@ impl Audiences {
         audience.over = event.kind.is_end();
         Ok(audience)
     }
+
+    /// Forgets alerts that are over, if there are many. Only after a commit: before it, the store does not know everything.
+    pub(super) fn forget_some(&mut self) {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, audience| !audience.over);
+        }
+    }
 }
 
 impl Audience {
     /// Names of the destinations.
     pub(super) fn names(&self) -> BTreeSet<Arc<str>> {
-        self.heard.keys().cloned().collect()
+        self.heard.keys().chain(&self.joining).cloned().collect()
     }
 
     /// Whether an escalation may still be withdrawn.
@@ -77,8 +83,16 @@ impl Audience {
             .any(|heard| !heard.withdrawable.is_empty())
     }
 
+    /// An escalation to a destination is about to be committed.
+    pub(super) fn joins(&mut self, destination: &Arc<str>) {
+        self.joining.insert(Arc::clone(destination));
+    }
+
     /// A destination is owed something; `id` once the row has one.
     pub(super) fn owed(&mut self, destination: &Arc<str>, withdrawable: Option<i64>) {
+        if withdrawable.is_some() {
+            self.joining.remove(destination);
+        }
         let heard = self.heard.entry(Arc::clone(destination)).or_default();
         match withdrawable {
             Some(id) => {
@@ -114,13 +128,23 @@ impl Audience {
             };
             let page = store.deliveries(filter, 200).await?;
             let Some(last) = page.last() else {
-                return Ok(audience);
+                break;
             };
             before = Some(last.id);
             for row in &page {
                 audience.note(row);
             }
         }
+        // What was delivered long ago may have made room; the alert itself remembers who heard of it.
+        if let Some(alert) = store.alert(alert).await? {
+            for name in &alert.audience {
+                let name: Arc<str> = name.as_str().into();
+                if !audience.heard.contains_key(&name) {
+                    audience.owed(&name, None);
+                }
+            }
+        }
+        Ok(audience)
     }
 
     fn note(&mut self, row: &DeliveryRow) {
@@ -135,6 +159,17 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_called_in_a_commit_hears_what_follows_in_it() {
+        let boss: Arc<str> = "boss".into();
+        let mut audience = Audience::default();
+        audience.joins(&boss);
+        assert_eq!(audience.names(), BTreeSet::from([boss.clone()]));
+        audience.owed(&boss, Some(3));
+        audience.withdrawn(&[(3, boss)]);
+        assert!(audience.names().is_empty());
+    }
 
     #[test]
     fn who_heard_only_what_was_withdrawn_is_no_audience() {

@@ -73,6 +73,7 @@ impl Recorder {
             .collect();
         let committed = self.store.commit(commit).await?;
         self.hand_over(&events, committed.deliveries, now).await?;
+        self.audiences.forget_some();
         Ok(committed.durable)
     }
 
@@ -97,6 +98,10 @@ impl Recorder {
         }
         for owed in owed.iter().filter(|owed| !owed.withdrawable) {
             audience.owed(&owed.destination, None);
+        }
+        owed.retain(|owed| self.routes.tells(owed, event.kind));
+        for owed in owed.iter().filter(|owed| owed.withdrawable) {
+            audience.joins(&owed.destination);
         }
         let notice = Notice::of(event, &self.site, true);
         let alert = &event.alert;

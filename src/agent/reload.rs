@@ -2,12 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{AgentError, Loop, sources::Sources, start};
+use super::{
+    AgentError, Loop,
+    sources::{SOURCE_RULE, Sources},
+    start,
+};
 use crate::{
-    alert::engine::Input,
+    alert::{engine::Input, event::EventKind, signal::Signal},
     api::view::{Attempted, Reloaded},
     config::{self, last_good},
-    delivery::dispatch::Job,
+    delivery::{concern::DESTINATION_RULE, dispatch::Job},
     destination::notice::{Notice, NoticeAlert},
 };
 
@@ -48,6 +52,7 @@ impl Loop {
         self.sources = Sources::start(&loaded, &self.clock, &self.wake);
         let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
         self.loaded = loaded;
+        self.end_absent_concerns();
         self.concerns.configured(&[], now.mono);
         if let Err(error) =
             last_good::keep(&self.loaded.settings.agent.data_dir, &self.loaded.files)
@@ -61,11 +66,31 @@ impl Loop {
         }))
     }
 
+    /// Ends the alerts about sources and destinations that are not configured any more: nobody else would.
+    pub(super) fn end_absent_concerns(&mut self) {
+        let destinations = &self.loaded.settings.parts.destinations;
+        let sources = self.engine.raised_subjects(SOURCE_RULE);
+        let absent = sources.into_iter().filter(|name| !self.sources.has(name));
+        for source in absent {
+            self.concerns.say(Signal::gone(SOURCE_RULE, &source));
+        }
+        for name in self.engine.raised_subjects(DESTINATION_RULE) {
+            if !destinations.iter().any(|of| *of.name == *name) {
+                self.concerns.say(Signal::gone(DESTINATION_RULE, &name));
+            }
+        }
+    }
+
     /// What is to be done now and then.
     pub(super) fn keep_house(&mut self) {
         let now = self.clock.now();
         while self.housekeeping.try_join_next().is_some() {}
         self.concerns.remind(now.mono);
+        // The store may leave memory mode, or enter it, without a commit.
+        self.concerns.stored(self.store.is_durable());
+        for source in self.sources.steady(now.mono) {
+            self.concerns.say(Signal::gone(SOURCE_RULE, &source));
+        }
         if now.mono.since(self.seen.marked) >= MARK_EVERY {
             self.seen.marked = now.mono;
             if self.engine.time_matters() {
@@ -99,8 +124,18 @@ impl Loop {
     ) {
         let now = self.clock.now();
         let jobs = self.recorder.jobs.clone();
-        let notices = ["triggered", "resolved"]
-            .map(|kind| test_notice(&self.recorder.site, &name, kind, now));
+        let destinations = &self.loaded.settings.parts.destinations;
+        let named = destinations.iter().find(|of| *of.name == *name);
+        // The end of a test goes only to who wants ends.
+        let ends = named.is_none_or(|destination| destination.wants(EventKind::Resolved));
+        let kinds: &[&str] = match ends {
+            true => &["triggered", "resolved"],
+            false => &["triggered"],
+        };
+        let notices: Vec<Notice> = kinds
+            .iter()
+            .map(|kind| test_notice(&self.recorder.site, &name, kind, now))
+            .collect();
         self.housekeeping.spawn(async move {
             let mut answers = Vec::new();
             for notice in notices {
