@@ -229,3 +229,69 @@ impl Sources {
         self.by_task.insert(task.id(), at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Synchronised;
+
+    fn line(receipts: mpsc::Sender<Receipt>, batches: mpsc::Receiver<Batch>) -> Line {
+        Line {
+            kind: Kind::Mqtt(MqttConfig {
+                name: "cell-broker".into(),
+                host: "localhost".to_owned(),
+                port: 1883,
+                ca: None,
+                user: None,
+                password: None,
+                client_id: "andon".to_owned(),
+                keep_alive: Duration::from_secs(15),
+                max_packet: 1 << 20,
+                max_unacked: 100,
+                status_topic: None,
+                subscriptions: Vec::new(),
+            }),
+            batches,
+            receipts: Some(receipts),
+            panics: 3,
+            run: 7,
+            started: Some(Mono::from_nanos(0)),
+        }
+    }
+
+    fn sources(line: Line) -> Sources {
+        Sources {
+            tasks: JoinSet::new(),
+            by_task: HashMap::new(),
+            lines: vec![line],
+            tag_ids: TagIds::new(),
+            clock: Clock::system(Synchronised::Assume),
+            wake: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_of_an_earlier_run_acknowledges_nothing_of_this_one() {
+        let (receipts, mut given) = mpsc::channel(4);
+        let (_feed, batches) = mpsc::channel(1);
+        let sources = sources(line(receipts, batches));
+        let run = |number| Run { line: 0, number };
+        sources.acknowledge(run(6), Receipt(1));
+        sources.acknowledge(run(7), Receipt(2));
+        assert_eq!(given.try_recv(), Ok(Receipt(2)));
+        assert!(given.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_source_that_runs_on_is_said_to_be_well_once() {
+        let (receipts, _given) = mpsc::channel(4);
+        let (_feed, batches) = mpsc::channel(1);
+        let mut sources = sources(line(receipts, batches));
+        let later = Mono::from_nanos(0) + STEADY;
+        assert!(sources.steady(later - Duration::from_secs(1)).is_empty());
+        assert_eq!(sources.steady(later), ["cell-broker"]);
+        assert!(sources.steady(later).is_empty());
+        assert_eq!(sources.lines[0].panics, 0);
+    }
+}

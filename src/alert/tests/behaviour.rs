@@ -675,3 +675,38 @@ fn booleans_are_compared_as_zero_and_one() {
         ]
     );
 }
+
+#[test]
+fn what_signals_are_raised_about_is_known_after_a_restart_until_they_are_gone() {
+    use crate::alert::signal::Signal;
+    let about = |name: &str| {
+        Signal::raised(
+            "andon.source",
+            name,
+            Severity::Error,
+            "failed".into(),
+            "Look.",
+        )
+    };
+    let mut engine = Engine::restore(
+        Arc::new(plant()),
+        &Durable::default(),
+        now(0.0),
+        &boot(),
+        [7; 16],
+    )
+    .0;
+    let signal = |signal| Input::Signal(Box::new(signal));
+    engine.step(now(1.0), signal(about("hall-1")));
+    engine.step(now(1.0), signal(about("hall-2")));
+    engine.step(now(2.0), signal(Signal::gone("andon.source", "hall-1")));
+    let saved = engine.snapshot(&boot()).durable;
+    let (engine, _) = Engine::restore(Arc::new(plant()), &saved, now(3.0), &boot(), [7; 16]);
+    let names: Vec<String> = engine
+        .raised_subjects("andon.source")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["hall-2"]);
+    assert!(engine.raised_subjects("andon.disk").is_empty());
+}
