@@ -10,7 +10,7 @@ use super::{
 use crate::{
     alert::{engine::Input, event::EventKind, signal::Signal},
     api::view::{Attempted, Reloaded},
-    config::{self, last_good},
+    config::{self, last_good, settings::Settings},
     delivery::{concern::DESTINATION_RULE, dispatch::Job},
     destination::notice::{Notice, NoticeAlert},
 };
@@ -50,7 +50,8 @@ impl Loop {
             .commit(&mut self.engine, decided.events, now)
             .await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake);
-        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(needs_restart(&self.loaded.settings, &loaded.settings));
         self.loaded = loaded;
         self.end_absent_concerns();
         self.concerns.configured(&[], now.mono);
@@ -155,6 +156,19 @@ impl Loop {
             }));
         });
     }
+}
+
+/// What has changed that only a start takes over; whoever changed it is told.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
+    let changed = [
+        ("agent.data_dir", old.agent.data_dir != new.agent.data_dir),
+        ("agent.socket", old.agent.socket != new.agent.socket),
+        ("clock", old.clock != new.clock),
+        ("heartbeat", old.heartbeat != new.heartbeat),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    let warning = |(key, _)| format!("{key} has changed: restart the agent to apply it");
+    changed.map(warning).collect()
 }
 
 fn test_notice(
