@@ -20,8 +20,8 @@ pub use super::owed::Owed;
 use super::{
     attempt::{Tested, Tried, Way},
     concern::Concerns,
-    owed::{stored, told},
-    schedule::{Attempt, DestinationPlan, LaneKey, Outcome, Schedule, State, Status, Verdict},
+    owed::stored,
+    schedule::{Attempt, DestinationPlan, LaneKey, Schedule, State, Status},
 };
 use crate::{
     alert::signal::Signal,
@@ -29,7 +29,7 @@ use crate::{
     destination::{Destination, notice::Notice},
     store::{
         Store, StoreError,
-        rows::{AttemptRecord, DeliveryState, Settlement},
+        rows::{DeliveryState, Settlement},
     },
 };
 
@@ -325,112 +325,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Records what came of attempts: the one that ended, and all others that have ended since.
-    async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
-        let mut ends = Vec::new();
-        let mut next = Some(first);
-        while let Some(ended) = next {
-            if let Some(end) = self.judge(ended).await? {
-                ends.push(end);
-            }
-            next = if ends.len() < GROUP {
-                self.flights.try_join_next_with_id()
-            } else {
-                None
-            };
-        }
-        if !ends.is_empty() {
-            self.store.settle_many(ends).await?;
-        }
-        Ok(())
-    }
-
-    async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
-        let (id, tried) = match ended {
-            Ok((id, tried)) => (id, tried),
-            Err(error) => {
-                tracing::error!("the sender of a delivery failed: {error}");
-                let why = "the sender itself failed; this is a defect of andon";
-                let at = self.clock.now().wall;
-                (error.id(), Some(Tried::failed(at, why)))
-            }
-        };
-        let Some(attempt) = self.rows.remove(&id) else {
-            return Ok(None);
-        };
-        let now = self.clock.now();
-        let Some(tried) = tried else {
-            // The store has its end on record already.
-            self.reasons.remove(&attempt.row);
-            self.schedule
-                .done(attempt.row, Outcome::Void, now.mono, &mut || 0.0);
-            return Ok(None);
-        };
-        if let Some(lane) = self.withdrawable.get_mut(&attempt.lane)
-            && tried.used > 0
-        {
-            lane.remove(&attempt.row);
-            if lane.is_empty() {
-                self.withdrawable.remove(&attempt.lane);
-            }
-        }
-        self.concerns
-            .heard(&attempt.destination, &tried.outcome, now.mono);
-        let mut random = fastrand::f64;
-        let verdict = self
-            .schedule
-            .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
-        let record = AttemptRecord {
-            at: tried.at,
-            used: tried.used,
-            result: tried.words(),
-            not_before: None,
-        };
-        match verdict {
-            Verdict::Settled(settled) => {
-                let dropped = self
-                    .reasons
-                    .remove(&settled.row)
-                    .filter(|_| settled.state == State::GivenUp);
-                let state = match dropped {
-                    Some(_) => DeliveryState::Dropped,
-                    None => stored(settled.state),
-                };
-                if state != DeliveryState::Accepted {
-                    tracing::warn!(
-                        destination = &*attempt.destination,
-                        delivery = settled.row,
-                        state = state.word(),
-                        "delivery is over: {}; {}",
-                        settled.why,
-                        record.result
-                    );
-                }
-                Ok(Some(Settlement {
-                    id: settled.row,
-                    state,
-                    at: now.wall,
-                    result: dropped.unwrap_or_else(|| record.result.clone()),
-                    attempt: Some(record),
-                    told: tried.told,
-                    thread: tried.thread,
-                }))
-            }
-            Verdict::Waiting { until } => {
-                if attempt.record {
-                    let not_before = Some(now.wall + until.since(now.mono));
-                    let record = AttemptRecord {
-                        not_before,
-                        ..record
-                    };
-                    self.store.attempted(attempt.row, record).await?;
-                }
-                Ok(None)
-            }
-            Verdict::Unknown => Ok(None),
-        }
-    }
-
     /// Lets what is in flight come back, for a while.
     async fn finish(mut self, grace: Duration) -> Result<(), StoreError> {
         let deadline = tokio::time::sleep(grace);
@@ -453,6 +347,8 @@ fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
         |destination: Destination| (destination.name.clone(), Arc::new(Way::new(destination)));
     destinations.into_iter().map(way).collect()
 }
+
+mod land;
 
 #[cfg(test)]
 mod tests;
