@@ -15,7 +15,6 @@ use super::{
     when::Known,
 };
 use crate::{
-    alert::event::EventKind,
     alert::plant::Policy,
     clock::Synchronised,
     delivery::{attempt::guard_of, route::Routes},
@@ -199,11 +198,9 @@ fn parts<'a>(
     }
     parts.routes = Routes::read(root, parts.named.clone(), known);
     for destination in &parts.destinations {
-        let kinds = EventKind::ALL.into_iter();
-        let wanted: Vec<EventKind> = kinds.filter(|kind| destination.wants(*kind)).collect();
-        if wanted.len() < EventKind::ALL.len() {
+        if let Some(kinds) = destination.only() {
             let name = Arc::clone(&destination.name);
-            parts.routes.only.insert(name, wanted);
+            parts.routes.only.insert(name, kinds);
         }
     }
     profiles.finish();

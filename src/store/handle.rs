@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Found, Health, Options, StoreError, commit,
+    error::{Fault, fatal},
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
     limits::{Goal, Pruned, Pruner},
@@ -365,27 +366,6 @@ impl Store {
     }
 }
 
-/// Why there is no answer, before the operation gives it a name.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Failed(Failure),
-    Gone,
-}
-
-impl Fault {
-    fn of(self, dir: &Path, failed: impl FnOnce(rusqlite::Error) -> StoreError) -> StoreError {
-        match self {
-            Self::Failed(Failure::Sql(source)) => failed(source),
-            Self::Failed(Failure::Io(why)) => fatal(dir, why),
-            Self::Failed(Failure::Lost(why)) => StoreError::Lost {
-                dir: dir.to_path_buf(),
-                why,
-            },
-            Self::Gone => StoreError::Gone,
-        }
-    }
-}
-
 async fn send<T: Send + 'static>(
     queue: &Sender<Job>,
     work: impl FnOnce(&mut Keeper) -> Result<T, Failure> + Send + 'static,
@@ -397,11 +377,4 @@ async fn send<T: Send + 'static>(
     });
     queue.send(job).await.map_err(|_| Fault::Gone)?;
     wait.await.map_err(|_| Fault::Gone)?.map_err(Fault::Failed)
-}
-
-fn fatal(dir: &Path, why: String) -> StoreError {
-    StoreError::IoFatal {
-        dir: dir.to_path_buf(),
-        why,
-    }
 }
