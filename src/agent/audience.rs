@@ -25,9 +25,6 @@ impl Audiences {
         event: &Event,
         store: &Store,
     ) -> Result<&mut Audience, StoreError> {
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, audience| !audience.is_over());
-        }
         let id = event.alert.id;
         if let Entry::Vacant(vacant) = self.0.entry(id) {
             // A new alert has no past, so its first event costs no look into the store.
@@ -37,6 +34,13 @@ impl Audiences {
             });
         }
         Ok(self.0.entry(id).or_default())
+    }
+
+    /// Forgets alerts that are over, if there are many. Only after a commit: before it, the store does not know everything.
+    pub(super) fn forget_some(&mut self) {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, audience| !audience.is_over());
+        }
     }
 }
 
@@ -51,11 +55,18 @@ async fn load(store: &Store, alert: &str) -> Result<Audience, StoreError> {
         };
         let page = store.deliveries(filter, 200).await?;
         let Some(last) = page.last() else {
-            return Ok(audience);
+            break;
         };
         before = Some(last.id);
         for row in &page {
             audience.restore(row);
         }
     }
+    // What was delivered long ago may have made room; the alert itself remembers who heard of it.
+    if let Some(alert) = store.alert(alert).await? {
+        for name in &alert.audience {
+            audience.remembered(&name.as_str().into());
+        }
+    }
+    Ok(audience)
 }

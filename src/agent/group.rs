@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::{AgentError, LOOK, Loop};
+use super::{AgentError, LOOK, Loop, sources::QUEUE};
 use crate::{
     alert::{
         command::{Command, Refusal},
@@ -14,8 +14,6 @@ use crate::{
     delivery::dispatch::Job,
 };
 
-/// At most so many batches of each source are taken in one turn, so that a flood delays others by no more than this.
-const BATCHES: usize = 64;
 /// At most so many receipts wait for the next commit of delays alone.
 const HELD: usize = 50;
 
@@ -33,12 +31,12 @@ enum Arrived {
 impl Loop {
     /// Takes in everything that waits, and commits what came of it.
     pub(super) async fn turn(&mut self, order: Option<Order>) -> Result<(), AgentError> {
-        let now = self.clock.now().mono;
-        if now.since(self.seen.refreshed) >= LOOK {
-            self.seen.refreshed = now;
+        let began = self.clock.now();
+        if began.mono.since(self.seen.refreshed) >= LOOK {
+            self.seen.refreshed = began.mono;
             self.clock.refresh();
         }
-        self.watchdog.alive(now);
+        self.watchdog.alive(began.mono);
         let mut arrived = self.gather();
         let mut later = Vec::new();
         let mut next = order;
@@ -53,25 +51,27 @@ impl Loop {
         }
         // Stable, so that what arrived at the same instant stays in the order of its queue.
         arrived.sort_by_key(|(at, _)| at.mono);
-        let (events, answers) = self.step_all(arrived);
-        self.commit_if_due(events).await?;
+        let (events, answers) = self.step_all(arrived, began);
+        // A command may change something without an event, as a shelf does, and who is answered relies on it.
+        let obeyed = answers.iter().any(|(_, answer)| answer.is_ok());
+        self.commit_if_due(events, obeyed).await?;
         for (reply, answer) in answers {
             let _ = reply.send(answer);
         }
         for order in later {
             self.other_order(order).await?;
         }
-        self.look_at_disk().await;
         self.keep_house();
         Ok(())
     }
 
-    /// What sources and the agent itself have to say, in no order yet.
+    /// What sources and the agent itself have to say, in no order yet. Everything that waited is taken, as what is due by
+    /// itself must not run before it; a flood is bounded by the queues.
     fn gather(&mut self) -> Vec<(Now, Arrived)> {
         let mut arrived = Vec::new();
         let held = &mut self.held;
-        self.sources.drain(BATCHES, |source, batch| {
-            held.extend(batch.receipt.map(|receipt| (source, receipt)));
+        self.sources.drain(QUEUE, |run, batch| {
+            held.extend(batch.receipt.map(|receipt| (run, receipt)));
             let samples = batch.samples.into_iter();
             arrived.extend(samples.map(|sample| (batch.at, Arrived::Input(Input::Sample(sample)))));
         });
@@ -85,7 +85,12 @@ impl Loop {
         arrived
     }
 
-    fn step_all(&mut self, arrived: Vec<(Now, Arrived)>) -> (Vec<Event>, Vec<(Reply, Answer)>) {
+    /// `began` is an instant before which nothing waits any more.
+    fn step_all(
+        &mut self,
+        arrived: Vec<(Now, Arrived)>,
+        began: Now,
+    ) -> (Vec<Event>, Vec<(Reply, Answer)>) {
         let mut events = Vec::new();
         let mut answers = Vec::new();
         for (at, what) in arrived {
@@ -101,23 +106,23 @@ impl Loop {
             }
         }
         // Nothing older waits, so what is due by itself may run.
-        let now = self.clock.now();
         if self
             .engine
             .next_deadline()
-            .is_some_and(|due| due <= now.mono)
+            .is_some_and(|due| due <= began.mono)
         {
-            events.extend(self.engine.step(now, Input::Tick).events);
+            events.extend(self.engine.step(began, Input::Tick).events);
         }
         (events, answers)
     }
 
     /// Commits events at once, and changes of delays alone after a while; then lets go what waited for it.
-    async fn commit_if_due(&mut self, events: Vec<Event>) -> Result<(), AgentError> {
+    async fn commit_if_due(&mut self, events: Vec<Event>, obeyed: bool) -> Result<(), AgentError> {
         let now = self.clock.now();
         let state_every = self.loaded.settings.store.state_every;
         let changed = self.engine.has_changes();
-        let state_is_due = now.mono >= self.committed + state_every || self.held.len() >= HELD;
+        let state_is_due =
+            obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
             for event in &events {
                 tracing::info!("{}", line(event));
@@ -128,18 +133,24 @@ impl Loop {
         } else if changed {
             return Ok(());
         }
-        for (source, receipt) in std::mem::take(&mut self.held) {
-            self.sources.acknowledge(source, receipt);
+        for (run, receipt) in std::mem::take(&mut self.held) {
+            self.sources.acknowledge(run, receipt);
         }
         Ok(())
     }
 
     /// Takes in what sources had still sent and writes everything, delays included.
     pub(super) async fn last_commit(&mut self) -> Result<(), AgentError> {
+        let began = self.clock.now();
         let arrived = self.gather();
-        let (events, _) = self.step_all(arrived);
+        let (events, _) = self.step_all(arrived, began);
         let now = self.clock.now();
-        self.recorder.commit(&mut self.engine, events, now).await?;
+        for event in &events {
+            tracing::info!("{}", line(event));
+        }
+        let durable = self.recorder.commit(&mut self.engine, events, now).await?;
+        self.committed = now.mono;
+        self.concerns.stored(durable);
         for (source, receipt) in std::mem::take(&mut self.held) {
             self.sources.acknowledge(source, receipt);
         }

@@ -23,7 +23,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{concerns::Concerns, record::Recorder, sources::Sources};
+use self::{
+    concerns::Concerns,
+    record::Recorder,
+    sources::{Run, Sources},
+};
 use crate::{
     alert::{engine::Engine, signal::Signal},
     api::{DoorError, order::Order},
@@ -101,7 +105,7 @@ pub(crate) struct Loop {
     concerns: Concerns,
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.
-    held: Vec<(usize, Receipt)>,
+    held: Vec<(Run, Receipt)>,
     /// When the state was last committed.
     committed: Mono,
     seen: view::Seen,

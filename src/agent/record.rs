@@ -90,6 +90,7 @@ impl Recorder {
         let committed = self.store.commit(commit).await?;
         let made = committed.deliveries.into_iter().zip(withdrawable);
         self.hand_over(&events, made.collect(), now).await?;
+        self.audiences.forget_some();
         Ok(committed.durable)
     }
 

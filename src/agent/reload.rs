@@ -2,19 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{AgentError, Loop, sources::Sources, start};
+use super::{
+    AgentError, Loop,
+    sources::{SOURCE_RULE, Sources},
+    start,
+};
 use crate::{
-    alert::engine::Input,
+    alert::{engine::Input, event::EventKind, signal::Signal},
     api::view::{Attempted, Reloaded},
     config::{self, Settings},
-    delivery::dispatch::Job,
+    delivery::{concern::DESTINATION_RULE, dispatch::Job},
     destination::notice::{Notice, NoticeAlert},
 };
 
 /// How often old history goes.
 const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How often the store is asked whether the disk is back.
-const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(5);
 /// How often the state of a running escalation is marked.
 const MARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -51,10 +53,10 @@ impl Loop {
             .commit(&mut self.engine, decided.events, now)
             .await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake);
-        let warnings = loaded.warnings.iter().map(ToString::to_string);
-        let warnings = warnings.chain(later(&self.loaded.settings, &loaded.settings));
-        let warnings: Vec<String> = warnings.collect();
+        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(needs_restart(&self.loaded.settings, &loaded.settings));
         self.loaded = loaded;
+        self.end_absent_concerns();
         self.concerns.configured(&[], now.mono);
         start::keep_as_last_good(&self.loaded);
         tracing::info!("the configuration was read again");
@@ -64,16 +66,18 @@ impl Loop {
         }))
     }
 
-    /// In memory mode, asks whether the disk is back: the store finds that out by itself, and a quiet plant has no commit that
-    /// would tell.
-    pub(super) async fn look_at_disk(&mut self) {
-        let now = self.clock.now().mono;
-        if !self.concerns.in_memory() || now.since(self.seen.disk) < LOOK_AT_DISK_EVERY {
-            return;
+    /// Ends the alerts about sources and destinations that are not configured any more: nobody else would.
+    pub(super) fn end_absent_concerns(&mut self) {
+        let destinations = &self.loaded.settings.parts.destinations;
+        let sources = self.engine.raised_subjects(SOURCE_RULE);
+        let absent = sources.into_iter().filter(|name| !self.sources.has(name));
+        for source in absent {
+            self.concerns.say(Signal::gone(SOURCE_RULE, &source));
         }
-        self.seen.disk = now;
-        if let Ok(health) = self.store.health().await {
-            self.concerns.stored(health.memory_only.is_none());
+        for name in self.engine.raised_subjects(DESTINATION_RULE) {
+            if !destinations.iter().any(|of| *of.name == *name) {
+                self.concerns.say(Signal::gone(DESTINATION_RULE, &name));
+            }
         }
     }
 
@@ -82,6 +86,11 @@ impl Loop {
         let now = self.clock.now();
         while self.housekeeping.try_join_next().is_some() {}
         self.concerns.remind(now.mono);
+        // The store may leave memory mode, or enter it, without a commit.
+        self.concerns.stored(self.store.is_durable());
+        for source in self.sources.steady(now.mono) {
+            self.concerns.say(Signal::gone(SOURCE_RULE, &source));
+        }
         if now.mono.since(self.seen.marked) >= MARK_EVERY {
             self.seen.marked = now.mono;
             if self.engine.time_matters() {
@@ -115,8 +124,18 @@ impl Loop {
     ) {
         let now = self.clock.now();
         let jobs = self.recorder.jobs.clone();
-        let notices = ["triggered", "resolved"]
-            .map(|kind| test_notice(&self.recorder.site, &name, kind, now));
+        let destinations = &self.loaded.settings.parts.destinations;
+        let named = destinations.iter().find(|of| *of.name == *name);
+        // The end of a test goes only to who wants ends.
+        let ends = named.is_none_or(|destination| destination.wants(EventKind::Resolved));
+        let kinds: &[&str] = match ends {
+            true => &["triggered", "resolved"],
+            false => &["triggered"],
+        };
+        let notices: Vec<Notice> = kinds
+            .iter()
+            .map(|kind| test_notice(&self.recorder.site, &name, kind, now))
+            .collect();
         self.housekeeping.spawn(async move {
             let mut answers = Vec::new();
             for notice in notices {
@@ -138,8 +157,8 @@ impl Loop {
     }
 }
 
-/// What has changed and is taken over only by a restart, because everything else is built on it.
-fn later(old: &Settings, new: &Settings) -> Vec<String> {
+/// What has changed that only a start takes over; whoever changed it is told.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
     let changed = [
         ("agent.data_dir", old.agent.data_dir != new.agent.data_dir),
         ("agent.socket", old.agent.socket != new.agent.socket),
@@ -154,7 +173,7 @@ fn later(old: &Settings, new: &Settings) -> Vec<String> {
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
     changed
-        .map(|(key, _)| format!("{key} has changed; it takes effect at the next start"))
+        .map(|(key, _)| format!("{key} has changed; restart the agent to apply it"))
         .collect()
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     alert::{plant::Severity, signal::Signal},
-    clock::Clock,
+    clock::{Clock, Mono},
     config::Loaded,
     source::{
         Batch, Feed, Receipt, TagIds,
@@ -20,11 +20,20 @@ use crate::{
 };
 
 /// How many batches of one source may wait for the loop.
-const QUEUE: usize = 256;
+pub(super) const QUEUE: usize = 256;
 /// How many receipts may wait for one source.
 const RECEIPTS: usize = 1024;
 /// The rule of alerts about a source that fails.
-const SOURCE_RULE: &str = "andon.source";
+pub(super) const SOURCE_RULE: &str = "andon.source";
+/// A source that has run for so long is well.
+const STEADY: Duration = Duration::from_secs(10 * 60);
+
+/// One run of one source: a receipt of an earlier one must not acknowledge what this one has received since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    line: usize,
+    number: u32,
+}
 
 /// All sources of a configuration.
 pub(super) struct Sources {
@@ -43,6 +52,9 @@ struct Line {
     batches: mpsc::Receiver<Batch>,
     receipts: Option<mpsc::Sender<Receipt>>,
     panics: u32,
+    run: u32,
+    /// When it was started; none once it was found to be steady.
+    started: Option<Mono>,
 }
 
 #[derive(Clone)]
@@ -84,6 +96,8 @@ impl Sources {
                 batches,
                 receipts: None,
                 panics: 0,
+                run: 0,
+                started: None,
             });
             sources.spawn(at, Duration::ZERO);
         }
@@ -91,20 +105,26 @@ impl Sources {
     }
 
     /// Takes what waits, at most `limit` batches of each source.
-    pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(usize, Batch)) {
+    pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(Run, Batch)) {
         for (at, line) in self.lines.iter_mut().enumerate() {
+            let run = Run {
+                line: at,
+                number: line.run,
+            };
             for _ in 0..limit {
                 let Ok(batch) = line.batches.try_recv() else {
                     break;
                 };
-                take(at, batch);
+                take(run, batch);
             }
         }
     }
 
     /// Tells a source that everything a message caused is on disk.
-    pub(super) fn acknowledge(&self, at: usize, receipt: Receipt) {
-        if let Some(receipts) = self.lines.get(at).and_then(|line| line.receipts.as_ref())
+    pub(super) fn acknowledge(&self, run: Run, receipt: Receipt) {
+        let line = self.lines.get(run.line);
+        if let Some(line) = line.filter(|line| line.run == run.number)
+            && let Some(receipts) = &line.receipts
             && receipts.try_send(receipt).is_err()
         {
             // The source is gone or far behind: the broker sends the message again, which is an occurrence and no harm.
@@ -123,6 +143,27 @@ impl Sources {
         };
         let at = self.by_task.remove(&id)?;
         (!self.stop.is_cancelled()).then(|| self.restart(at, error.as_ref()))
+    }
+
+    /// The names of those that have run for long enough since their last start to be well; each is named once.
+    pub(super) fn steady(&mut self, now: Mono) -> Vec<String> {
+        let mut steady = Vec::new();
+        for line in &mut self.lines {
+            if line
+                .started
+                .is_some_and(|started| now.since(started) >= STEADY)
+            {
+                line.started = None;
+                line.panics = 0;
+                steady.push(line.kind.name().to_owned());
+            }
+        }
+        steady
+    }
+
+    /// Whether there is a source with this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| line.kind.name() == name)
     }
 
     /// Stops all of them and leaves what they have sent in the queues.
@@ -169,6 +210,8 @@ impl Sources {
         );
         let line = &mut self.lines[at];
         line.batches = batches;
+        line.run = line.run.wrapping_add(1);
+        line.started = Some(self.clock.now().mono);
         let task = match line.kind.clone() {
             Kind::Modbus(config) => self.tasks.spawn(async move {
                 tokio::time::sleep(wait).await;
@@ -184,5 +227,71 @@ impl Sources {
             }
         };
         self.by_task.insert(task.id(), at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Synchronised;
+
+    fn line(receipts: mpsc::Sender<Receipt>, batches: mpsc::Receiver<Batch>) -> Line {
+        Line {
+            kind: Kind::Mqtt(MqttConfig {
+                name: "cell-broker".into(),
+                host: "localhost".to_owned(),
+                port: 1883,
+                ca: None,
+                user: None,
+                password: None,
+                client_id: "andon".to_owned(),
+                keep_alive: Duration::from_secs(15),
+                max_packet: 1 << 20,
+                max_unacked: 100,
+                status_topic: None,
+                subscriptions: Vec::new(),
+            }),
+            batches,
+            receipts: Some(receipts),
+            panics: 3,
+            run: 7,
+            started: Some(Mono::from_nanos(0)),
+        }
+    }
+
+    fn sources(line: Line) -> Sources {
+        Sources {
+            tasks: JoinSet::new(),
+            by_task: HashMap::new(),
+            lines: vec![line],
+            tag_ids: TagIds::new(),
+            clock: Clock::system(Synchronised::Assume),
+            wake: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_of_an_earlier_run_acknowledges_nothing_of_this_one() {
+        let (receipts, mut given) = mpsc::channel(4);
+        let (_feed, batches) = mpsc::channel(1);
+        let sources = sources(line(receipts, batches));
+        let run = |number| Run { line: 0, number };
+        sources.acknowledge(run(6), Receipt(1));
+        sources.acknowledge(run(7), Receipt(2));
+        assert_eq!(given.try_recv(), Ok(Receipt(2)));
+        assert!(given.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_source_that_runs_on_is_said_to_be_well_once() {
+        let (receipts, _given) = mpsc::channel(4);
+        let (_feed, batches) = mpsc::channel(1);
+        let mut sources = sources(line(receipts, batches));
+        let later = Mono::from_nanos(0) + STEADY;
+        assert!(sources.steady(later - Duration::from_secs(1)).is_empty());
+        assert_eq!(sources.steady(later), ["cell-broker"]);
+        assert!(sources.steady(later).is_empty());
+        assert_eq!(sources.lines[0].panics, 0);
     }
 }

@@ -134,6 +134,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         loaded,
         start,
     };
+    agent.end_absent_concerns();
     agent.greet(ends).await?;
     Ok((agent, tasks))
 }

@@ -23,7 +23,6 @@ pub(super) struct Seen {
     pub(super) refreshed: Mono,
     pub(super) marked: Mono,
     pub(super) pruned: Mono,
-    pub(super) disk: Mono,
 }
 
 impl Seen {
@@ -33,7 +32,6 @@ impl Seen {
             refreshed: now.mono,
             marked: now.mono,
             pruned: now.mono,
-            disk: now.mono,
         }
     }
 }

@@ -90,6 +90,16 @@ impl Engine {
         }
     }
 
+    /// What signals of a rule are raised about, so that their sender can end those that it knows nothing of.
+    pub fn raised_subjects(&self, rule: &str) -> Vec<Arc<str>> {
+        let of_rule = self.signals.iter().filter(|((of, _), _)| &**of == rule);
+        let raised = of_rule.filter(|(_, watch)| {
+            let live = &self.watches[watch.0 as usize];
+            live.ladder.worst().is_some() || live.open().is_some()
+        });
+        raised.map(|((_, subject), _)| subject.clone()).collect()
+    }
+
     /// The watch of a signal, made at its first use.
     pub(super) fn signal_watch(&mut self, rule: &Arc<str>, subject: &Arc<str>) -> WatchIx {
         let key = (Arc::clone(rule), Arc::clone(subject));

@@ -197,6 +197,12 @@ fn parts<'a>(
         parts.named.push(name.into());
     }
     parts.routes = Routes::read(root, parts.named.clone(), known);
+    for destination in &parts.destinations {
+        if let Some(kinds) = destination.only() {
+            let name = Arc::clone(&destination.name);
+            parts.routes.only.insert(name, kinds);
+        }
+    }
     profiles.finish();
     parts
 }

@@ -57,6 +57,8 @@ impl Audience {
                 member.firm = true;
             }
         }
+        // Who does not take this kind of event belongs to the audience all the same: what it does take must reach it.
+        owed.retain(|owed| routes.tells(owed, event.kind));
         owed
     }
 
@@ -78,6 +80,13 @@ impl Audience {
             let destination = Arc::from(row.destination.as_str());
             self.made(&destination, row.id, row.withdrawable && unheard);
         }
+    }
+
+    /// It heard of the alert once, as the alert itself remembers, although the rows may be gone.
+    pub fn remembered(&mut self, destination: &Arc<str>) {
+        let known = self.members.contains_key(destination);
+        let member = self.members.entry(Arc::clone(destination)).or_default();
+        member.firm |= !known;
     }
 
     /// Whether this event makes something superfluous that may still be withdrawn: acknowledging and ending do.

@@ -1,9 +1,13 @@
 //! Telling people that a destination is in trouble: alerts of the rule `andon.destination`, one per destination.
 //!
-//! A receiver that refuses is told at once, because nothing will mend itself; one that cannot be reached only after a while,
-//! because networks come and go. Either ends with the next acceptance.
+//! A receiver that refuses is told at once, because nothing will mend itself; one that fails or cannot be reached only after a
+//! while, because networks come and go. Either ends with the next acceptance, also that of a later run.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
@@ -17,7 +21,7 @@ use crate::{
 /// The rule of these alerts.
 pub const DESTINATION_RULE: &str = "andon.destination";
 
-/// How long a breaker is open before that is an alert.
+/// How long nothing is accepted before that is an alert.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// What is known about the troubles of destinations.
@@ -29,8 +33,12 @@ pub(super) struct Concerns {
 #[derive(Default)]
 struct Known {
     trouble: Option<String>,
+    /// Since when nothing was accepted.
+    since: Option<Mono>,
+    accepted: bool,
     refused: bool,
-    raised: bool,
+    /// What was said last. Until something was, the alert of an earlier run may be open.
+    raised: Option<bool>,
     /// What could not be said yet, because the loop was behind.
     unsaid: Option<Signal>,
 }
@@ -51,7 +59,7 @@ impl Concerns {
     }
 
     /// Takes note of an outcome.
-    pub(super) fn heard(&mut self, destination: &Arc<str>, outcome: &Outcome) {
+    pub(super) fn heard(&mut self, destination: &Arc<str>, outcome: &Outcome, now: Mono) {
         let known = self.known.entry(Arc::clone(destination)).or_default();
         let had_trouble = known.trouble.is_some();
         match outcome {
@@ -61,6 +69,9 @@ impl Concerns {
                 }
                 known.trouble = None;
                 known.refused = false;
+                known.since = None;
+                known.accepted = true;
+                return;
             }
             Outcome::Unreachable { why } | Outcome::Failed { why, .. } => {
                 if !had_trouble {
@@ -76,22 +87,28 @@ impl Concerns {
                 known.trouble = Some(why.clone());
             }
         }
+        known.since.get_or_insert(now);
     }
 
     /// Says what is new about them.
     pub(super) fn look(&mut self, statuses: impl Iterator<Item = Status>, now: Mono) {
-        for status in statuses {
+        let mut gone: BTreeSet<Arc<str>> = self.known.keys().cloned().collect();
+        for status in statuses.filter(|status| !status.orphaned) {
+            gone.remove(&status.destination);
             let known = self
                 .known
                 .entry(Arc::clone(&status.destination))
                 .or_default();
-            let open = status
-                .breaker
-                .as_ref()
-                .is_some_and(|open| now.since(open.since) >= PATIENCE);
-            let bad = known.refused || (open && known.trouble.is_some());
-            if bad != known.raised {
-                known.raised = bad;
+            let lasts = known
+                .since
+                .is_some_and(|since| now.since(since) >= PATIENCE);
+            let bad = known.refused || lasts;
+            let news = match known.raised {
+                Some(raised) => raised != bad,
+                None => bad || known.accepted,
+            };
+            if news {
+                known.raised = Some(bad);
                 known.unsaid = Some(signal(
                     &status.destination,
                     bad.then_some(known.trouble.as_deref()).flatten(),
@@ -102,6 +119,10 @@ impl Concerns {
             {
                 known.unsaid = Some(error.into_inner());
             }
+        }
+        // One that is not configured any more is nobody's trouble; the loop ends its alert at the reload.
+        for destination in gone {
+            self.known.remove(&destination);
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod audience;
 pub mod concern;
 pub mod dispatch;
+pub mod owed;
 pub mod route;
 pub mod schedule;
 pub mod signature;

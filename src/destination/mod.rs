@@ -92,6 +92,13 @@ impl Destination {
         self.kind.events().contains(&kind)
     }
 
+    /// The kinds of events that it takes; none if it takes all.
+    pub fn only(&self) -> Option<Vec<EventKind>> {
+        let kinds = EventKind::ALL.into_iter();
+        let wanted: Vec<EventKind> = kinds.filter(|kind| self.wants(*kind)).collect();
+        (wanted.len() < EventKind::ALL.len()).then_some(wanted)
+    }
+
     /// Whether a second notice about the same alert would reach people, so that an escalation may go there.
     pub fn notifies_again(&self) -> bool {
         self.kind.notifies_again()

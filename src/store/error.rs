@@ -1,6 +1,8 @@
 //! What can go wrong, one variant per operation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use super::keeper::Failure;
 
 /// An operation of the store that failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,4 +78,37 @@ pub enum StoreError {
     Health { source: rusqlite::Error },
     #[error("cannot close the database")]
     Close { source: rusqlite::Error },
+}
+
+/// Why there is no answer, before the operation gives it a name.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Failed(Failure),
+    Gone,
+}
+
+impl Fault {
+    pub(super) fn of(
+        self,
+        dir: &Path,
+        failed: impl FnOnce(rusqlite::Error) -> StoreError,
+    ) -> StoreError {
+        match self {
+            Self::Failed(Failure::Sql(source)) => failed(source),
+            Self::Failed(Failure::Io(why)) => fatal(dir, why),
+            Self::Failed(Failure::Lost(why)) => StoreError::Lost {
+                dir: dir.to_path_buf(),
+                why,
+            },
+            Self::Gone => StoreError::Gone,
+        }
+    }
+}
+
+/// An IO error that ended the run, with the folder that it happened in.
+pub(super) fn fatal(dir: &Path, why: String) -> StoreError {
+    StoreError::IoFatal {
+        dir: dir.to_path_buf(),
+        why,
+    }
 }

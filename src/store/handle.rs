@@ -1,11 +1,20 @@
 //! The handle that everybody else holds: each method is one short job on the store's thread.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{mpsc::Sender, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Found, Health, Options, StoreError, commit,
+    error::{Fault, fatal},
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
     limits::{Goal, Pruned, Pruner},
@@ -35,6 +44,8 @@ pub struct Opened {
 pub struct Store {
     queues: Queues,
     dir: Arc<Path>,
+    durable: Arc<AtomicBool>,
+    over: CancellationToken,
 }
 
 impl Store {
@@ -62,9 +73,16 @@ impl Store {
         let (restored, _) = keeper
             .write(|db| restore::restore(db, machine.as_deref(), wall))
             .map_err(failed)?;
+        let durable = Arc::clone(&keeper.durable);
+        let over = keeper.over.clone();
         let queues =
             thread::start(keeper, heal_every).map_err(|source| StoreError::Thread { source })?;
-        let store = Self { queues, dir };
+        let store = Self {
+            queues,
+            dir,
+            durable,
+            over,
+        };
         Ok(Opened {
             store,
             found,
@@ -181,6 +199,16 @@ impl Store {
         .await
     }
 
+    /// One alert by its ULID.
+    pub async fn alert(&self, id: &str) -> Result<Option<AlertRow>, StoreError> {
+        let id = id.to_owned();
+        self.read(
+            move |db| history::alert(db, &id),
+            |source| StoreError::Alerts { source },
+        )
+        .await
+    }
+
     /// The events of an alert after this row, oldest first; at most 200.
     pub async fn events_of(&self, alert: &str, after: i64) -> Result<Vec<EventRow>, StoreError> {
         let (wanted, alert) = (alert.to_owned(), alert.to_owned());
@@ -291,9 +319,17 @@ impl Store {
             .map_err(|fault| fault.of(&self.dir, |source| StoreError::Close { source }))
     }
 
-    /// Returns when the thread has ended, for whatever reason: the agent has to stop then.
+    /// Whether what is written is on disk; false only in memory mode. It costs no job.
+    pub fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Returns when the thread has ended, or an IO error has ended its work: the agent has to stop then.
     pub async fn ended(&self) {
-        self.queues.jobs.closed().await;
+        tokio::select! {
+            () = self.over.cancelled() => {}
+            () = self.queues.jobs.closed() => {}
+        }
     }
 
     #[cfg(test)]
@@ -330,27 +366,6 @@ impl Store {
     }
 }
 
-/// Why there is no answer, before the operation gives it a name.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Failed(Failure),
-    Gone,
-}
-
-impl Fault {
-    fn of(self, dir: &Path, failed: impl FnOnce(rusqlite::Error) -> StoreError) -> StoreError {
-        match self {
-            Self::Failed(Failure::Sql(source)) => failed(source),
-            Self::Failed(Failure::Io(why)) => fatal(dir, why),
-            Self::Failed(Failure::Lost(why)) => StoreError::Lost {
-                dir: dir.to_path_buf(),
-                why,
-            },
-            Self::Gone => StoreError::Gone,
-        }
-    }
-}
-
 async fn send<T: Send + 'static>(
     queue: &Sender<Job>,
     work: impl FnOnce(&mut Keeper) -> Result<T, Failure> + Send + 'static,
@@ -362,11 +377,4 @@ async fn send<T: Send + 'static>(
     });
     queue.send(job).await.map_err(|_| Fault::Gone)?;
     wait.await.map_err(|_| Fault::Gone)?.map_err(Fault::Failed)
-}
-
-fn fatal(dir: &Path, why: String) -> StoreError {
-    StoreError::IoFatal {
-        dir: dir.to_path_buf(),
-        why,
-    }
 }

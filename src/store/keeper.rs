@@ -3,9 +3,18 @@
 //! A full disk costs the ballast first and durability second, a first IO error ends the run, a second one costs durability.
 //! It knows nothing of queues.
 
-use std::{fs, fs::File, path::PathBuf};
+use std::{
+    fs,
+    fs::File,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Options,
@@ -66,6 +75,10 @@ pub(crate) struct Keeper {
     to_import: Option<PathBuf>,
     /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
     lock: Option<File>,
+    /// Whether what is written is on disk, for everybody who holds a handle.
+    pub(crate) durable: Arc<AtomicBool>,
+    /// Cancelled by an IO error that ends the run, so that the agent stops even if nobody waits for an answer.
+    pub(crate) over: CancellationToken,
 }
 
 impl Keeper {
@@ -93,6 +106,8 @@ impl Keeper {
             set_aside: None,
             to_import: None,
             lock,
+            durable: Arc::new(AtomicBool::new(true)),
+            over: CancellationToken::new(),
             options,
         };
         let found = match open::open(&keeper.options) {
@@ -259,6 +274,7 @@ impl Keeper {
                     );
                 }
                 self.broken = Some(why.clone());
+                self.over.cancel();
                 Err(Failure::Io(why))
             }
             _ => Err(error.into()),
@@ -274,6 +290,7 @@ impl Keeper {
             tracing::error!(%error, "the database on disk cannot be read: memory begins empty");
         }
         self.memory = Some((db, why.to_owned()));
+        self.durable.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -320,6 +337,7 @@ impl Keeper {
         self.disk = Some(disk);
         written?;
         self.memory = None;
+        self.durable.store(true, Ordering::Release);
         Ok(())
     }
 

@@ -133,9 +133,12 @@ pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u
             .query_row([&event], |row| row.get(0))?;
         let known: bool = into
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = ?1 AND destination = ?2)",
+                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = ?1 AND destination = ?2 AND as_trigger = ?3)",
             )?
-            .query_row(params![seq, delivery.destination], |row| row.get(0))?;
+            .query_row(
+                params![seq, delivery.destination, delivery.as_trigger],
+                |row| row.get(0),
+            )?;
         if !known {
             commit::owe(into, seq, &delivery, &decided)?;
             imported += 1;

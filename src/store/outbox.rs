@@ -39,18 +39,33 @@ pub(crate) fn pending(
     select(db, &sql, params![after, limit.min(BATCH).cast_signed()])
 }
 
+/// The statement for rows that match. Those of one alert are found by its events; for the others the newest rows are few
+/// enough to look at, as the walk goes backwards by key and every page of a caller starts where the last one ended.
+pub(crate) fn matching(of_alert: bool) -> String {
+    let (from, alert) = match of_alert {
+        // SQLite keeps the order of a cross join; by itself it would walk all rows for the sake of their order.
+        true => (
+            COLUMNS.replace(
+                "FROM deliveries d JOIN events e",
+                "FROM events e CROSS JOIN deliveries d",
+            ),
+            "e.alert = ?4",
+        ),
+        false => (COLUMNS.to_owned(), "?4 IS NULL"),
+    };
+    format!(
+        "SELECT {from} WHERE d.id < ?1 AND (?2 IS NULL OR d.destination = ?2) AND (?3 IS NULL OR d.state = ?3)
+         AND {alert} ORDER BY d.id DESC LIMIT ?5"
+    )
+}
+
 /// Rows that match, newest first.
 pub(crate) fn deliveries(
     db: &Connection,
     filter: &history::DeliveryFilter,
     limit: usize,
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
-    // Pending ones are found by their own index; for the others the newest rows are few enough to look at, as the
-    // walk goes backwards by key and every page of a caller starts where the last one ended.
-    let sql = format!(
-        "SELECT {COLUMNS} WHERE d.id < ?1 AND (?2 IS NULL OR d.destination = ?2) AND (?3 IS NULL OR d.state = ?3)
-         AND (?4 IS NULL OR e.alert = ?4) ORDER BY d.id DESC LIMIT ?5"
-    );
+    let sql = matching(filter.alert.is_some());
     let state = filter.state.map(DeliveryState::word);
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = limit.min(BATCH).cast_signed();

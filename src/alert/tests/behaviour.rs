@@ -703,3 +703,38 @@ fn of_a_state_that_is_wrong_there_is_no_worst_value() {
     let measured = story.events[0].alert.measured.clone().unwrap();
     assert_eq!((measured.peak, measured.limit), (None, Some(4.0)));
 }
+
+#[test]
+fn what_signals_are_raised_about_is_known_after_a_restart_until_they_are_gone() {
+    use crate::alert::signal::Signal;
+    let about = |name: &str| {
+        Signal::raised(
+            "andon.source",
+            name,
+            Severity::Error,
+            "failed".into(),
+            "Look.",
+        )
+    };
+    let mut engine = Engine::restore(
+        Arc::new(plant()),
+        &Durable::default(),
+        now(0.0),
+        &boot(),
+        [7; 16],
+    )
+    .0;
+    let signal = |signal| Input::Signal(Box::new(signal));
+    engine.step(now(1.0), signal(about("hall-1")));
+    engine.step(now(1.0), signal(about("hall-2")));
+    engine.step(now(2.0), signal(Signal::gone("andon.source", "hall-1")));
+    let saved = engine.snapshot(&boot()).durable;
+    let (engine, _) = Engine::restore(Arc::new(plant()), &saved, now(3.0), &boot(), [7; 16]);
+    let names: Vec<String> = engine
+        .raised_subjects("andon.source")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(names, ["hall-2"]);
+    assert!(engine.raised_subjects("andon.disk").is_empty());
+}

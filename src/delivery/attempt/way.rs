@@ -13,7 +13,11 @@ use crate::{
         notice::{Attempt, GivenUp, Notice},
     },
     link::http::HttpClient,
-    store::{Store, given_up::Range, rows::Delivery},
+    store::{
+        Store,
+        given_up::Range,
+        rows::{Delivery, DeliveryState},
+    },
 };
 
 /// A destination and how it is reached.
@@ -55,9 +59,9 @@ pub struct Tested {
 
 impl Tried {
     /// Nobody was reached.
-    pub fn unreachable(why: &str) -> Self {
+    pub fn unreachable(at: Wall, why: &str) -> Self {
         Self::of(
-            Wall::default(),
+            at,
             Outcome::Unreachable {
                 why: why.to_owned(),
             },
@@ -65,9 +69,9 @@ impl Tried {
     }
 
     /// It may or may not have been heard.
-    pub fn failed(why: &str) -> Self {
+    pub fn failed(at: Wall, why: &str) -> Self {
         Self::of(
-            Wall::default(),
+            at,
             Outcome::Failed {
                 why: why.to_owned(),
                 retry_after: None,
@@ -102,14 +106,19 @@ impl Way {
         }
     }
 
-    /// Tries a delivery once.
-    pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Tried {
-        let now = clock.now();
-        let delivery = match store.delivery(row).await {
-            Ok(Some(delivery)) => delivery,
-            Ok(None) => return gave_up(now, "the delivery is not in the store any more"),
-            Err(error) => return Tried::of(now.wall, Outcome::Unreachable { why: chain(&error) }),
-        };
+    /// Tries a delivery once; none if the store does not owe it any more, so that there was nothing to try.
+    pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
+        match store.delivery(row).await {
+            Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
+                Some(self.try_once(&delivery, clock.now()).await)
+            }
+            // A limit of the store gave it up, or it is out of reach while the disk is.
+            Ok(_) => None,
+            Err(error) => Some(Tried::unreachable(clock.now().wall, &chain(&error))),
+        }
+    }
+
+    async fn try_once(&self, delivery: &Delivery, now: Now) -> Tried {
         let mut notice: Notice = match serde_json::from_str(&delivery.body) {
             Ok(notice) => notice,
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
@@ -117,7 +126,7 @@ impl Way {
         notice.durable = delivery.durable;
         notice.id =
             super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
-        let attempt = about(&delivery, &notice, &self.boot, now);
+        let attempt = about(delivery, &notice, &self.boot, now);
         let client = match self.client() {
             Ok(client) => client,
             // A person can mend a certificate or an address, so this waits like a dead line does.
@@ -131,7 +140,7 @@ impl Way {
         }
         Tried {
             thread,
-            told: delivery.given_up,
+            told: delivery.given_up.clone(),
             ..Tried::of(now.wall, outcome)
         }
     }

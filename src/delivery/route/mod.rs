@@ -5,7 +5,10 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::alert::{
     event::{Alert, Event, EventKind, State},
@@ -21,6 +24,8 @@ pub struct Routes {
     pub default: Option<Vec<Arc<str>>>,
     /// Names of all destinations.
     pub all: Vec<Arc<str>>,
+    /// The kinds of events that a destination takes, for those that do not take all.
+    pub only: BTreeMap<Arc<str>, Vec<EventKind>>,
 }
 
 /// One `[[route]]`.
@@ -86,6 +91,18 @@ impl Routes {
             }
         }
         owed.0
+    }
+
+    /// Whether what is owed becomes a delivery: some destinations take only some kinds of events. They belong to the audience
+    /// all the same, because what they do take must reach them to the end.
+    pub fn tells(&self, owed: &Owed, kind: EventKind) -> bool {
+        let kind = if owed.as_trigger {
+            EventKind::Triggered
+        } else {
+            kind
+        };
+        let only = self.only.get(&owed.destination);
+        only.is_none_or(|kinds| kinds.contains(&kind))
     }
 
     /// The destinations that the routes choose for an alert as it is now, each once.

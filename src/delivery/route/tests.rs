@@ -95,6 +95,7 @@ fn routes() -> Routes {
             ),
         ],
         default: Some(names(&["log"])),
+        only: BTreeMap::new(),
         all: names(&["ops", "pager", "chat", "log", "sms"]),
     }
 }
@@ -343,4 +344,22 @@ fn a_route_behind_a_narrower_one_or_one_that_goes_on_is_reached() {
         to = ["log"]
         "#;
     assert_eq!(read(text).1, Vec::<String>::new());
+}
+
+#[test]
+fn a_destination_that_takes_only_some_kinds_is_told_no_others() {
+    let mut routes = routes();
+    let ops: Arc<str> = "ops".into();
+    let only = vec![EventKind::Triggered, EventKind::Escalated];
+    routes.only.insert(ops.clone(), only);
+    let owed = |destination: &Arc<str>, as_trigger| Owed {
+        destination: Arc::clone(destination),
+        as_trigger,
+        withdrawable: false,
+    };
+    assert!(routes.tells(&owed(&ops, false), EventKind::Triggered));
+    assert!(!routes.tells(&owed(&ops, false), EventKind::Resolved));
+    // Who joins late is told a trigger, whatever the event is.
+    assert!(routes.tells(&owed(&ops, true), EventKind::Updated));
+    assert!(routes.tells(&owed(&"pager".into(), false), EventKind::Resolved));
 }

@@ -120,6 +120,15 @@ impl Breaker {
         }
     }
 
+    /// An attempt was started and not made: if it was the probe, the next one is due as this one was.
+    pub(super) fn not_tried(&mut self, row: i64) {
+        if let Some(open) = &mut self.open
+            && open.probing == Some(row)
+        {
+            open.probing = None;
+        }
+    }
+
     /// A person or a new configuration says that it may work now: the next probe is due at once, the waits begin anew.
     pub(super) fn hurry(&mut self, now: Mono) {
         if let Some(open) = &mut self.open {

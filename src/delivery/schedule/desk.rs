@@ -84,10 +84,11 @@ impl Desk {
         };
         self.in_flight = self.in_flight.saturating_sub(1);
         self.note(row, key, &pending, outcome, random, now);
-        let used = u32::from(!matches!(outcome, Outcome::Unreachable));
+        let used = u32::from(!matches!(outcome, Outcome::Unreachable | Outcome::Void));
         let attempts = pending.attempts.saturating_add(used);
         let wait = match outcome {
             Outcome::Accepted => Err((State::Accepted, "the receiver has it")),
+            Outcome::Void => Err((State::GivenUp, "it is not owed any more")),
             Outcome::Unreachable => Ok(Duration::ZERO),
             Outcome::Failed { .. } => {
                 let wait = self.plan.retry.after_failed(attempts, random);
@@ -289,6 +290,7 @@ impl Desk {
                 }
             }
             Outcome::Unreachable => self.breaker.unreachable(row, key, now, random),
+            Outcome::Void => self.breaker.not_tried(row),
             Outcome::Failed { retry_after } => {
                 self.breaker.failed(row, key, now, random);
                 if let Some(pause) = retry_after {

@@ -21,6 +21,8 @@ pub enum Outcome {
         /// The answer blames the payload, or is one of `give_up_on`: trying again is useless.
         give_up: bool,
     },
+    /// It was not tried, because the store does not owe it any more: that says nothing about the destination.
+    Void,
 }
 
 /// What an outcome means for its delivery.

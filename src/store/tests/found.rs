@@ -195,6 +195,26 @@ async fn what_a_database_set_aside_still_owes_can_be_imported_once() {
 }
 
 #[tokio::test]
+async fn both_deliveries_of_an_escalation_to_somebody_new_are_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let mut escalated = event(1, 1, "escalated", &["boss", "boss"]);
+    escalated.deliveries[0].as_trigger = true;
+    store.commit(commit(1, vec![escalated])).await.unwrap();
+    store.close().await.unwrap();
+    store.ended().await;
+    let aside = dir.path().join("andon.db.newer-1");
+    let log = dir.path().join("andon.db-wal");
+    fs::rename(dir.path().join("andon.db"), &aside).unwrap();
+    if log.exists() {
+        fs::rename(log, dir.path().join("andon.db.newer-1-wal")).unwrap();
+    }
+    let store = open(dir.path()).store;
+    assert_eq!(store.import(&aside).await.unwrap(), 2);
+    assert_eq!(store.import(&aside).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_cloned_image_gets_a_new_agent_and_a_new_stream_and_counts_anew() {
     let dir = tempfile::tempdir().unwrap();
     let on = |machine: &str| Options {

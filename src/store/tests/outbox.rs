@@ -350,3 +350,37 @@ async fn a_paused_destination_keeps_its_numbers() {
     };
     assert_eq!(store.deliveries(owed, 10).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_deliveries_of_one_alert_are_found_without_walking_all_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let events = (1..=4).map(|n| event(n, (n as u64) % 2, "updated", &["ops", "sms"]));
+    store.commit(commit(1, events.collect())).await.unwrap();
+    let filter = DeliveryFilter {
+        alert: Some("alert-1".to_owned()),
+        ..DeliveryFilter::default()
+    };
+    let ids = |rows: Vec<DeliveryRow>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+    let rows = store.deliveries(filter.clone(), 3).await.unwrap();
+    assert_eq!(ids(rows), [6, 5, 2]);
+    let rest = DeliveryFilter {
+        before: Some(2),
+        ..filter
+    };
+    assert_eq!(ids(store.deliveries(rest, 3).await.unwrap()), [1]);
+    let job = |keeper: &mut super::super::keeper::Keeper| {
+        let db = keeper.disk.as_ref().unwrap();
+        let sql = super::super::outbox::matching(true);
+        let plan: Vec<String> = db
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?
+            .query_map([None::<i64>; 5], |row| row.get(3))?
+            .collect::<Result<_, _>>()?;
+        Ok(plan.join("; "))
+    };
+    let plan = store.ask(job).await.unwrap();
+    assert!(
+        plan.contains("events_of_alert") && !plan.contains("SCAN"),
+        "{plan}"
+    );
+}

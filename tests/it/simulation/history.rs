@@ -263,6 +263,7 @@ pub(super) fn routes() -> Routes {
         ],
         default: Some(names(&["pager"])),
         all: names(&DESTINATIONS),
+        ..Routes::default()
     }
 }
 

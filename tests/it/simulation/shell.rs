@@ -18,7 +18,7 @@ use andon::{
     clock::{BootId, Mono, Now, Wall},
     delivery::{
         audience::Audience,
-        dispatch,
+        owed,
         route::{Owed, Routes},
         schedule::{Attempt, Kind, LaneKey, Outcome, Row, Schedule, Verdict},
         withdrawable::Withdrawable,
@@ -383,7 +383,7 @@ impl World {
         let due = self.run.schedule.next(self.now.mono);
         for settled in due.settled {
             self.disk
-                .settle(settled.row, dispatch::stored(settled.state), 0);
+                .settle(settled.row, owed::stored(settled.state), 0);
         }
         for attempt in due.attempts {
             let same = |other: &Flight| {
@@ -450,7 +450,7 @@ impl World {
                 .done(row, flight.outcome, now.mono, &mut || luck.f64());
             match verdict {
                 Verdict::Settled(settled) => {
-                    self.disk.settle(row, dispatch::stored(settled.state), used);
+                    self.disk.settle(row, owed::stored(settled.state), used);
                 }
                 Verdict::Waiting { until } if flight.attempt.record => {
                     let stored = self.disk.row_mut(row);
@@ -482,7 +482,7 @@ impl Run {
         let mut schedule = Schedule::new(plans());
         let mut withdrawable = Withdrawable::default();
         for row in disk.pending() {
-            let owed = dispatch::owed(row, boot, now).expect("every stored row is understood");
+            let owed = owed::Owed::read(row, boot, now).expect("every stored row is understood");
             withdrawable.restore(&owed.row, owed.withdrawable);
             schedule.add(&owed.row, now.mono);
         }

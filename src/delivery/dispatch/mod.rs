@@ -4,7 +4,11 @@
 //! was decided and stored before it hears of a row). What it adds is IO: it reads bodies, lets attempts run beside each
 //! other, and writes every end to the store before the next delivery of that lane may start.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -12,21 +16,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use super::owed::Owed;
 use super::{
     attempt::{Tested, Tried, Way},
     concern::Concerns,
-    schedule::{
-        Attempt, DestinationPlan, Kind, LaneKey, Outcome, Row, Schedule, State, Status, Verdict,
-    },
+    owed::stored,
+    schedule::{Attempt, DestinationPlan, LaneKey, Schedule, State, Status},
     withdrawable::Withdrawable,
 };
 use crate::{
-    alert::{event::EventKind, plant::Severity, signal::Signal},
-    clock::{BootId, Clock, Mono, Now},
-    destination::{self, Destination, notice::Notice},
+    alert::signal::Signal,
+    clock::{BootId, Clock, Mono},
+    destination::{Destination, notice::Notice},
     store::{
         Store, StoreError,
-        rows::{AttemptRecord, DeliveryRow, DeliveryState, Settlement},
+        rows::{DeliveryState, Settlement},
     },
 };
 
@@ -58,15 +62,6 @@ pub enum Job {
     Test(String, Box<Notice>, oneshot::Sender<Option<Tested>>),
     /// How the destinations stand.
     Look(oneshot::Sender<Vec<Standing>>),
-}
-
-/// A row that has just been made.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Owed {
-    /// For the schedule.
-    pub row: Row,
-    /// It may be withdrawn before its first attempt.
-    pub withdrawable: bool,
 }
 
 /// One destination, for views.
@@ -119,15 +114,20 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         ways: ways(destinations),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
+        ends: VecDeque::new(),
+        durable: true,
+        boot,
         flights: JoinSet::new(),
         rows: HashMap::new(),
         concerns: Concerns::new(signals),
         store,
         clock,
     };
-    desk.load(&boot).await?;
+    desk.load().await?;
     while !stop.is_cancelled() {
-        desk.start_due().await?;
+        desk.follow_disk().await?;
+        desk.start_due();
+        desk.record_ends().await?;
         let wait = desk.wait();
         tokio::select! {
             () = stop.cancelled() => break,
@@ -142,7 +142,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.finish(grace).await
 }
 
-type Ended = Result<(Id, Tried), tokio::task::JoinError>;
+type Ended = Result<(Id, Option<Tried>), tokio::task::JoinError>;
 
 struct Desk {
     schedule: Schedule,
@@ -150,7 +150,12 @@ struct Desk {
     withdrawable: Withdrawable,
     /// Why a person dropped a row.
     reasons: HashMap<i64, String>,
-    flights: JoinSet<Tried>,
+    /// What is over without an attempt and not on record yet.
+    ends: VecDeque<Settlement>,
+    /// Whether the store was on disk when it was last looked at.
+    durable: bool,
+    boot: BootId,
+    flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
     concerns: Concerns,
     store: Store,
@@ -159,7 +164,7 @@ struct Desk {
 
 impl Desk {
     /// Fills the schedule with everything that is owed from before.
-    async fn load(&mut self, boot: &BootId) -> Result<(), StoreError> {
+    async fn load(&mut self) -> Result<(), StoreError> {
         let mut after = 0;
         loop {
             let page = self.store.pending(after, 200).await?;
@@ -169,7 +174,10 @@ impl Desk {
             };
             after = last.id;
             let now = self.clock.now();
-            for Owed { row, withdrawable } in page.iter().filter_map(|row| owed(row, boot, now)) {
+            let found = page
+                .iter()
+                .filter_map(|row| Owed::read(row, &self.boot, now));
+            for Owed { row, withdrawable } in found {
                 self.withdrawable.restore(&row, withdrawable);
                 self.schedule.add(&row, now.mono);
             }
@@ -185,14 +193,22 @@ impl Desk {
         }
     }
 
-    /// Starts what may start, and records what is over without an attempt.
-    async fn start_due(&mut self) -> Result<(), StoreError> {
+    /// Takes up again what was out of reach while the store was in memory, or came from a database that was set aside then.
+    async fn follow_disk(&mut self) -> Result<(), StoreError> {
+        let was = std::mem::replace(&mut self.durable, self.store.is_durable());
+        if self.durable && !was {
+            self.load().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what may start, and notes what is over without an attempt.
+    fn start_due(&mut self) {
         if !self.withdrawable.may_start() {
-            return Ok(());
+            return;
         }
         let now = self.clock.now();
         let due = self.schedule.next(now.mono);
-        let mut ends = Vec::new();
         for settled in due.settled {
             let why = self.reasons.remove(&settled.row);
             let state = match (&why, settled.state) {
@@ -208,10 +224,8 @@ impl Desk {
                     "delivery is over: {why}"
                 );
             }
-            ends.push(Settlement::new(settled.row, state, now.wall, why));
-        }
-        for group in ends.chunks(GROUP) {
-            self.store.settle_many(group.to_vec()).await?;
+            self.ends
+                .push_back(Settlement::new(settled.row, state, now.wall, why));
         }
         for attempt in due.attempts {
             let way = self.ways.get(&attempt.destination).map(Arc::clone);
@@ -219,16 +233,32 @@ impl Desk {
             let flight = self.flights.spawn(async move {
                 match way {
                     Some(way) => way.attempt(&store, &clock, row).await,
-                    None => Tried::unreachable("there is no such destination any more"),
+                    None => {
+                        let why = "there is no such destination any more";
+                        Some(Tried::unreachable(clock.now().wall, why))
+                    }
                 }
             });
             self.rows.insert(flight.id(), attempt);
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
+    }
+
+    /// Records some of what is over. A week's backlog expires in one moment after a long silence, and jobs must not wait
+    /// until all of that is on disk; a crash before it only lets the rest expire again.
+    async fn record_ends(&mut self) -> Result<(), StoreError> {
+        let some = self.ends.len().min(GROUP);
+        if some > 0 {
+            let group = self.ends.drain(..some).collect();
+            self.store.settle_many(group).await?;
+        }
         Ok(())
     }
 
     fn wait(&self) -> Duration {
+        if !self.ends.is_empty() {
+            return Duration::ZERO;
+        }
         let now = self.clock.now().mono;
         let due = self.schedule.next_deadline();
         due.map_or(LOOK, |due| due.since(now))
@@ -254,12 +284,14 @@ impl Desk {
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
                 if !known && self.store.retry(id).await? {
-                    // It was given up: it is owed again, behind what its lane has now.
+                    // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
-                        // A person wants it to be sent, so it is not withdrawn again.
-                        let again = owed(&delivery.row, &BootId(String::new()), now);
+                        // A person wants it to be sent, so it is not withdrawn again; and its time to expire begins anew, or it
+                        // would be given up before it is tried.
+                        let again = Owed::read(&delivery.row, &self.boot, now);
                         known = again.is_some();
-                        if let Some(owed) = again {
+                        if let Some(mut owed) = again {
+                            owed.row.decided = now.mono;
                             self.schedule.add(&owed.row, now.mono);
                         }
                     }
@@ -271,6 +303,11 @@ impl Desk {
                 let known = self.schedule.discard(id, now.mono);
                 if !known {
                     self.reasons.remove(&id);
+                }
+                // Who is told that it is dropped may rely on it.
+                self.start_due();
+                while !self.ends.is_empty() {
+                    self.record_ends().await?;
                 }
                 let _ = reply.send(known);
             }
@@ -296,96 +333,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Records what came of attempts: the one that ended, and all others that have ended since.
-    async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
-        let mut ends = Vec::new();
-        let mut next = Some(first);
-        while let Some(ended) = next {
-            if let Some(end) = self.judge(ended).await? {
-                ends.push(end);
-            }
-            next = if ends.len() < GROUP {
-                self.flights.try_join_next_with_id()
-            } else {
-                None
-            };
-        }
-        if !ends.is_empty() {
-            self.store.settle_many(ends).await?;
-        }
-        Ok(())
-    }
-
-    async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
-        let (id, tried) = match ended {
-            Ok((id, tried)) => (id, tried),
-            Err(error) => {
-                tracing::error!("the sender of a delivery failed: {error}");
-                (
-                    error.id(),
-                    Tried::failed("the sender itself failed; this is a defect of andon"),
-                )
-            }
-        };
-        let Some(attempt) = self.rows.remove(&id) else {
-            return Ok(None);
-        };
-        if tried.used > 0 {
-            self.withdrawable.heard(attempt.lane, attempt.row);
-        }
-        let now = self.clock.now();
-        self.concerns.heard(&attempt.destination, &tried.outcome);
-        let mut random = fastrand::f64;
-        let verdict = self
-            .schedule
-            .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
-        let record = AttemptRecord {
-            at: tried.at,
-            used: tried.used,
-            result: tried.words(),
-            not_before: None,
-        };
-        match verdict {
-            Verdict::Settled(settled) => {
-                let state = match self.reasons.remove(&settled.row) {
-                    Some(_) if settled.state == State::GivenUp => DeliveryState::Dropped,
-                    _ => stored(settled.state),
-                };
-                if state != DeliveryState::Accepted {
-                    tracing::warn!(
-                        destination = &*attempt.destination,
-                        delivery = settled.row,
-                        state = state.word(),
-                        "delivery is over: {}; {}",
-                        settled.why,
-                        record.result
-                    );
-                }
-                Ok(Some(Settlement {
-                    id: settled.row,
-                    state,
-                    at: now.wall,
-                    result: record.result.clone(),
-                    attempt: Some(record),
-                    told: tried.told,
-                    thread: tried.thread,
-                }))
-            }
-            Verdict::Waiting { until } => {
-                if attempt.record {
-                    let not_before = Some(now.wall + until.since(now.mono));
-                    let record = AttemptRecord {
-                        not_before,
-                        ..record
-                    };
-                    self.store.attempted(attempt.row, record).await?;
-                }
-                Ok(None)
-            }
-            Verdict::Unknown => Ok(None),
-        }
-    }
-
     /// Lets what is in flight come back, for a while.
     async fn finish(mut self, grace: Duration) -> Result<(), StoreError> {
         let deadline = tokio::time::sleep(grace);
@@ -395,6 +342,9 @@ impl Desk {
                 () = &mut deadline => break,
                 Some(ended) = self.flights.join_next_with_id() => self.land(ended).await?,
             }
+        }
+        while !self.ends.is_empty() {
+            self.record_ends().await?;
         }
         Ok(())
     }
@@ -406,59 +356,7 @@ fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
     destinations.into_iter().map(way).collect()
 }
 
-/// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
-pub fn owed(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Owed> {
-    let kind = EventKind::from_word(&row.kind)?;
-    let decided = &row.decided;
-    let age = if decided.boot == boot.0 {
-        now.mono.since(decided.mono)
-    } else if decided.synchronised && now.synchronised {
-        now.wall.since(decided.wall)
-    } else {
-        Duration::ZERO
-    };
-    let not_before = row
-        .not_before
-        .map(|at| now.mono + at.since(now.wall).min(Duration::from_secs(7200)));
-    let severity = Severity::ALL.get(usize::from(row.severity)).copied();
-    Some(Owed {
-        row: Row {
-            id: row.id,
-            destination: row.destination.as_str().into(),
-            lane: lane_key(&row.lane)?,
-            severity: severity.unwrap_or(Severity::Critical),
-            decided: now.mono - age,
-            kind: Kind::of(kind, row.as_trigger),
-            not_before,
-            attempts: row.attempts,
-        },
-        withdrawable: row.withdrawable && row.attempts == 0,
-    })
-}
+mod land;
 
-/// The key of a lane from a `dedup_key` in hexadecimal digits.
-pub fn lane_key(hex: &str) -> Option<LaneKey> {
-    crate::alert::event::DedupKey::from_hex(hex).map(|key| LaneKey(key.bytes()))
-}
-
-fn told(outcome: &destination::Outcome) -> Outcome {
-    match outcome {
-        destination::Outcome::Accepted { .. } => Outcome::Accepted,
-        destination::Outcome::Unreachable { .. } => Outcome::Unreachable,
-        destination::Outcome::Failed { retry_after, .. } => Outcome::Failed {
-            retry_after: *retry_after,
-        },
-        destination::Outcome::Refused { give_up, .. } => Outcome::Refused { give_up: *give_up },
-    }
-}
-
-/// How the end of a delivery is stored.
-pub fn stored(state: State) -> DeliveryState {
-    match state {
-        State::Accepted => DeliveryState::Accepted,
-        State::Failed => DeliveryState::Failed,
-        State::Expired => DeliveryState::Expired,
-        State::GivenUp => DeliveryState::Refused,
-        State::Deduplicated => DeliveryState::Deduplicated,
-    }
-}
+#[cfg(test)]
+mod tests;

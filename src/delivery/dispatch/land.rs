@@ -1,0 +1,117 @@
+//! What an attempt that ended means for the record: the schedule judges it, the store keeps it.
+
+use super::{Desk, Ended, GROUP};
+use crate::{
+    delivery::{
+        attempt::Tried,
+        owed::{stored, told},
+        schedule::{Outcome, State, Verdict},
+    },
+    store::{
+        StoreError,
+        rows::{AttemptRecord, DeliveryState, Settlement},
+    },
+};
+
+impl Desk {
+    /// Records what came of attempts: the one that ended, and all others that have ended since.
+    pub(super) async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
+        let mut ends = Vec::new();
+        let mut next = Some(first);
+        while let Some(ended) = next {
+            if let Some(end) = self.judge(ended).await? {
+                ends.push(end);
+            }
+            next = if ends.len() < GROUP {
+                self.flights.try_join_next_with_id()
+            } else {
+                None
+            };
+        }
+        if !ends.is_empty() {
+            self.store.settle_many(ends).await?;
+        }
+        Ok(())
+    }
+
+    async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
+        let (id, tried) = match ended {
+            Ok((id, tried)) => (id, tried),
+            Err(error) => {
+                tracing::error!("the sender of a delivery failed: {error}");
+                let why = "the sender itself failed; this is a defect of andon";
+                let at = self.clock.now().wall;
+                (error.id(), Some(Tried::failed(at, why)))
+            }
+        };
+        let Some(attempt) = self.rows.remove(&id) else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let Some(tried) = tried else {
+            // The store has its end on record already.
+            self.reasons.remove(&attempt.row);
+            self.schedule
+                .done(attempt.row, Outcome::Void, now.mono, &mut || 0.0);
+            return Ok(None);
+        };
+        if tried.used > 0 {
+            self.withdrawable.heard(attempt.lane, attempt.row);
+        }
+        self.concerns
+            .heard(&attempt.destination, &tried.outcome, now.mono);
+        let mut random = fastrand::f64;
+        let verdict = self
+            .schedule
+            .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
+        let record = AttemptRecord {
+            at: tried.at,
+            used: tried.used,
+            result: tried.words(),
+            not_before: None,
+        };
+        match verdict {
+            Verdict::Settled(settled) => {
+                let dropped = self
+                    .reasons
+                    .remove(&settled.row)
+                    .filter(|_| settled.state == State::GivenUp);
+                let state = match dropped {
+                    Some(_) => DeliveryState::Dropped,
+                    None => stored(settled.state),
+                };
+                if state != DeliveryState::Accepted {
+                    tracing::warn!(
+                        destination = &*attempt.destination,
+                        delivery = settled.row,
+                        state = state.word(),
+                        "delivery is over: {}; {}",
+                        settled.why,
+                        record.result
+                    );
+                }
+                Ok(Some(Settlement {
+                    id: settled.row,
+                    state,
+                    at: now.wall,
+                    result: dropped.unwrap_or_else(|| record.result.clone()),
+                    attempt: Some(record),
+                    told: tried.told,
+                    thread: tried.thread,
+                }))
+            }
+            Verdict::Waiting { until } => {
+                if attempt.record {
+                    let not_before = Some(now.wall + until.since(now.mono));
+                    let record = AttemptRecord {
+                        not_before,
+                        ..record
+                    };
+                    self.store.attempted(attempt.row, record).await?;
+                }
+                Ok(None)
+            }
+            Verdict::Unknown => Ok(None),
+        }
+    }
+}

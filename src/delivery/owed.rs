@@ -1,0 +1,88 @@
+//! What is owed, as rows of the store and as rows of the schedule: from the one to the other and back.
+//!
+//! It only translates; nothing here decides when a row is tried or reads the store.
+
+use std::time::Duration;
+
+use super::schedule::{Kind, LaneKey, Outcome, Row, State};
+use crate::{
+    alert::{
+        event::{DedupKey, EventKind},
+        plant::Severity,
+    },
+    clock::{BootId, Now},
+    destination,
+    store::rows::{DeliveryRow, DeliveryState},
+};
+
+/// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
+const MAX_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// A row that is on disk and to be delivered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owed {
+    /// For the schedule.
+    pub row: Row,
+    /// It may be withdrawn before its first attempt.
+    pub withdrawable: bool,
+}
+
+impl Owed {
+    /// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
+    pub fn read(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Self> {
+        let kind = EventKind::from_word(&row.kind)?;
+        let decided = &row.decided;
+        let age = if decided.boot == boot.0 {
+            now.mono.since(decided.mono)
+        } else if decided.synchronised && now.synchronised {
+            now.wall.since(decided.wall)
+        } else {
+            Duration::ZERO
+        };
+        let not_before = row
+            .not_before
+            .map(|at| now.mono + at.since(now.wall).min(MAX_WAIT));
+        let severity = Severity::ALL.get(usize::from(row.severity)).copied();
+        Some(Self {
+            row: Row {
+                id: row.id,
+                destination: row.destination.as_str().into(),
+                lane: lane_key(&row.lane)?,
+                severity: severity.unwrap_or(Severity::Critical),
+                decided: now.mono - age,
+                kind: Kind::of(kind, row.as_trigger),
+                not_before,
+                attempts: row.attempts,
+            },
+            withdrawable: row.withdrawable && row.attempts == 0,
+        })
+    }
+}
+
+/// The key of a lane from a `dedup_key` in hexadecimal digits.
+fn lane_key(hex: &str) -> Option<LaneKey> {
+    DedupKey::from_hex(hex).map(|key| LaneKey(key.bytes()))
+}
+
+/// An outcome without its words, for the schedule.
+pub(super) fn told(outcome: &destination::Outcome) -> Outcome {
+    match outcome {
+        destination::Outcome::Accepted { .. } => Outcome::Accepted,
+        destination::Outcome::Unreachable { .. } => Outcome::Unreachable,
+        destination::Outcome::Failed { retry_after, .. } => Outcome::Failed {
+            retry_after: *retry_after,
+        },
+        destination::Outcome::Refused { give_up, .. } => Outcome::Refused { give_up: *give_up },
+    }
+}
+
+/// The word of the store for an end that the schedule decided.
+pub fn stored(state: State) -> DeliveryState {
+    match state {
+        State::Accepted => DeliveryState::Accepted,
+        State::Failed => DeliveryState::Failed,
+        State::Expired => DeliveryState::Expired,
+        State::GivenUp => DeliveryState::Refused,
+        State::Deduplicated => DeliveryState::Deduplicated,
+    }
+}
