@@ -1,6 +1,6 @@
 //! Building the parts, in the order in which they depend on each other.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -30,6 +30,8 @@ use crate::{
 
 /// How many orders, jobs and signals may wait.
 const QUEUE: usize = 256;
+/// How long a heartbeat that failed waits before it starts again.
+const HEARTBEAT_AGAIN: Duration = Duration::from_secs(60);
 /// The rule of a database that was set aside or changed its machine.
 const STORE_RULE: &str = "andon.store";
 
@@ -97,7 +99,16 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     if let Some(heartbeat) = settings.heartbeat.clone() {
         let (clock, stop) = (clock.clone(), tasks_stop.clone());
         tasks.spawn(async move {
-            heartbeat.run(agent, clock, stop).await;
+            // A heartbeat that fails is a heartbeat that is missed outside; it is no reason to stop watching.
+            while !stop.is_cancelled() {
+                let beat = heartbeat
+                    .clone()
+                    .run(agent.clone(), clock.clone(), stop.clone());
+                if let Err(error) = tokio::spawn(beat).await {
+                    tracing::error!("the heartbeat failed and starts again: {error}");
+                    tokio::time::sleep(HEARTBEAT_AGAIN).await;
+                }
+            }
             ("heartbeat", Ok(()))
         });
     }

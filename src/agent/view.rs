@@ -1,6 +1,6 @@
 //! The state as it is shown: made between two turns, when somebody asks, so that it costs nothing when nobody does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -14,6 +14,9 @@ use crate::{
     delivery::dispatch::{Job, Standing},
     sample::{TagId, Value},
 };
+
+/// The first look for old history comes this much sooner than an hour after the start.
+const FIRST_PRUNE_SOONER: Duration = Duration::from_secs(55 * 60);
 
 /// Instants that the loop remembers for views and for what is done now and then.
 #[derive(Debug)]
@@ -31,7 +34,8 @@ impl Seen {
             started: now.wall,
             refreshed: now.mono,
             marked: now.mono,
-            pruned: now.mono,
+            // The first time soon: an agent that never runs for long must make room too.
+            pruned: now.mono - FIRST_PRUNE_SOONER,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod modbus;
 pub mod mqtt;
+mod trouble;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

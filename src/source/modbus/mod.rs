@@ -12,7 +12,6 @@ mod backoff;
 mod link;
 mod poll;
 mod report;
-mod trouble;
 mod unit;
 
 #[cfg(test)]

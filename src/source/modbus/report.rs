@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
+    super::trouble::{Say, Trouble},
     link::LinkError,
-    trouble::{Say, Trouble},
     unit::Unit,
 };
 

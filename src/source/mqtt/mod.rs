@@ -10,7 +10,6 @@ use tracing::{error, info, warn};
 
 pub mod config;
 pub mod payload;
-mod repeated;
 mod session;
 pub mod subscription;
 pub mod topic;
@@ -24,16 +23,12 @@ use crate::{
     clock::{Clock, Now},
     link::mqtt::{Event, Message, MqttLink, Options, Token},
     sample::Bad,
-    source::{Batch, Feed, LoopGone, Receipt, TagIds},
+    source::{
+        Batch, Feed, LoopGone, Receipt, TagIds,
+        trouble::{Say, Trouble},
+    },
 };
-use repeated::Repeated;
 use session::{Intake, Remark};
-
-/// A connection that held this long is told as being back.
-const HELD: Duration = Duration::from_secs(30);
-
-/// Drops are over when there was none for this long.
-const NO_DROPS: Duration = Duration::from_secs(60);
 
 /// Runs one source until it is stopped or the loop is gone.
 ///
@@ -68,8 +63,8 @@ struct Source {
     connected: bool,
     /// The loop was told that nothing is reachable.
     told_unreachable: bool,
-    failures: Repeated,
-    drops: Repeated,
+    failures: Trouble,
+    drops: Trouble,
 }
 
 /// Why the source ends.
@@ -104,8 +99,8 @@ impl Source {
             next_receipt: 0,
             connected: false,
             told_unreachable: false,
-            failures: Repeated::default(),
-            drops: Repeated::default(),
+            failures: Trouble::default(),
+            drops: Trouble::default(),
         }
     }
 
@@ -209,7 +204,7 @@ impl Source {
             None => {
                 let now = batch.at.mono;
                 if !self.feed.try_send(batch)?
-                    && let Some(count) = self.drops.happened(now)
+                    && let Some(count) = self.drops.failed(now).map(Say::count)
                 {
                     let source = self.config.name.as_ref();
                     warn!(
@@ -248,7 +243,7 @@ impl Source {
         let (source, now) = (self.config.name.as_ref(), self.clock.now());
         self.connected = false;
         self.unacked.clear();
-        if let Some(count) = self.failures.happened(now.mono) {
+        if let Some(count) = self.failures.failed(now.mono).map(Say::count) {
             warn!(source, why, count, "no connection to the broker");
         }
         self.unreachable(now).await
@@ -287,11 +282,11 @@ impl Source {
     fn tell_ends(&mut self) {
         let (source, now) = (self.config.name.as_ref(), self.clock.now().mono);
         if self.connected
-            && let Some(count) = self.failures.ended(now, HELD)
+            && let Some(count) = self.failures.fine(now).map(Say::count)
         {
             info!(source, count, "connected again");
         }
-        if let Some(count) = self.drops.ended(now, NO_DROPS) {
+        if let Some(count) = self.drops.fine(now).map(Say::count) {
             info!(source, count, "no more messages are dropped");
         }
     }

@@ -4,27 +4,25 @@ use std::{
     collections::{BTreeSet, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
 };
 
 use super::{
     config::MqttConfig,
     payload::{self, Contents},
-    repeated::Repeated,
     subscription::Subscription,
     topic::to_id,
 };
 use crate::{
     link::mqtt::Message,
     sample::{Bad, Reading, Sample, TagId},
-    source::TagIds,
+    source::{
+        TagIds,
+        trouble::{Say, Trouble},
+    },
 };
 
 /// How many unknown machines are named in the log; later ones are only counted.
 const UNKNOWN: usize = 100;
-
-/// Payloads are understood again when there was no fault for this long.
-const NO_FAULTS: Duration = Duration::from_secs(60);
 
 /// Turns messages into samples.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ struct Listening {
     subscription: Subscription,
     /// By machine: the index of each tag, in the order of the subscription's tags.
     tags: HashMap<Arc<str>, Vec<Option<TagId>>>,
-    faults: Repeated,
+    faults: Trouble,
 }
 
 /// What a message came to.
@@ -83,7 +81,7 @@ impl Intake {
             Listening {
                 tags: subscription.machines.iter().map(tags_of).collect(),
                 subscription: subscription.clone(),
-                faults: Repeated::default(),
+                faults: Trouble::default(),
             }
         };
         let subscriptions: Vec<_> = config.subscriptions.iter().map(listening).collect();
@@ -137,11 +135,13 @@ impl Intake {
             taken.remarks.extend(match contents.fault {
                 Some(why) => listening
                     .faults
-                    .happened(now)
+                    .failed(now)
+                    .map(Say::count)
                     .map(|count| Remark::Fault { why, count }),
                 None => listening
                     .faults
-                    .ended(now, NO_FAULTS)
+                    .fine(now)
+                    .map(Say::count)
                     .map(|count| Remark::FaultEnded { count }),
             });
             let samples = contents

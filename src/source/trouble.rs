@@ -1,6 +1,6 @@
 //! When a repeated failure is worth a line in the log: at its start, hourly with its count, and at its end.
 //!
-//! Pure: it says whether to speak, the poller finds the words.
+//! Pure: it says whether to speak, the source finds the words.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const CALM: Duration = Duration::from_secs(60);
 
 /// The failure of one thing: a link, a unit, a tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Trouble(Option<Running>);
+pub(in crate::source) struct Trouble(Option<Running>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Running {
@@ -24,7 +24,7 @@ struct Running {
 
 /// What to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Say {
+pub(in crate::source) enum Say {
     /// It begins.
     Started,
     /// It has gone on for another hour.
@@ -33,9 +33,19 @@ pub(super) enum Say {
     Ended { count: u64, lasting: Duration },
 }
 
+impl Say {
+    /// How often it has failed so far.
+    pub(in crate::source) fn count(self) -> u64 {
+        match self {
+            Self::Started => 1,
+            Self::GoesOn { count, .. } | Self::Ended { count, .. } => count,
+        }
+    }
+}
+
 impl Trouble {
     /// It failed once more.
-    pub(super) fn failed(&mut self, now: Mono) -> Option<Say> {
+    pub(in crate::source) fn failed(&mut self, now: Mono) -> Option<Say> {
         let Some(running) = &mut self.0 else {
             self.0 = Some(Running {
                 since: now,
@@ -57,8 +67,13 @@ impl Trouble {
         })
     }
 
+    /// Whether it has begun and not ended.
+    pub(in crate::source) fn is_running(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// It works. Called as often as one likes.
-    pub(super) fn fine(&mut self, now: Mono) -> Option<Say> {
+    pub(in crate::source) fn fine(&mut self, now: Mono) -> Option<Say> {
         let running = self.0.filter(|running| now.since(running.last) >= CALM)?;
         self.0 = None;
         Some(Say::Ended {
