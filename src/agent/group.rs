@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::{AgentError, LOOK, Loop, sources::QUEUE};
+use super::{AgentError, LOOK, Loop, journal::line, sources::QUEUE};
 use crate::{
     alert::{
         command::{Command, Refusal},
@@ -125,7 +125,7 @@ impl Loop {
             obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
             for event in &events {
-                tracing::info!("{}", line(event));
+                self.journal.note(event, now.mono);
             }
             let durable = self.recorder.commit(&mut self.engine, events, now).await?;
             self.committed = now.mono;
@@ -175,17 +175,4 @@ impl Loop {
         }
         Ok(())
     }
-}
-
-/// `A-1042 mill-1/spindle-overtemp triggered, critical`
-fn line(event: &Event) -> String {
-    let alert = &event.alert;
-    format!(
-        "A-{} {}/{} {}, {}",
-        alert.number,
-        alert.machine,
-        alert.rule,
-        event.kind.word(),
-        alert.severity.word()
-    )
 }

@@ -8,6 +8,7 @@ mod audience;
 mod concerns;
 mod group;
 mod history;
+mod journal;
 mod record;
 mod reload;
 mod sources;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     concerns::Concerns,
+    journal::Journal,
     record::Recorder,
     sources::{Run, Sources},
 };
@@ -103,6 +105,7 @@ pub(crate) struct Loop {
     orders: mpsc::Receiver<Order>,
     signals: mpsc::Receiver<Signal>,
     concerns: Concerns,
+    journal: Journal,
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.
     held: Vec<(Run, Receipt)>,
