@@ -13,7 +13,7 @@ use crate::{
         engine::Engine,
         event::Event,
         plant::Severity,
-        state::{self, Durable, SavedEpisode, SavedWatch},
+        state::{self, Durable, SavedCore, SavedEpisode, SavedWatch},
     },
     clock::{BootId, Now},
     delivery::{
@@ -186,18 +186,20 @@ impl Recorder {
 
 /// What the core saved, from what the store kept. A watch whose state cannot be read keeps its alert and loses its delays.
 pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durable, StoreError> {
-    let core = restored
-        .core
-        .as_deref()
-        .and_then(|text| match serde_json::from_str(text) {
-            Ok(core) => Some(core),
-            Err(error) => {
-                tracing::error!(
-                    "the state of shelves and numbers cannot be read and starts anew: {error}"
-                );
-                None
-            }
-        });
+    let core = match restored.core.as_deref().map(serde_json::from_str) {
+        None => None,
+        Some(Ok(core)) => Some(core),
+        Some(Err(error)) => {
+            tracing::error!("the state of shelves and ids cannot be read and starts anew: {error}");
+            // Numbers go on all the same: people have them on their phones, and the store takes none twice.
+            let newest = store.alerts(AlertFilter::default(), 1).await?;
+            let next_number = newest.first().map_or(1, |alert| alert.number + 1);
+            Some(SavedCore {
+                next_number,
+                ..SavedCore::default()
+            })
+        }
+    };
     let mark = restored.mark.clone().unwrap_or_default();
     let mark = state::Mark {
         boot: mark.boot,
@@ -259,4 +261,69 @@ fn from_alert(row: &WatchRow, alert: &AlertRow, mark: &state::Mark) -> SavedWatc
 
 fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain structs with text keys always have a JSON form")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Clock, Synchronised},
+        store::{Options, rows::Mark},
+    };
+
+    fn alert(number: u64, key: &str) -> AlertRow {
+        AlertRow {
+            id: format!("01KNC1BP60Z5WFM062EF07CY{number:02}"),
+            number,
+            dedup_key: key.to_owned(),
+            rule: "overtemp".to_owned(),
+            machine: "mill-1".to_owned(),
+            severity: 3,
+            state: "active".to_owned(),
+            ..AlertRow::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn state_that_cannot_be_read_costs_delays_but_no_alert_and_no_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Clock::system(Synchronised::Assume).now();
+        let store = Store::open(Options::new(folder.path(), now))
+            .expect("a store")
+            .store;
+        let key = "ab".repeat(32);
+        let event = NewEvent {
+            id: "event-1".to_owned(),
+            alert: alert(41, &key),
+            kind: "triggered".to_owned(),
+            ..NewEvent::default()
+        };
+        let watch = WatchRow {
+            key: key.clone(),
+            rule: "overtemp".to_owned(),
+            machine: "mill-1".to_owned(),
+            open: true,
+            blob: "{ not JSON".to_owned(),
+        };
+        let commit = Commit {
+            events: vec![event],
+            watches: vec![watch.clone()],
+            mark: Mark::new(&BootId("b".to_owned()), now),
+            ..Commit::default()
+        };
+        store.commit(commit).await.expect("a commit");
+        let restored = Restored {
+            core: Some("nor is this".to_owned()),
+            watches: vec![watch],
+            ..Restored::default()
+        };
+        let durable = durable(&restored, &store).await.expect("a state");
+        assert_eq!(durable.core.map(|core| core.next_number), Some(42));
+        let episode = durable.watches[0].episode.as_ref().expect("the alert");
+        assert_eq!(
+            (episode.number, episode.severity.as_str()),
+            (41, "critical")
+        );
+        assert_eq!(durable.watches[0].subject, "mill-1");
+    }
 }

@@ -121,11 +121,40 @@ pub enum Refusal {
     #[error("a reason is required, so that the next shift knows")]
     NoReason,
     /// Too short or too long.
-    #[error("may be shelved for 1 minute up to {} hours, not for {} seconds", max.as_secs() / 3600, asked.as_secs())]
+    #[error("may be shelved for 1 minute up to {}, not for {}", spoken(*max), spoken(*asked))]
     BadDuration {
         /// What was asked for.
         asked: Duration,
         /// The longest that is allowed.
         max: Duration,
     },
+}
+
+/// A duration in the largest unit that it is whole in.
+fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
+    let whole = units
+        .into_iter()
+        .find(|(unit, _)| seconds != 0 && seconds.is_multiple_of(*unit));
+    whole.map_or_else(
+        || format!("{seconds} seconds"),
+        |(unit, name)| format!("{} {name}", seconds / unit),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_that_is_too_long_is_refused_in_units_that_people_use() {
+        let day = Duration::from_secs(86_400);
+        let refusal = Refusal::BadDuration {
+            asked: 100 * day,
+            max: 7 * day,
+        };
+        let text = "may be shelved for 1 minute up to 7 days, not for 100 days";
+        assert_eq!(refusal.to_string(), text);
+    }
 }
