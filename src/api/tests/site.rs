@@ -67,7 +67,7 @@ async fn a_shelf_without_sense_is_refused() {
         (
             json!({ "target": "mill-1", "for": "30d", "why": "x" }),
             400,
-            "168 hours",
+            "up to 7 days",
         ),
     ] {
         let (status, answer) = fake.post("/v1/shelve", &body.to_string()).await;
