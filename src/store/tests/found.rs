@@ -267,10 +267,22 @@ async fn a_database_of_version_1_is_opened() {
     assert_eq!(opened.store.events_of("alert-1", 0).await.unwrap().len(), 2);
 }
 
-/// Run by hand before a release of a new schema: `cargo test --lib write_the_fixture -- --ignored`.
+/// A schema that is released needs its fixture: with `ANDON_WRITE_FIXTURE=1` this test makes the one of this version.
 #[tokio::test]
-#[ignore = "writes into the source tree"]
-async fn write_the_fixture_of_this_version() {
+async fn every_released_schema_has_its_fixture() {
+    let missing = |version: &i32| !Path::new(&fixture(*version)).exists();
+    let versions = 1..=crate::store::schema::VERSION;
+    if std::env::var_os("ANDON_WRITE_FIXTURE").is_some() {
+        write_fixture().await;
+    }
+    assert_eq!(versions.filter(missing).collect::<Vec<i32>>(), [0; 0]);
+}
+
+fn fixture(version: i32) -> String {
+    FIXTURE.replace("v1", &format!("v{version}"))
+}
+
+async fn write_fixture() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).store;
     let events = vec![
@@ -292,7 +304,7 @@ async fn write_the_fixture_of_this_version() {
     store.close().await.unwrap();
     fs::copy(
         dir.path().join("andon.db"),
-        FIXTURE.replace("v1", &format!("v{}", crate::store::schema::VERSION)),
+        fixture(crate::store::schema::VERSION),
     )
     .unwrap();
 }
