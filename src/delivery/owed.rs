@@ -12,7 +12,7 @@ use crate::{
     },
     clock::{BootId, Now},
     destination,
-    store::rows::{DeliveryRow, DeliveryState},
+    store::rows::{DeliveryRow, DeliveryState, Mark},
 };
 
 /// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
@@ -31,14 +31,7 @@ impl Owed {
     /// A stored row for the schedule; none for a kind that this version does not know, which waits for one that does.
     pub fn read(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Self> {
         let kind = EventKind::from_word(&row.kind)?;
-        let decided = &row.decided;
-        let age = if decided.boot == boot.0 {
-            now.mono.since(decided.mono)
-        } else if decided.synchronised && now.synchronised {
-            now.wall.since(decided.wall)
-        } else {
-            Duration::ZERO
-        };
+        let age = age(&row.decided, boot, now);
         let not_before = row
             .not_before
             .map(|at| now.mono + at.since(now.wall).min(MAX_WAIT));
@@ -56,6 +49,17 @@ impl Owed {
             },
             withdrawable: row.withdrawable && row.attempts == 0,
         })
+    }
+}
+
+/// How long ago something was decided, as far as that is known: within one boot, or between two times that can be trusted.
+pub(super) fn age(decided: &Mark, boot: &BootId, now: Now) -> Duration {
+    if decided.boot == boot.0 {
+        now.mono.since(decided.mono)
+    } else if decided.synchronised && now.synchronised {
+        now.wall.since(decided.wall)
+    } else {
+        Duration::ZERO
     }
 }
 

@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use super::{chain, client_of, over_http};
+use super::{super::owed::age, chain, client_of, over_http};
 use crate::{
-    clock::{BootId, Clock, Mono, Now, Wall, boot_id},
+    clock::{BootId, Clock, Now, Wall},
     destination::{
         Destination, Outcome, Request,
         notice::{Attempt, GivenUp, Notice},
@@ -97,11 +97,11 @@ impl Tried {
 }
 
 impl Way {
-    /// A way to this destination; nothing is opened yet.
-    pub fn new(destination: Destination) -> Self {
+    /// A way to this destination in this boot; nothing is opened yet.
+    pub fn new(destination: Destination, boot: BootId) -> Self {
         Self {
             destination,
-            boot: boot_id(),
+            boot,
             client: Mutex::default(),
         }
     }
@@ -146,14 +146,13 @@ impl Way {
     }
 
     /// Sends a notice once, for a person who wants to see what happens.
-    pub async fn test(&self, notice: &Notice, now: Now) -> Tested {
+    pub async fn test(&self, notice: &Notice, clock: &Clock) -> Tested {
+        let now = clock.now();
         let attempt = Attempt {
             now_seconds: now.wall.as_seconds(),
             ..Attempt::default()
         };
         let request = self.shown(notice, &attempt);
-        let began = Clock::system(crate::clock::Synchronised::Assume);
-        let start = began.now().mono;
         let outcome = match self.client() {
             Ok(client) => {
                 over_http(&self.destination, &client, notice, &attempt, None, now)
@@ -167,7 +166,7 @@ impl Way {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
             answer: words(&outcome),
-            took: began.now().mono.since(start),
+            took: clock.now().mono.since(now.mono),
         }
     }
 
@@ -230,7 +229,7 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
             })
             .collect(),
         as_trigger: delivery.row.as_trigger,
-        late_seconds: lateness(delivery, boot, now).as_secs(),
+        late_seconds: age(&delivery.row.decided, boot, now).as_secs(),
         already_resolved: is_over && !event_ended,
         now_seconds: now.wall.as_seconds(),
     }
@@ -238,19 +237,6 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
 
 /// The id of the trigger that somebody who joins late is told.
 ///
-/// How long ago the event was decided, as far as that is known.
-fn lateness(delivery: &Delivery, boot: &BootId, now: Now) -> Duration {
-    let decided = &delivery.row.decided;
-    if decided.boot == boot.0 {
-        return now.mono.since(Mono::from_nanos(decided.mono.as_nanos()));
-    }
-    if decided.synchronised && now.synchronised {
-        now.wall.since(decided.wall)
-    } else {
-        Duration::ZERO
-    }
-}
-
 fn gave_up(now: Now, why: &str) -> Tried {
     Tried::of(
         now.wall,

@@ -111,7 +111,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     } = parts;
     let mut desk = Desk {
         schedule: Schedule::new(destinations.iter().map(DestinationPlan::from).collect()),
-        ways: ways(destinations),
+        ways: ways(destinations, &boot),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
         ends: VecDeque::new(),
@@ -279,7 +279,7 @@ impl Desk {
             Job::Reload(destinations) => {
                 let plans = destinations.iter().map(DestinationPlan::from).collect();
                 self.schedule.reload(plans, now.mono);
-                self.ways = ways(destinations);
+                self.ways = ways(destinations, &self.boot);
             }
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
@@ -317,7 +317,7 @@ impl Desk {
                 // A person waits for it, at most for the timeout of the destination; it must not hold up deliveries.
                 tokio::spawn(async move {
                     let _ = reply.send(match way {
-                        Some(way) => Some(way.test(&notice, clock.now()).await),
+                        Some(way) => Some(way.test(&notice, &clock).await),
                         None => None,
                     });
                 });
@@ -350,9 +350,11 @@ impl Desk {
     }
 }
 
-fn ways(destinations: Vec<Destination>) -> HashMap<Arc<str>, Arc<Way>> {
-    let way =
-        |destination: Destination| (destination.name.clone(), Arc::new(Way::new(destination)));
+fn ways(destinations: Vec<Destination>, boot: &BootId) -> HashMap<Arc<str>, Arc<Way>> {
+    let way = |destination: Destination| {
+        let name = Arc::clone(&destination.name);
+        (name, Arc::new(Way::new(destination, boot.clone())))
+    };
     destinations.into_iter().map(way).collect()
 }
 
