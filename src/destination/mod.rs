@@ -15,7 +15,7 @@ pub use self::{
     access::{Access, Allowed},
     key::{NO_KEY, signing_key},
     outcome::{Answer, Outcome},
-    terms::{Retry, Terms},
+    terms::{Late, Rate, Retry, Terms},
 };
 use crate::{
     alert::event::EventKind,
