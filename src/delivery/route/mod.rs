@@ -105,6 +105,13 @@ impl Routes {
         only.is_none_or(|kinds| kinds.contains(&kind))
     }
 
+    /// The lists of destinations that the routes can choose, each of which some alert relies on.
+    pub fn groups(&self) -> Vec<Vec<Arc<str>>> {
+        let default = self.default.as_ref().unwrap_or(&self.all);
+        let routes = self.routes.iter().map(|route| &route.to);
+        routes.chain([default]).cloned().collect()
+    }
+
     /// The destinations that the routes choose for an alert as it is now, each once.
     pub fn targets(&self, alert: &Alert) -> Vec<&Arc<str>> {
         let mut targets: Vec<&Arc<str>> = Vec::new();
