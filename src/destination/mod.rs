@@ -17,7 +17,7 @@ pub use self::{
     key::{NO_KEY, signing_key},
     outcome::{Answer, Outcome},
     sign::{Signing, read_sign},
-    terms::{Retry, Terms},
+    terms::{Late, Rate, Retry, Terms},
 };
 use crate::{alert::event::EventKind, config::section::Section};
 

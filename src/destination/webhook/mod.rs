@@ -42,11 +42,14 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let haltless = matches!(format, Format::Haltless(_));
     let timeout = Duration::from_secs(if haltless { 5 } else { 10 });
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let retry = match format {
-        Format::Native => Retry::Exponential,
-        Format::Haltless(_) => Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
+    let defaults = match format {
+        Format::Native => Terms::default(),
+        Format::Haltless(_) => Terms {
+            retry: Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
+            ..Terms::default()
+        },
     };
-    let terms = Terms::read(section, retry);
+    let terms = Terms::read(section, defaults);
     let access = Access::read(section, timeout);
     let (headers, sign) = (headers::read(section), read_sign(section));
     for name in sign.iter().flat_map(Signing::headers) {

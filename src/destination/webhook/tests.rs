@@ -292,7 +292,7 @@ fn haltless_waits_are_whole_minutes_unless_asked_otherwise() {
 #[test]
 fn each_format_has_its_defaults() {
     let native = read(NATIVE).expect("a destination");
-    assert_eq!(native.terms.retry, Retry::Exponential);
+    assert_eq!(native.terms.retry, Retry::EXPONENTIAL);
     assert_eq!(native.terms.expire_after, Duration::from_secs(7 * 86_400));
     assert_eq!(
         native.access().expect("http").timeout,
@@ -412,11 +412,11 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}retry = \"linear\""),
-            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\"",
+            "retry: must be \"exponential\", { first = \"1s\", max = \"5m\" }, or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\"",
         ),
         (
             &format!("{NATIVE}retry = [\"100ms\"]"),
-            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d",
+            "retry: must be \"exponential\", { first = \"1s\", max = \"5m\" }, or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"standard-webhooks\" }}"),
