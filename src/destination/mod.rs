@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-mod access;
+pub mod access;
 mod key;
 pub mod notice;
 mod outcome;
