@@ -79,7 +79,7 @@ fn connecting(error: &reqwest::Error, way: &Way) -> String {
     if let Some(bind) = &way.bind
         && said(error, "tcp bind")
     {
-        return cannot_bind(bind, find::<io::Error>(error));
+        return find::<io::Error>(error).map_or_else(|| root(error), |error| bind.why_not(error));
     }
     let Some(proxy) = &way.proxy else {
         return unconnected(error);
@@ -92,28 +92,6 @@ fn connecting(error: &reqwest::Error, way: &Way) -> String {
         )
     } else {
         format!("the proxy {proxy}: {}", unconnected(error))
-    }
-}
-
-fn cannot_bind(bind: &Bind, error: Option<&io::Error>) -> String {
-    match (bind, error.map(io::Error::kind)) {
-        (Bind::Interface(name), Some(io::ErrorKind::PermissionDenied)) => format!(
-            "going out over {name} needs the capability CAP_NET_RAW on this host; give it to the service, or set `bind` to an address"
-        ),
-        // ENODEV has no kind of its own.
-        (Bind::Interface(name), _) => format!(
-            "there is no network interface {name} now ({}); look at `bind`, `ip link` lists them",
-            error.map_or_else(String::new, ToString::to_string)
-        ),
-        (Bind::Address(ip), Some(io::ErrorKind::AddrNotAvailable)) => {
-            format!(
-                "{ip} is not an address of this host now; look at `bind`, `ip address` lists them"
-            )
-        }
-        (Bind::Address(ip), _) => format!(
-            "going out from {ip} is not possible ({})",
-            error.map_or_else(String::new, ToString::to_string)
-        ),
     }
 }
 

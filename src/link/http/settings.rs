@@ -1,6 +1,6 @@
 //! What a client needs to know of its peer and of the way there. Secrets are named here and read when the client is made.
 
-use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt, io, net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use url::Url;
@@ -82,6 +82,25 @@ pub enum Bind {
     Interface(String),
     /// An address of this host.
     Address(IpAddr),
+}
+
+impl Bind {
+    /// Why connections cannot go out from there, and what to look at.
+    pub fn why_not(&self, error: &io::Error) -> String {
+        match (self, error.kind()) {
+            (Self::Interface(name), io::ErrorKind::PermissionDenied) => format!(
+                "going out over {name} needs the capability CAP_NET_RAW on this host; give it to the service, or set `bind` to an address"
+            ),
+            // ENODEV has no kind of its own.
+            (Self::Interface(name), _) => format!(
+                "there is no network interface {name} now ({error}); look at `bind`, `ip link` lists them"
+            ),
+            (Self::Address(ip), io::ErrorKind::AddrNotAvailable) => format!(
+                "{ip} is not an address of this host now; look at `bind`, `ip address` lists them"
+            ),
+            (Self::Address(ip), _) => format!("going out from {ip} is not possible ({error})"),
+        }
+    }
 }
 
 impl fmt::Display for Bind {

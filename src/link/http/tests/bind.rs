@@ -41,4 +41,8 @@ async fn a_way_out_that_is_not_there_is_told_as_such_and_nothing_is_sent() {
         assert!(why.starts_with(expected), "{why}");
     }
     assert!(peer.is_quiet());
+    // What kernels before 5.7 say to who is not root.
+    let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let why = Bind::Interface("wwan0".to_owned()).why_not(&denied);
+    assert!(why.contains("CAP_NET_RAW"), "{why}");
 }
