@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, sync_channel},
     thread,
     time::Duration,
 };
@@ -38,7 +38,7 @@ impl Peer {
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let port = lines.next().expect("a line").expect("text");
         let port = port.parse().expect("a port");
-        let (sender, heard) = channel();
+        let (sender, heard) = sync_channel(1024);
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let Ok(value) = serde_json::from_str(&line) else {

@@ -4,7 +4,6 @@ use std::{
     fs,
     net::TcpStream,
     process::{Child, Command, Stdio},
-    time::Instant,
 };
 
 use super::*;
@@ -22,7 +21,7 @@ struct Tinyproxy {
 }
 
 impl Tinyproxy {
-    fn start() -> Self {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // It takes no port 0; one that was just free is as good as certain.
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -42,11 +41,13 @@ impl Tinyproxy {
             .stderr(Stdio::null())
             .spawn()
             .expect("tinyproxy; apt-get install tinyproxy");
-        let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < until, "tinyproxy does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let listens = async {
+            while TcpStream::connect(address).is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let listens = tokio::time::timeout(Duration::from_secs(30), listens).await;
+        listens.expect("tinyproxy listens");
         Self {
             address,
             child,
@@ -96,7 +97,7 @@ fn answering(status: &str) -> (SocketAddr, Receiver<String>) {
 async fn https_goes_through_a_tunnel_and_http_as_a_whole_url() {
     let authority = Authority::new();
     authority.issue("leaf", "IP:127.0.0.1", "-days 2");
-    let tinyproxy = Tinyproxy::start();
+    let tinyproxy = Tinyproxy::start().await;
     let (tls, plain) = (
         Peer::start(authority.folder(), &["tls"]),
         Peer::start(authority.folder(), &[]),
@@ -121,7 +122,7 @@ async fn https_goes_through_a_tunnel_and_http_as_a_whole_url() {
 
 #[tokio::test]
 async fn a_proxy_that_does_not_know_us_is_told_as_such_and_the_password_is_not_repeated() {
-    let tinyproxy = Tinyproxy::start();
+    let tinyproxy = Tinyproxy::start().await;
     let (peer, received) = serve(vec![OK.to_owned()]);
     // To a wrong password tinyproxy answers 401 as if it were the target; in a tunnel that is a refusal all the same.
     for (scheme, password, expected) in [
