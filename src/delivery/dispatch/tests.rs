@@ -262,7 +262,6 @@ async fn commit_to(to: &str, store: &Store, number: u64, kind: &str, now: Now) -
         withdraws: Vec::new(),
         deliveries: vec![NewDelivery {
             destination: to.to_owned(),
-            lane: key(number).to_string(),
             severity: 2,
             withdrawable: kind == "escalated",
             ..NewDelivery::default()
