@@ -13,24 +13,21 @@ use thiserror::Error;
 use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
+    headers::{HeaderText, may_be_secret},
     key::{NO_KEY, signing_key},
     outcome::{Answer, Outcome},
+    sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
     wants::Wants,
 };
-use crate::{
-    alert::event::EventKind,
-    config::{
-        secret::Secret,
-        section::{Read, Section},
-        tree::{Node, Value},
-    },
-};
+use crate::{alert::event::EventKind, config::section::Section};
 
 mod access;
+mod headers;
 mod key;
 pub mod notice;
 mod outcome;
+mod sign;
 mod terms;
 pub mod text;
 mod wants;
@@ -183,41 +180,6 @@ impl fmt::Debug for HttpRequest {
             .field("sign", &self.sign)
             .finish_non_exhaustive()
     }
-}
-
-/// The value of a header. `Debug` shows neither.
-#[derive(Clone, PartialEq)]
-pub enum HeaderText {
-    /// As it is, which may be a secret that somebody has written into the configuration.
-    Plain(String),
-    /// Read at each attempt.
-    Secret(Secret),
-}
-
-impl fmt::Debug for HeaderText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Read for HeaderText {
-    const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
-    fn read(node: &Node) -> Result<Self, String> {
-        match &node.value {
-            Value::Text(text) => Ok(Self::Plain(text.clone())),
-            Value::Table(_) => Secret::read(node).map(Self::Secret),
-            _ => Err(Self::mismatch(node)),
-        }
-    }
-}
-
-/// How a request proves who sent it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Signing {
-    /// Standard Webhooks 1.0: HMAC-SHA256 over id, time and body, by each of these keys.
-    StandardWebhooks(Vec<Secret>),
-    /// A secret that both sides know, in this header.
-    Header(String, Secret),
 }
 
 /// Why a notice can never be told at this destination.

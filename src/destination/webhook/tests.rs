@@ -424,15 +424,39 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be one of standard-webhooks, header",
+            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),
-            "sign.secret: is missing: a shared header needs exactly one `secret`",
+            "sign.secret: is missing: this scheme needs one `secret`",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\", header = \"Host\", secret = \"x\" }}"),
             "sign.header: is \"Host\", which cannot carry a secret; use a name like X-Webhook-Secret",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"opshift\", header = \"X-A\", secret = \"x\" }}"),
+            "sign.header: is for `scheme = \"x-signature\"` or `scheme = \"header\"` only",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"bearer\", secrets = [\"x\"] }}"),
+            "sign.secrets: is for `scheme = \"standard-webhooks\"` only",
+        ),
+        (
+            &format!(
+                "{NATIVE}sign = {{ scheme = \"x-signature\", secret = \"x\", prefix = \"sha1=\" }}"
+            ),
+            "sign.prefix: must be \"sha256=\" or \"\"",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"basic\", user = \"a:b\", secret = \"x\" }}"),
+            "sign.user: must be a name without a colon",
+        ),
+        (
+            &format!(
+                "{NATIVE}headers = {{ authorization = {{ env = \"A\" }} }}\nsign = {{ scheme = \"bearer\", secret = \"x\" }}"
+            ),
+            "headers: holds `authorization`, which `sign` sets",
         ),
         (
             &format!("{NATIVE}give_up_on = [429]"),
