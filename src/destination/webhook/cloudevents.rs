@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     native::{self, Native},
-    wire::{stamp, told_as, write},
+    wire::{SetHeaders, stamp, told_as, write},
 };
 use crate::destination::{
     RenderError,
@@ -59,7 +59,7 @@ pub(super) fn told(
     notice: &Notice,
     attempt: &Attempt,
     mode: Mode,
-) -> Result<(Vec<(&'static str, String)>, String), RenderError> {
+) -> Result<(SetHeaders, String), RenderError> {
     let kind = told_as(notice, attempt, false)?;
     let alert = &notice.alert;
     let data = native::payload(notice, attempt)?;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::wire::{escalation, stamp, told_as, write};
+use super::wire::{SetHeaders, escalation, stamp, told_as, write};
 use crate::{
     alert::event::EventKind,
     destination::{
@@ -41,7 +41,7 @@ const NAMED: &str = "destination";
 pub(super) fn told(
     notice: &Notice,
     attempt: &Attempt,
-) -> Result<(Vec<(&'static str, String)>, String), RenderError> {
+) -> Result<(SetHeaders, String), RenderError> {
     let kind = told_as(notice, attempt, false)?;
     let about = About::of(notice, kind);
     let headers = vec![

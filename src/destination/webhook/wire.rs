@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// Headers that a format sets itself.
+pub(super) type SetHeaders = Vec<(&'static str, String)>;
+
 /// The kind as this receiver hears it. Haltless has no word for a return, which is a trigger to it.
 pub(super) fn told_as(
     notice: &Notice,
