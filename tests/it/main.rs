@@ -7,6 +7,7 @@ mod architecture;
 mod clock;
 mod config;
 mod documents;
+mod formats;
 mod heartbeat;
 mod kill;
 mod offline;

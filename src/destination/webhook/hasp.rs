@@ -2,13 +2,15 @@
 //!
 //! Where its fields come from:
 //!
-//! | alert | `category` | `event_type` | `resource` |
-//! |---|---|---|---|
-//! | of a rule about a machine, or a machine is not seen | `machine` | rule and step: `spindle-overtemp.triggered` | `machine`, its id |
-//! | the agent about itself | `agent` | rule and step: `andon.disk.triggered` | `agent`, its ULID |
-//! | a destination is in trouble | `alerting` | rule and step: `andon.destination.triggered` | `destination`, its name |
-//! | a destination is deactivated, and active again | `alerting` | `alerting.destination_deactivated`, `alerting.destination_reactivated` | the same |
-//! | a test send | `alerting` | `alerting.test_delivery` | `agent`, its ULID |
+//! | alert | `event_type` | `resource` |
+//! |---|---|---|
+//! | about a machine | rule and step: `spindle-overtemp.triggered` | `machine`, its id |
+//! | the agent about itself | rule and step: `andon.disk.triggered` | `agent`, its ULID |
+//! | a destination is in trouble | rule and step: `andon.destination.triggered` | `destination`, its name |
+//! | a destination is deactivated, and active again | `alerting.destination_deactivated`, `alerting.destination_reactivated` | the same |
+//! | a test send | `alerting.test_delivery` | `agent`, its ULID |
+//!
+//! `category` is the one of routes: `process`, `blind` or `agent`.
 //!
 //! The step is in the type because receivers of this format drop what repeats site, type and resource within a minute, and the
 //! end of an alert is no repeat of its beginning. Everything else that is known goes into `metadata`, where what is not known is left out.
@@ -20,7 +22,7 @@ use serde_json::Value as Json;
 
 use super::wire::{SetHeaders, escalation, stamp, told_as, write};
 use crate::{
-    alert::event::EventKind,
+    alert::{event::EventKind, plant::Category},
     destination::{
         RenderError,
         notice::{Attempt, Notice},
@@ -52,7 +54,7 @@ pub(super) fn told(
     let body = Hasp {
         event_id: &notice.id,
         event_type: &about.event_type,
-        category: about.category,
+        category: Category::of(&notice.alert.rule).word(),
         severity: &notice.alert.severity,
         summary: text::for_attempt(notice, attempt),
         occurred_at: in_utc(notice.at),
@@ -64,7 +66,6 @@ pub(super) fn told(
 }
 
 struct About<'n> {
-    category: &'static str,
     event_type: String,
     resource: Resource<'n>,
 }
@@ -72,41 +73,27 @@ struct About<'n> {
 impl<'n> About<'n> {
     fn of(notice: &'n Notice, kind: EventKind) -> Self {
         let alert = &notice.alert;
-        let event_type = || format!("{}.{}", alert.rule, kind.word());
-        let agent = || Resource {
-            kind: "agent",
-            id: &notice.agent,
+        let resource = |kind, id| Resource { kind, id };
+        let agent = resource("agent", notice.agent.as_str());
+        let destination = match alert.labels.get(NAMED) {
+            Some(name) => resource("destination", name),
+            None => resource("agent", &notice.agent),
         };
-        let destination = || match alert.labels.get(NAMED) {
-            Some(id) => Resource {
-                kind: "destination",
-                id,
-            },
-            None => agent(),
-        };
-        let (category, event_type, resource) = match (alert.rule.as_str(), kind) {
-            (TEST, _) => ("alerting", "alerting.test_delivery".to_owned(), agent()),
+        let alerting = |what: &str| format!("alerting.{what}");
+        let event_type = format!("{}.{}", alert.rule, kind.word());
+        let (event_type, resource) = match (alert.rule.as_str(), kind) {
+            (TEST, _) => (alerting("test_delivery"), agent),
             (DEACTIVATED, EventKind::Triggered) => {
-                let event_type = "alerting.destination_deactivated".to_owned();
-                ("alerting", event_type, destination())
+                (alerting("destination_deactivated"), destination)
             }
             (DEACTIVATED, EventKind::Resolved) => {
-                let event_type = "alerting.destination_reactivated".to_owned();
-                ("alerting", event_type, destination())
+                (alerting("destination_reactivated"), destination)
             }
-            (DESTINATION | DEACTIVATED, _) => ("alerting", event_type(), destination()),
-            _ if alert.machine == "andon" => ("agent", event_type(), agent()),
-            _ => {
-                let id = &alert.machine;
-                let machine = Resource {
-                    kind: "machine",
-                    id,
-                };
-                ("machine", event_type(), machine)
-            }
+            (DESTINATION | DEACTIVATED, _) => (event_type, destination),
+            _ if alert.machine == "andon" => (event_type, agent),
+            _ => (event_type, resource("machine", alert.machine.as_str())),
         };
         Self {
-            category,
             event_type,
             resource,
         }
