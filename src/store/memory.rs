@@ -3,15 +3,9 @@
 //! It has the same tables in a SQLite of its own in memory, so every other part works on it unchanged. History stays on the disk and
 //! is not seen meanwhile. It decides nothing: when to enter and to leave is the keeper's.
 
-use std::path::Path;
+use rusqlite::{Connection, OptionalExtension, types::ToSqlOutput};
 
-use rusqlite::{Connection, OptionalExtension, params, types::ToSqlOutput};
-
-use super::{
-    commit, open, restore,
-    rows::{Mark, NewDelivery},
-    schema,
-};
+use super::{open, restore, schema};
 
 /// An empty one.
 pub(crate) fn begin() -> rusqlite::Result<Connection> {
@@ -93,65 +87,6 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     tx.commit()
 }
 
-/// Owes anew what is pending in another database of ours, with new numbers; events that are here already are left out.
-pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u64> {
-    let mut imported = 0;
-    let mut owed = from.prepare(
-        "SELECT e.id, e.alert, e.kind, e.at, e.body, d.destination, d.lane, d.severity, d.as_trigger, d.withdrawable, d.decided,
-           d.decided_boot, d.decided_mono_ns, d.decided_synchronised
-         FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.state = 'pending' ORDER BY d.id",
-    )?;
-    let mut rows = owed.query([])?;
-    while let Some(row) = rows.next()? {
-        let event: String = row.get(0)?;
-        let delivery = NewDelivery {
-            destination: row.get(5)?,
-            lane: row.get(6)?,
-            severity: row.get(7)?,
-            as_trigger: row.get(8)?,
-            withdrawable: row.get(9)?,
-            not_before: None,
-        };
-        let decided = Mark {
-            wall: crate::clock::Wall::from_millis(row.get(10)?),
-            boot: row.get(11)?,
-            mono: crate::clock::Mono::from_nanos(row.get(12)?),
-            synchronised: row.get(13)?,
-        };
-        into.prepare_cached(
-            "INSERT OR IGNORE INTO events(id, alert, kind, at, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            event,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, i64>(3)?,
-            row.get::<_, String>(4)?
-        ])?;
-        let seq: i64 = into
-            .prepare_cached("SELECT seq FROM events WHERE id = ?1")?
-            .query_row([&event], |row| row.get(0))?;
-        let known: bool = into
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = ?1 AND destination = ?2 AND as_trigger = ?3)",
-            )?
-            .query_row(
-                params![seq, delivery.destination, delivery.as_trigger],
-                |row| row.get(0),
-            )?;
-        if !known {
-            commit::owe(into, seq, &delivery, &decided)?;
-            imported += 1;
-        }
-    }
-    Ok(imported)
-}
-
-/// Imports from a file that is left untouched.
-pub(crate) fn import_file(path: &Path, into: &Connection) -> rusqlite::Result<u64> {
-    import(&open::read_only(path)?, into)
-}
-
 /// Whether what is in memory went on from what is on this disk.
 pub(crate) fn descends(memory: &Connection, disk: &Connection) -> rusqlite::Result<bool> {
     Ok(restore::meta(memory, "stream")? == restore::meta(disk, "stream")?)
@@ -170,7 +105,7 @@ pub(crate) fn is_new(disk: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Copies rows; with a key, one that is there already is changed only if it differs.
-fn copy(
+pub(crate) fn copy(
     from: &Connection,
     into: &Connection,
     table: &str,
