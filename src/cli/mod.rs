@@ -25,6 +25,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod unshelve;
+mod verify;
 
 use std::{
     io::{self, BufReader, BufWriter, IsTerminal as _, Write as _},
@@ -72,6 +73,8 @@ enum Verb {
     Check(check::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
+    /// Prove that a receiver has everything that was sent to it
+    Verify(verify::Args),
     #[command(flatten)]
     Talk(Talk),
 }
@@ -136,6 +139,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
+        Verb::Verify(args) => verify::run(&args, terminal),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));
             on_one_thread(talk(verb, &socket, terminal))

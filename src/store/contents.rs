@@ -232,7 +232,7 @@ pub(crate) fn whose(path: &Path, of: &Path) -> Result<(i32, Connection), Unusabl
 /// What is in a database of the present version.
 pub(crate) fn read(db: &Connection) -> rusqlite::Result<Contents> {
     let count = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let mark = restore::meta(db, "mark")?;
+    let mark = restore::now::<String>(db, "mark")?;
     Ok(Contents {
         agent_id: restore::meta(db, "agent_id")?.unwrap_or_default(),
         stream: restore::meta(db, "stream")?.unwrap_or_default(),

@@ -3,9 +3,12 @@
 //! It has the same tables in a SQLite of its own in memory, so every other part works on it unchanged. History stays on the disk and
 //! is not seen meanwhile. It decides nothing: when to enter and to leave is the keeper's.
 
-use rusqlite::{Connection, OptionalExtension, types::ToSqlOutput};
+use rusqlite::{
+    Connection, OptionalExtension,
+    types::{ToSqlOutput, Value},
+};
 
-use super::{open, restore, schema};
+use super::{open, outbox::PLACES, restore, schema};
 
 /// An empty one.
 pub(crate) fn begin() -> rusqlite::Result<Connection> {
@@ -23,45 +26,44 @@ pub(crate) fn load(
 ) -> rusqlite::Result<()> {
     let tx = memory.transaction()?;
     let oldest = format!(
-        "(SELECT DISTINCT event_seq FROM deliveries WHERE state = 'pending' ORDER BY event_seq LIMIT {events})"
+        "(SELECT DISTINCT id / {PLACES} FROM deliveries WHERE state = 0 ORDER BY 1 LIMIT {events})"
     );
     let alerts =
-        format!("(ended IS NULL OR id IN (SELECT alert FROM events WHERE seq IN {oldest}))");
+        format!("(ended IS NULL OR number IN (SELECT alert FROM events WHERE seq IN {oldest}))");
     let filters = [
         ("meta", "true".to_owned()),
+        ("now", "true".to_owned()),
+        ("boots", "true".to_owned()),
         ("watches", "true".to_owned()),
         ("machines", "true".to_owned()),
         ("destinations", "true".to_owned()),
         ("alerts", alerts.clone()),
         (
             "threads",
-            format!("alert IN (SELECT id FROM alerts WHERE {alerts})"),
+            format!("alert IN (SELECT number FROM alerts WHERE {alerts})"),
         ),
         ("events", format!("seq IN {oldest}")),
         (
             "deliveries",
-            format!("state = 'pending' AND event_seq IN {oldest}"),
+            format!("state = 0 AND id / {PLACES} IN {oldest}"),
         ),
     ];
     for (table, filter) in filters {
         copy(disk, &tx, table, &filter, None)?;
     }
-    // Rows that stay on the disk keep their numbers for themselves.
-    tx.execute("DELETE FROM sqlite_sequence", [])?;
-    copy(disk, &tx, "sqlite_sequence", "true", None)?;
     tx.commit()
 }
 
 /// Writes back what differs from the disk, in one transaction: on a disk that has hardly any room, nothing else may be written.
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let gone: Vec<String> = {
+    let gone: Vec<Value> = {
         let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
         let mut keys = tx.prepare("SELECT key FROM watches")?;
         let mut rows = keys.query([])?;
         let mut gone = Vec::new();
         while let Some(row) = rows.next()? {
-            let key: String = row.get(0)?;
+            let key: Value = row.get(0)?;
             if !here.query_row([&key], |row| row.get(0))? {
                 gone.push(key);
             }
@@ -73,10 +75,12 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     }
     let tables = [
         ("meta", "key"),
+        ("now", "key"),
+        ("boots", "id"),
         ("watches", "key"),
         ("machines", "id"),
         ("destinations", "name"),
-        ("alerts", "id"),
+        ("alerts", "number"),
         ("threads", "alert, destination"),
         ("events", "seq"),
         ("deliveries", "id"),

@@ -15,10 +15,12 @@ mod error;
 pub mod given_up;
 mod handle;
 pub mod history;
+mod ids;
 pub mod import;
 mod keeper;
 pub mod limits;
 mod memory;
+mod numbers;
 mod open;
 mod outbox;
 pub mod put_back;
@@ -26,6 +28,7 @@ pub mod restore;
 pub mod rows;
 mod schema;
 mod thread;
+mod tries;
 
 #[cfg(test)]
 mod tests;

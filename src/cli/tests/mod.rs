@@ -4,6 +4,7 @@ mod check;
 mod init;
 mod restore;
 mod talk;
+mod verify;
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! The store as its users see it; each file is one promise.
 
 mod backup;
+mod bytes;
 mod disk;
 mod found;
 mod import;
@@ -68,7 +69,6 @@ fn event(n: i64, alert: u64, kind: &str, to: &[&str]) -> NewEvent {
             .iter()
             .map(|name| NewDelivery {
                 destination: (*name).to_owned(),
-                lane: lane.clone(),
                 severity: (alert % 4) as u8,
                 as_trigger: false,
                 withdrawable: kind == "escalated",

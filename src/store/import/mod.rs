@@ -4,19 +4,23 @@
 //! is told and the next one is tried. An import that is run again, or was broken off, owes nothing twice: events keep
 //! their ids. Whether the core takes up an alert is for the core to say.
 
+mod rows;
+
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 
+use self::rows::{ids, owe_anew};
 use super::{
-    Store, StoreError, commit,
+    Store, StoreError,
     contents::{self, UnusableFile},
-    memory, open, outbox,
-    rows::{Delivery, DeliveryRow, DeliveryState, NewDelivery, WatchRow},
+    open,
+    outbox::{self, PLACES},
+    rows::{DeliveryRow, DeliveryState, WatchRow},
     schema,
 };
 
@@ -140,7 +144,7 @@ impl Source {
             }
             // The tree of pages is broken here: on to what can still be reached.
             self.tell(format!("deliveries after {}: {error}", self.after));
-            self.after += 1;
+            self.after = (self.after / PLACES + 1) * PLACES;
             let over = self.after >= self.last || self.unread >= MAX_UNREADABLE;
             return Ok((0, Vec::new(), over));
         }
@@ -165,7 +169,7 @@ impl Source {
                 continue;
             }
             found += 1;
-            if let Some(id) = owe_anew(into, &theirs)? {
+            if let Some(id) = owe_anew(&self.db, into, &theirs)? {
                 owed.extend(outbox::delivery(into, id)?.map(|delivery| delivery.row));
             }
         }
@@ -222,7 +226,7 @@ impl Store {
             let (taken, _) = keeper.write(|db| {
                 let mut taken = Vec::new();
                 for &number in &numbers {
-                    if take_up(&source.db, db, number.cast_signed())? {
+                    if rows::take_up(&source.db, db, number.cast_signed())? {
                         taken.push(number);
                     }
                 }
@@ -266,94 +270,6 @@ pub(crate) fn everything(path: &Path, into: &Connection) -> rusqlite::Result<u64
         tracing::error!("{}: cannot be read: {what}", path.display());
     }
     Ok(all)
-}
-
-/// Owes a delivery of another database, with a number of this one; none if it is known here.
-fn owe_anew(into: &Connection, theirs: &Delivery) -> rusqlite::Result<Option<i64>> {
-    let row = &theirs.row;
-    into.prepare_cached(
-        "INSERT OR IGNORE INTO events(id, alert, kind, at, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        theirs.event,
-        row.alert,
-        row.kind,
-        row.at.as_millis(),
-        theirs.body
-    ])?;
-    let seq: i64 = into
-        .prepare_cached("SELECT seq FROM events WHERE id = ?1")?
-        .query_row([&theirs.event], |row| row.get(0))?;
-    let known: bool = into
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = ?1 AND destination = ?2 AND as_trigger = ?3)",
-        )?
-        .query_row(params![seq, row.destination, row.as_trigger], |row| row.get(0))?;
-    if known {
-        return Ok(None);
-    }
-    let delivery = NewDelivery {
-        destination: row.destination.clone(),
-        lane: row.lane.clone(),
-        severity: row.severity,
-        as_trigger: row.as_trigger,
-        withdrawable: row.withdrawable,
-        not_before: None,
-    };
-    let (id, _) = commit::owe(into, seq, &delivery, &row.decided)?;
-    Ok(Some(id))
-}
-
-/// Keys after this one, oldest first: of owed deliveries by their index, or of all by the table alone. In a damaged file those
-/// before the damage, and what it is.
-fn ids(
-    db: &Connection,
-    after: i64,
-    limit: usize,
-    owed: bool,
-) -> (Vec<i64>, Option<rusqlite::Error>) {
-    let from = match owed {
-        true => "INDEXED BY pending_order WHERE state = 'pending' AND",
-        false => "NOT INDEXED WHERE",
-    };
-    let sql = format!("SELECT id FROM deliveries {from} id > ?1 ORDER BY id LIMIT ?2");
-    let mut ids = Vec::new();
-    let mut read = || {
-        let mut select = db.prepare_cached(&sql)?;
-        for id in select.query_map(params![after, limit.cast_signed()], |row| row.get(0))? {
-            ids.push(id?);
-        }
-        Ok(())
-    };
-    let damage = read().err();
-    (ids, damage)
-}
-
-fn take_up(from: &Connection, into: &Connection, number: i64) -> rusqlite::Result<bool> {
-    let id = |db: &Connection| {
-        db.query_row("SELECT id FROM alerts WHERE number = ?1", [number], |row| {
-            row.get::<_, rusqlite::types::Value>(0)
-        })
-        .optional()
-    };
-    // What cannot be read there cannot go on here.
-    let Ok(Some(theirs)) = id(from) else {
-        return Ok(false);
-    };
-    match id(into)? {
-        Some(ours) => Ok(ours == theirs),
-        None => {
-            let elsewhere: bool = into.query_row(
-                "SELECT EXISTS (SELECT 1 FROM alerts WHERE id = ?1)",
-                params![theirs],
-                |row| row.get(0),
-            )?;
-            if !elsewhere {
-                memory::copy(from, into, "alerts", &format!("number = {number}"), None)?;
-            }
-            Ok(!elsewhere)
-        }
-    }
 }
 
 fn remove(copy: &Path) {
