@@ -152,7 +152,9 @@ fn bytes() {
     let change = |machines: usize, high: bool, pause: bool| {
         let hear = |alerts: usize| {
             for receiver in [&first, &second] {
-                (0..alerts).for_each(|_| drop(receiver.next()));
+                (0..alerts).for_each(|_| {
+                    receiver.next();
+                });
             }
         };
         for machine in 0..machines {
