@@ -256,7 +256,7 @@ async fn a_new_alert_goes_out_as_its_commit_handed_it_over_if_it_starts_at_once(
     let held = receiver.gate.clone().lock_owned().await;
     let bench = Bench::start(vec![destination(address, "")]);
     let mut ids = Vec::new();
-    for name in ["at once", "behind it"] {
+    for (name, scheduled_as) in [("at once", "triggered"), ("behind it", "updated")] {
         let made = commit(&bench.store, 1, "triggered", bench.clock.now()).await;
         let ready = made.ready.unwrap();
         assert_eq!(ready.row.id, made.id);
@@ -267,7 +267,7 @@ async fn a_new_alert_goes_out_as_its_commit_handed_it_over_if_it_starts_at_once(
             ..*ready
         };
         bench
-            .hand_over(1, "triggered", made.id, Some(Box::new(ready)))
+            .hand_over(1, scheduled_as, made.id, Some(Box::new(ready)))
             .await;
         if ids.is_empty() {
             receiver.arrived.notified().await;
