@@ -8,7 +8,7 @@ mod clock;
 mod config;
 mod documents;
 mod heartbeat;
-mod kill;
+mod lab;
 mod offline;
 mod pipeline;
 mod restarts;
