@@ -27,6 +27,7 @@
 //! | [`sample`] | what a source says about a tag | nothing |
 //! | [`source`] | connections that yield samples | `sample`, `clock`, `link` |
 //! | [`store`] | one SQLite file, one thread | nothing |
+//! | [`verify`] | proofs over a record: that it adds up | nothing |
 //!
 //! Absent on purpose: actors, global state, a message bus, `async` or clocks in the two cores, and a second place that decides
 //! anything. A protocol crate appears in one room only. A test keeps all of this true.
@@ -46,3 +47,4 @@ pub mod rules;
 pub mod sample;
 pub mod source;
 pub mod store;
+pub mod verify;

@@ -23,6 +23,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod unshelve;
+mod verify;
 
 use std::{
     io::{self, BufReader, BufWriter, IsTerminal as _, Write as _},
@@ -68,6 +69,8 @@ enum Verb {
     Run(run::Args),
     /// Read the configuration and say every mistake in it
     Check(check::Args),
+    /// Prove that a receiver has everything that was sent to it
+    Verify(verify::Args),
     #[command(flatten)]
     Talk(Talk),
 }
@@ -128,6 +131,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
+        Verb::Verify(args) => verify::run(&args, terminal),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));
             on_one_thread(talk(verb, &socket, terminal))

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::{attempt::guard_of, route::Routes},
+    delivery::{attempt::mistakes, calendar::Calendar, route::Routes},
     destination::{Access, Destination},
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
@@ -80,7 +80,7 @@ impl Settings {
         let known = known(&machines, rules);
         let agent = Agent::read(&root, env);
         let alerts = Alerts::read(&root);
-        let parts = parts(&root, &agent.site, &alerts, &machines, &known);
+        let parts = parts(&root, &agent, &alerts, &machines, &known);
         let would_notify = |name: &str| {
             let mut all = parts.destinations.iter();
             let read = all.find(|destination| &*destination.name == name);
@@ -101,7 +101,7 @@ impl Settings {
         let policies = policy::policies(&root, &known, &destinations);
         let heartbeat = Heartbeat::read(&root);
         if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
-            check_url(&heartbeat.access, "heartbeat", node, root.problems());
+            check_way(&heartbeat.access, "heartbeat", node, root.problems());
         }
         let settings = Self {
             agent,
@@ -124,7 +124,7 @@ impl Settings {
 /// to its problems, and finish it.
 fn parts<'a>(
     root: &Section<'a>,
-    site: &str,
+    agent: &Agent,
     alerts: &Alerts,
     machines: &[MachineConfig],
     known: &Known,
@@ -157,7 +157,7 @@ fn parts<'a>(
             .map(|of| (of.machine.id.clone(), of.machine.class.clone()))
             .collect();
         let context = mqtt::Context {
-            site,
+            site: &agent.site,
             machines: &ids,
             profiles: &profiles,
         };
@@ -191,30 +191,29 @@ fn parts<'a>(
         if problems.errors() == before
             && let Some(access) = read.as_ref().and_then(Destination::access)
         {
-            check_url(access, &format!("destination.{name}"), node, problems);
+            check_way(access, &format!("destination.{name}"), node, problems);
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
     }
-    parts.routes = Routes::read(root, parts.named.clone(), known);
+    let calendar = Calendar::read(root, agent.timezone.clone());
+    parts.routes = Routes::read(root, parts.named.clone(), calendar, known);
     for destination in &parts.destinations {
-        if let Some(kinds) = destination.only() {
-            let name = Arc::clone(&destination.name);
-            parts.routes.only.insert(name, kinds);
-        }
+        parts.routes.limit(destination);
     }
     profiles.finish();
     parts
 }
 
-/// Reports an address that no attempt would be allowed to call, so that it does not first show when something is wrong.
-fn check_url(access: &Access, owner: &str, node: &Node, problems: &Problems) {
-    let Ok(url) = url::Url::parse(&access.url) else {
-        return;
-    };
-    if let Err(refusal) = guard_of(access).check_url(&url) {
-        let place = node.get("url").map(|node| &node.place);
-        problems.error(place, &format!("{owner}.url"), refusal.to_string());
+/// Reports what would keep every attempt from being made, so that it does not first show when something is wrong.
+fn check_way(access: &Access, owner: &str, node: &Node, problems: &Problems) {
+    for (key, message, warning) in mistakes(access) {
+        let place = node.get(key).map(|node| &node.place);
+        let path = format!("{owner}.{key}");
+        match warning {
+            true => problems.warn(place, &path, message),
+            false => problems.error(place, &path, message),
+        }
     }
 }
 

@@ -43,6 +43,23 @@ pub fn seal(request: &HttpRequest, id: &str, now_seconds: i64) -> Result<Call, S
         Some(Signing::Header(name, secret)) => {
             headers.push((name.clone(), secret.reveal()?.to_string()))
         }
+        Some(Signing::Body {
+            header,
+            prefix,
+            secret,
+        }) => {
+            let digits = over_body(secret.reveal()?.as_bytes(), &request.body);
+            headers.push((header.clone(), format!("{prefix}{digits}")));
+        }
+        Some(Signing::Basic { user, secret }) => {
+            let both = format!("{user}:{}", &*secret.reveal()?);
+            let value = format!("Basic {}", STANDARD.encode(both));
+            headers.push(("authorization".to_owned(), value));
+        }
+        Some(Signing::Bearer(secret)) => {
+            let value = format!("Bearer {}", &*secret.reveal()?);
+            headers.push(("authorization".to_owned(), value));
+        }
         Some(Signing::StandardWebhooks(secrets)) => {
             let keys: Vec<Vec<u8>> = secrets.iter().map(key).collect::<Result<_, _>>()?;
             headers.push(("webhook-id".to_owned(), id.to_owned()));
@@ -68,6 +85,14 @@ pub fn standard_webhooks(keys: &[Vec<u8>], id: &str, seconds: i64, body: &str) -
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
     };
     keys.iter().map(sign).collect::<Vec<_>>().join(" ")
+}
+
+/// HMAC-SHA256 over the body alone, in lower-case hexadecimal digits: `x-signature` and `opshift`.
+pub fn over_body(key: &[u8], body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(body.as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn key(secret: &Secret) -> Result<Vec<u8>, SealError> {
@@ -212,6 +237,68 @@ mod tests {
     fn private(path: &std::path::Path) {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn signatures_over_the_body_alone_are_those_that_others_compute() {
+        // One is from GitHub's documentation, one was made with openssl.
+        for (key, body, expected) in [
+            (
+                "It's a Secret to Everybody",
+                "Hello, World!",
+                "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+            ),
+            (
+                "test-secret",
+                r#"{"a":1}"#,
+                "179bf20a8b9040a32368814a68b0dc270823b5968498e0a73796c4202708ed8d",
+            ),
+        ] {
+            assert_eq!(over_body(key.as_bytes(), body), expected);
+        }
+    }
+
+    #[test]
+    fn every_scheme_sets_the_headers_that_it_says_and_no_other() {
+        let password = || secret("pass:word");
+        for (sign, expected) in [
+            (
+                Signing::Body {
+                    header: "X-Signature".to_owned(),
+                    prefix: "sha256=",
+                    secret: secret("test-secret"),
+                },
+                "sha256=179bf20a8b9040a32368814a68b0dc270823b5968498e0a73796c4202708ed8d",
+            ),
+            (
+                Signing::Body {
+                    header: "X-Webhook-Signature".to_owned(),
+                    prefix: "",
+                    secret: secret("test-secret"),
+                },
+                "179bf20a8b9040a32368814a68b0dc270823b5968498e0a73796c4202708ed8d",
+            ),
+            (
+                Signing::Header("X-Token".to_owned(), password()),
+                "pass:word",
+            ),
+            (
+                Signing::Basic {
+                    user: "andon".to_owned(),
+                    secret: password(),
+                },
+                "Basic YW5kb246cGFzczp3b3Jk",
+            ),
+            (Signing::Bearer(password()), "Bearer pass:word"),
+        ] {
+            let says = sign.headers().join(" ");
+            let call = seal(&request(Some(sign), r#"{"a":1}"#), "01JQ", 1).expect("sealed");
+            let [(name, value)] = &call.headers[..] else {
+                panic!("{:?}", call.headers)
+            };
+            assert!(name.eq_ignore_ascii_case(&says), "{name} {says}");
+            assert_eq!(value, expected);
+        }
     }
 
     #[test]

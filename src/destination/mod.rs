@@ -13,25 +13,24 @@ use thiserror::Error;
 use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
+    headers::{HeaderText, may_be_secret},
     key::{NO_KEY, signing_key},
     outcome::{Answer, Outcome},
-    terms::{Retry, Terms},
+    sign::{Signing, read_sign},
+    terms::{Late, Rate, Retry, Terms},
+    wants::Wants,
 };
-use crate::{
-    alert::event::EventKind,
-    config::{
-        secret::Secret,
-        section::{Read, Section},
-        tree::{Node, Value},
-    },
-};
+use crate::{alert::event::EventKind, config::section::Section};
 
-mod access;
+pub mod access;
+mod headers;
 mod key;
 pub mod notice;
 mod outcome;
+mod sign;
 mod terms;
 pub mod text;
+mod wants;
 pub mod webhook;
 
 /// A kind's name in the configuration and what reads it.
@@ -47,6 +46,8 @@ pub struct Destination {
     pub name: Arc<str>,
     /// How patiently it is delivered to.
     pub terms: Terms,
+    /// What of all that routes send it takes.
+    pub wants: Wants,
     kind: Arc<dyn Kind>,
 }
 
@@ -55,11 +56,13 @@ impl Destination {
     pub fn read(name: &str, section: Section<'_>) -> Option<Self> {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
+        let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
             name: name.into(),
             terms,
+            wants,
             kind,
         })
     }
@@ -89,14 +92,13 @@ impl Destination {
 
     /// Whether it takes events of this kind at all.
     pub fn wants(&self, kind: EventKind) -> bool {
-        self.kind.events().contains(&kind)
+        self.kind.events().contains(&kind) && (self.wants.ends || !kind.is_end())
     }
 
-    /// The kinds of events that it takes; none if it takes all.
-    pub fn only(&self) -> Option<Vec<EventKind>> {
+    /// The kinds of events that it takes.
+    pub fn kinds(&self) -> Vec<EventKind> {
         let kinds = EventKind::ALL.into_iter();
-        let wanted: Vec<EventKind> = kinds.filter(|kind| self.wants(*kind)).collect();
-        (wanted.len() < EventKind::ALL.len()).then_some(wanted)
+        kinds.filter(|kind| self.wants(*kind)).collect()
     }
 
     /// Whether a second notice about the same alert would reach people, so that an escalation may go there.
@@ -140,6 +142,8 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn events(&self) -> &[EventKind];
     /// See [`Destination::notifies_again`].
     fn notifies_again(&self) -> bool;
+    /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
+    fn stays_open(&self) -> bool;
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
 }
@@ -176,41 +180,6 @@ impl fmt::Debug for HttpRequest {
             .field("sign", &self.sign)
             .finish_non_exhaustive()
     }
-}
-
-/// The value of a header. `Debug` shows neither.
-#[derive(Clone, PartialEq)]
-pub enum HeaderText {
-    /// As it is, which may be a secret that somebody has written into the configuration.
-    Plain(String),
-    /// Read at each attempt.
-    Secret(Secret),
-}
-
-impl fmt::Debug for HeaderText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Read for HeaderText {
-    const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
-    fn read(node: &Node) -> Result<Self, String> {
-        match &node.value {
-            Value::Text(text) => Ok(Self::Plain(text.clone())),
-            Value::Table(_) => Secret::read(node).map(Self::Secret),
-            _ => Err(Self::mismatch(node)),
-        }
-    }
-}
-
-/// How a request proves who sent it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Signing {
-    /// Standard Webhooks 1.0: HMAC-SHA256 over id, time and body, by each of these keys.
-    StandardWebhooks(Vec<Secret>),
-    /// A secret that both sides know, in this header.
-    Header(String, Secret),
 }
 
 /// Why a notice can never be told at this destination.

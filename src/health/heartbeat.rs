@@ -18,7 +18,7 @@ use crate::{
     clock::{Clock, Now},
     config::section::Section,
     delivery::{attempt::client_of, signature},
-    destination::{Access, HeaderText, HttpRequest, Signing, webhook},
+    destination::{Access, HeaderText, HttpRequest, Signing, read_sign},
 };
 
 /// `[heartbeat]`
@@ -61,7 +61,7 @@ impl Heartbeat {
         let section = root.table("heartbeat")?;
         let range = Duration::from_secs(10)..=Duration::from_secs(24 * 60 * 60);
         let every = section.ranged("every", Duration::from_secs(60), range);
-        let sign = webhook::read_sign(&section);
+        let sign = read_sign(&section);
         let access = Access::read_optional(&section, Duration::from_secs(10));
         section.finish();
         Some(Self {

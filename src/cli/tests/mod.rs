@@ -3,6 +3,7 @@
 mod check;
 mod init;
 mod talk;
+mod verify;
 
 use std::path::Path;
 

@@ -40,7 +40,10 @@ impl From<&Destination> for DestinationPlan {
             name: Arc::clone(&destination.name),
             concurrency: terms.concurrency,
             retry: match &terms.retry {
-                destination::Retry::Exponential => Retry::default(),
+                destination::Retry::Exponential { first, max } => Retry::Exponential {
+                    first: *first,
+                    max: *max,
+                },
                 destination::Retry::After(waits) => Retry::List(waits.clone()),
             },
             expire_after: terms.expire_after,

@@ -7,27 +7,14 @@ use std::{sync::Arc, time::Duration};
 
 use self::payload::Minutes;
 use super::{
-    Access, Answer, HeaderText, HttpRequest, Kind, NO_KEY, Outcome, RenderError, Request, Retry,
-    Secret, Signing, Terms,
+    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Retry, Signing,
+    Terms, headers,
     notice::{Attempt, Notice},
-    signing_key,
+    read_sign,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
 mod payload;
-
-/// Headers that belong to the exchange itself or to the signature.
-const OURS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "te",
-    "transfer-encoding",
-    "webhook-id",
-    "webhook-signature",
-    "webhook-timestamp",
-];
 
 /// A webhook as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,17 +42,29 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let haltless = matches!(format, Format::Haltless(_));
     let timeout = Duration::from_secs(if haltless { 5 } else { 10 });
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let retry = match format {
-        Format::Native => Retry::Exponential,
-        Format::Haltless(_) => Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
+    let defaults = match format {
+        Format::Native => Terms::default(),
+        Format::Haltless(_) => Terms {
+            retry: Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
+            ..Terms::default()
+        },
     };
-    let terms = Terms::read(section, retry);
+    let terms = Terms::read(section, defaults);
     let access = Access::read(section, timeout);
+    let (headers, sign) = (headers::read(section), read_sign(section));
+    for name in sign.iter().flat_map(Signing::headers) {
+        if let Some((twice, _)) = headers
+            .iter()
+            .find(|(have, _)| have.eq_ignore_ascii_case(name))
+        {
+            section.error("headers", format!("holds `{twice}`, which `sign` sets"));
+        }
+    }
     let webhook = Webhook {
         format,
         events: read_events(section, format),
-        headers: read_headers(section),
-        sign: read_sign(section),
+        headers,
+        sign,
         give_up_on: read_give_up_on(section),
         access: access?,
     };
@@ -112,6 +111,11 @@ impl Kind for Webhook {
 
     fn notifies_again(&self) -> bool {
         self.events.contains(&EventKind::Escalated)
+    }
+
+    fn stays_open(&self) -> bool {
+        // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
+        self.format == Format::Native
     }
 
     fn access(&self) -> Option<&Access> {
@@ -173,117 +177,6 @@ fn read_events(section: &Section<'_>, format: Format) -> Vec<EventKind> {
                 format!("must be a list of some of {}", all.join(", ")),
             );
             default
-        }
-    }
-}
-
-fn read_headers(section: &Section<'_>) -> Vec<(String, HeaderText)> {
-    /// What the names of headers with secrets have in them.
-    const TELLING: [&str; 5] = ["auth", "cookie", "key", "secret", "token"];
-    let headers: Vec<(String, HeaderText)> = section.pairs("headers");
-    for (name, value) in &headers {
-        let lower = name.to_ascii_lowercase();
-        if !is_token(name) {
-            section.error(
-                "headers",
-                format!("holds {name:?}, which is no header name"),
-            );
-        } else if OURS.contains(&lower.as_str()) {
-            section.error(
-                "headers",
-                format!("holds `{name}`, which andon sets itself"),
-            );
-        }
-        // What stands in a file is checked at each attempt.
-        let HeaderText::Plain(text) = value else {
-            continue;
-        };
-        if text.chars().any(|c| c.is_control() && c != '\t') {
-            section.error(
-                "headers",
-                format!("has a line break or control character in the value of `{name}`"),
-            );
-        }
-        if TELLING.iter().any(|word| lower.contains(word)) {
-            section.warn(
-                "headers",
-                format!(
-                    "has the value of `{name}` in the open; write `{name} = {{ file = \"..\" }}`"
-                ),
-            );
-        }
-    }
-    headers
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// Reads `sign`: how a request proves who sent it. The heartbeat is signed in the same ways.
-pub fn read_sign(section: &Section<'_>) -> Option<Signing> {
-    let sign = section.table("sign")?;
-    let scheme = sign.required_word("scheme", &[("standard-webhooks", true), ("header", false)]);
-    let secret: Option<Secret> = sign.optional("secret");
-    let secrets: Option<Vec<Secret>> = sign.optional("secrets");
-    let header: Option<String> = sign.optional("header");
-    let signing = match (scheme?, secret, secrets.unwrap_or_default(), header) {
-        (true, Some(one), none, None) if none.is_empty() => {
-            Some(Signing::StandardWebhooks(vec![one]))
-        }
-        (true, None, some, None) if !some.is_empty() => Some(Signing::StandardWebhooks(some)),
-        (true, _, _, Some(_)) => {
-            sign.error("header", "is for `scheme = \"header\"` only");
-            None
-        }
-        (true, ..) => {
-            sign.error(
-                "secret",
-                "is missing: give either `secret`, or `secrets` with the new key and the old one",
-            );
-            None
-        }
-        (false, Some(secret), none, header) if none.is_empty() => {
-            let header = header.unwrap_or_else(|| "X-Webhook-Secret".to_owned());
-            let fine = is_token(&header) && !OURS.contains(&header.to_ascii_lowercase().as_str());
-            if !fine {
-                sign.error("header", format!("is {header:?}, which cannot carry a secret; use a name like X-Webhook-Secret"));
-            }
-            fine.then_some(Signing::Header(header, secret))
-        }
-        (false, ..) => {
-            sign.error(
-                "secret",
-                "is missing: a shared header needs exactly one `secret`",
-            );
-            None
-        }
-    };
-    if let Some(Signing::StandardWebhooks(keys)) = &signing {
-        check_keys(&sign, keys);
-    }
-    sign.finish();
-    signing
-}
-
-/// A key in the configuration must be one. What is kept elsewhere can be replaced at any time, so that is a warning.
-fn check_keys(sign: &Section<'_>, keys: &[Secret]) {
-    let key = if sign.raw("secret").is_some() {
-        "secret"
-    } else {
-        "secrets"
-    };
-    for secret in keys {
-        match secret.reveal() {
-            Ok(text) if signing_key(&text).is_some() => {}
-            Ok(_) if secret.is_inline() => sign.error(key, NO_KEY),
-            Ok(_) => sign.warn(key, format!("cannot be used: the secret {NO_KEY}")),
-            // Why it cannot be read was said when it was found.
-            Err(_) => {}
         }
     }
 }

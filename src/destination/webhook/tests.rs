@@ -292,7 +292,7 @@ fn haltless_waits_are_whole_minutes_unless_asked_otherwise() {
 #[test]
 fn each_format_has_its_defaults() {
     let native = read(NATIVE).expect("a destination");
-    assert_eq!(native.terms.retry, Retry::Exponential);
+    assert_eq!(native.terms.retry, Retry::EXPONENTIAL);
     assert_eq!(native.terms.expire_after, Duration::from_secs(7 * 86_400));
     assert_eq!(
         native.access().expect("http").timeout,
@@ -412,11 +412,11 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}retry = \"linear\""),
-            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\"",
+            "retry: must be \"exponential\", { first = \"1s\", max = \"5m\" }, or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d, not \"linear\"",
         ),
         (
             &format!("{NATIVE}retry = [\"100ms\"]"),
-            "retry: must be \"exponential\" or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d",
+            "retry: must be \"exponential\", { first = \"1s\", max = \"5m\" }, or a list of 1 to 20 waits like [\"30s\", \"2m\", \"10m\"], each 1s to 1d",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"standard-webhooks\" }}"),
@@ -424,15 +424,39 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be one of standard-webhooks, header",
+            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),
-            "sign.secret: is missing: a shared header needs exactly one `secret`",
+            "sign.secret: is missing: this scheme needs one `secret`",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\", header = \"Host\", secret = \"x\" }}"),
             "sign.header: is \"Host\", which cannot carry a secret; use a name like X-Webhook-Secret",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"opshift\", header = \"X-A\", secret = \"x\" }}"),
+            "sign.header: is for `scheme = \"x-signature\"` or `scheme = \"header\"` only",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"bearer\", secrets = [\"x\"] }}"),
+            "sign.secrets: is for `scheme = \"standard-webhooks\"` only",
+        ),
+        (
+            &format!(
+                "{NATIVE}sign = {{ scheme = \"x-signature\", secret = \"x\", prefix = \"sha1=\" }}"
+            ),
+            "sign.prefix: must be \"sha256=\" or \"\"",
+        ),
+        (
+            &format!("{NATIVE}sign = {{ scheme = \"basic\", user = \"a:b\", secret = \"x\" }}"),
+            "sign.user: must be a name without a colon",
+        ),
+        (
+            &format!(
+                "{NATIVE}headers = {{ authorization = {{ env = \"A\" }} }}\nsign = {{ scheme = \"bearer\", secret = \"x\" }}"
+            ),
+            "headers: holds `authorization`, which `sign` sets",
         ),
         (
             &format!("{NATIVE}give_up_on = [429]"),

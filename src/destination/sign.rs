@@ -1,0 +1,197 @@
+//! How a request proves who sent it, as configured: `sign`. Reading the secrets and signing is done at each attempt, by
+//! `delivery::signature`.
+
+use super::{NO_KEY, headers::is_free, signing_key};
+use crate::config::{secret::Secret, section::Section};
+
+/// How a request proves who sent it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signing {
+    /// Standard Webhooks 1.0: HMAC-SHA256 over id, time and body, by each of these keys.
+    StandardWebhooks(Vec<Secret>),
+    /// HMAC-SHA256 over the body alone, in lower-case hexadecimal digits.
+    Body {
+        /// In this header.
+        header: String,
+        /// With this before the digits: `sha256=`, or nothing.
+        prefix: &'static str,
+        /// The key: the bytes of this text.
+        secret: Secret,
+    },
+    /// A secret that both sides know, in this header.
+    Header(String, Secret),
+    /// HTTP's own name and password (RFC 7617).
+    Basic {
+        /// The name.
+        user: String,
+        /// The password.
+        secret: Secret,
+    },
+    /// A token that opens the door to whoever has it (RFC 6750).
+    Bearer(Secret),
+}
+
+impl Signing {
+    /// The headers that it sets.
+    pub fn headers(&self) -> Vec<&str> {
+        match self {
+            Self::StandardWebhooks(_) => {
+                vec!["webhook-id", "webhook-timestamp", "webhook-signature"]
+            }
+            Self::Body { header, .. } | Self::Header(header, _) => vec![header],
+            Self::Basic { .. } | Self::Bearer(_) => vec!["Authorization"],
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Scheme {
+    StandardWebhooks,
+    XSignature,
+    OpShift,
+    Header,
+    Basic,
+    Bearer,
+}
+
+/// The schemes: their word, and which keys beside `secret` they have.
+const SCHEMES: [(&str, Scheme, &[&str]); 6] = [
+    ("standard-webhooks", Scheme::StandardWebhooks, &["secrets"]),
+    ("x-signature", Scheme::XSignature, &["header", "prefix"]),
+    ("opshift", Scheme::OpShift, &[]),
+    ("header", Scheme::Header, &["header"]),
+    ("basic", Scheme::Basic, &["user"]),
+    ("bearer", Scheme::Bearer, &[]),
+];
+
+/// Reads `sign`, which destinations and the heartbeat have.
+pub fn read_sign(section: &Section<'_>) -> Option<Signing> {
+    let sign = section.table("sign")?;
+    let signing = read(&sign);
+    sign.finish();
+    signing
+}
+
+fn read(sign: &Section<'_>) -> Option<Signing> {
+    let words = SCHEMES.map(|(word, scheme, _)| (word, scheme));
+    let scheme = sign.required_word("scheme", &words);
+    let secret: Option<Secret> = sign.optional("secret");
+    let secrets: Option<Vec<Secret>> = sign.optional("secrets");
+    let header: Option<String> = sign.optional("header");
+    let prefix = read_prefix(sign);
+    let user: Option<String> = sign.optional("user");
+    let scheme = scheme?;
+    if !only_its_own_keys(sign, scheme) {
+        return None;
+    }
+    if scheme == Scheme::StandardWebhooks {
+        let keys = match (secret, secrets.unwrap_or_default()) {
+            (Some(one), none) if none.is_empty() => vec![one],
+            (None, some) if !some.is_empty() => some,
+            _ => {
+                sign.error(
+                    "secret",
+                    "is missing: give either `secret`, or `secrets` with the new key and the old one",
+                );
+                return None;
+            }
+        };
+        check_keys(sign, &keys);
+        return Some(Signing::StandardWebhooks(keys));
+    }
+    // What is written and cannot be read was reported.
+    if sign.raw("secret").is_none() {
+        sign.error("secret", "is missing: this scheme needs one `secret`");
+    }
+    let secret = secret?;
+    Some(match scheme {
+        Scheme::StandardWebhooks => return None,
+        Scheme::XSignature => Signing::Body {
+            header: free_header(sign, header, "X-Signature")?,
+            prefix: prefix.unwrap_or("sha256="),
+            secret,
+        },
+        Scheme::OpShift => Signing::Body {
+            header: "X-Webhook-Signature".to_owned(),
+            prefix: "",
+            secret,
+        },
+        Scheme::Header => Signing::Header(free_header(sign, header, "X-Webhook-Secret")?, secret),
+        Scheme::Basic => Signing::Basic {
+            user: basic_user(sign, user)?,
+            secret,
+        },
+        Scheme::Bearer => Signing::Bearer(secret),
+    })
+}
+
+/// A key that its scheme does not know would be believed to do something.
+fn only_its_own_keys(sign: &Section<'_>, scheme: Scheme) -> bool {
+    let mut fine = true;
+    for key in ["secrets", "header", "prefix", "user"] {
+        let takes = |keys: &[&str]| keys.contains(&key);
+        let mine = SCHEMES
+            .iter()
+            .any(|(_, of, keys)| *of == scheme && takes(keys));
+        if sign.raw(key).is_some() && !mine {
+            let takers = SCHEMES.iter().filter(|(.., keys)| takes(keys));
+            let names: Vec<&str> = takers.map(|(word, ..)| *word).collect();
+            let message = format!(
+                "is for `scheme = \"{}\"` only",
+                names.join("\"` or `scheme = \"")
+            );
+            sign.error(key, message);
+            fine = false;
+        }
+    }
+    fine
+}
+
+fn read_prefix(sign: &Section<'_>) -> Option<&'static str> {
+    let prefix: String = sign.optional("prefix")?;
+    let known = ["sha256=", ""].into_iter().find(|known| *known == prefix);
+    if known.is_none() {
+        sign.error("prefix", "must be \"sha256=\" or \"\"");
+    }
+    known
+}
+
+fn free_header(sign: &Section<'_>, header: Option<String>, default: &str) -> Option<String> {
+    let header = header.unwrap_or_else(|| default.to_owned());
+    if is_free(&header) {
+        return Some(header);
+    }
+    sign.error(
+        "header",
+        format!("is {header:?}, which cannot carry a secret; use a name like {default}"),
+    );
+    None
+}
+
+/// A colon would end the name (RFC 7617), and control characters are not allowed.
+fn basic_user(sign: &Section<'_>, user: Option<String>) -> Option<String> {
+    let fine = |user: &String| !user.contains(':') && !user.chars().any(char::is_control);
+    if user.as_ref().is_some_and(fine) {
+        return user;
+    }
+    sign.error("user", "must be a name without a colon");
+    None
+}
+
+/// A key in the configuration must be one. What is kept elsewhere can be replaced at any time, so that is a warning.
+fn check_keys(sign: &Section<'_>, keys: &[Secret]) {
+    let key = if sign.raw("secret").is_some() {
+        "secret"
+    } else {
+        "secrets"
+    };
+    for secret in keys {
+        match secret.reveal() {
+            Ok(text) if signing_key(&text).is_some() => {}
+            Ok(_) if secret.is_inline() => sign.error(key, NO_KEY),
+            Ok(_) => sign.warn(key, format!("cannot be used: the secret {NO_KEY}")),
+            // Why it cannot be read was said when it was found.
+            Err(_) => {}
+        }
+    }
+}
