@@ -3,6 +3,9 @@
 //! A test plays its faults on it, lets it heal, and asks for the account.
 
 use std::{
+    fs,
+    ops::Range,
+    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -17,7 +20,9 @@ use super::{
     image::Image,
     ledger::{Ledger, Line},
 };
-use crate::support::{Agent, Answer, Receiver, destination, publishers_at, too_hot, wait};
+use crate::support::{
+    Agent, Answer, Receiver, agent::program, destination, publishers_at, too_hot, wait,
+};
 
 /// How often an acknowledged alert may reopen instead of becoming a new one: always, so that numbers stay comparable.
 const ALERTS: &str = "reopen_within = \"1d\"\n";
@@ -200,8 +205,13 @@ impl Bench {
 
     /// Every machine crosses its limit or is well again.
     pub(super) fn cross_all(&mut self) {
-        let all: Vec<usize> = (0..self.machines.len()).collect();
-        self.turn(&all);
+        self.cross_these(0..self.machines.len());
+    }
+
+    /// These machines do.
+    pub(super) fn cross_these(&mut self, machines: Range<usize>) {
+        let machines: Vec<usize> = machines.collect();
+        self.turn(&machines);
     }
 
     fn turn(&mut self, machines: &[usize]) {
@@ -294,7 +304,51 @@ impl Bench {
             "every input was acknowledged in the end"
         );
         self.agrees();
+        if !self.lossy {
+            self.verified();
+        }
         account
+    }
+
+    /// The agent's own proof for receivers says the same of what they stored.
+    fn verified(&self) {
+        let mut stored = String::new();
+        for entry in self.ledger.read() {
+            if let Line::Heard {
+                destination,
+                body,
+                accepted: true,
+                ..
+            } = entry.line
+            {
+                let line = serde_json::json!({ "destination": destination, "body": body });
+                stored += &format!("{line}\n");
+            }
+        }
+        let file = self.agent.path("received.jsonl");
+        fs::write(&file, stored).expect("what receivers stored");
+        let output = Command::new(program())
+            .args([
+                "verify",
+                "--json",
+                "--by",
+                "/destination",
+                "--body",
+                "/body",
+                "--received",
+            ])
+            .arg(file)
+            .output()
+            .expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{said}; see {}",
+            self.ledger.keep().display()
+        );
+        let report: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        let streams = report["streams"].as_array().expect("a list").len();
+        assert_eq!(streams, self.destinations.len(), "{said}");
     }
 
     /// The agent's own list says of each machine what was published last.

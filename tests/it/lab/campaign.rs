@@ -92,7 +92,12 @@ pub(super) fn table(what: &str, sum: &Account, took: Duration) {
         sum.gaps,
         took.as_secs_f64(),
     );
-    say(&line);
+    figure(&line);
+}
+
+/// The same for a line of its own.
+pub(super) fn figure(line: &str) {
+    say(line);
     if let Some(path) = env::var_os("ANDON_FIGURES") {
         let file = OpenOptions::new().append(true).create(true).open(path);
         let written = file.and_then(|mut file| writeln!(file, "{line}"));

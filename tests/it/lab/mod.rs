@@ -16,6 +16,7 @@ mod leftovers;
 mod namespace;
 mod needs;
 mod network;
+mod outage;
 mod power;
 mod trace;
 mod wall;
