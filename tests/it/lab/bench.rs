@@ -227,7 +227,7 @@ impl Bench {
             machine: format!("m-{machine}"),
             up: *up,
         });
-        self.ledger.write_all(intended);
+        self.ledger.intend(intended);
         for (number, machine, up) in now {
             let topic = format!("plant/m-{machine}/temp");
             self.broker.publish(number, topic, value_of(number, up));

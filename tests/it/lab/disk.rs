@@ -12,11 +12,13 @@ use crate::support::{long, text, wait};
 const MEBIBYTES: u64 = 24;
 /// The agent looks every half minute whether the disk is well again.
 const HEALED: Duration = Duration::from_secs(90);
-const DRAINED: Duration = Duration::from_secs(60);
+const DRAINED: Duration = Duration::from_secs(120);
 
 fn bench(more: &str) -> Bench {
     Bench::new(Plan {
         more: format!("\n[store]\nballast = \"512KiB\"\n{more}"),
+        // Many, so that a full disk is soon used up.
+        machines: 60,
         destinations: vec![("steady", 1), ("wide", 4)],
         ..Plan::default()
     })
@@ -32,6 +34,12 @@ fn becomes_durable(bench: &Bench) {
     });
 }
 
+fn acknowledged(bench: &Bench) {
+    wait::within(DRAINED, "all is acknowledged", || {
+        (bench.broker.unacknowledged() == 0).then_some(())
+    });
+}
+
 /// Whether a destination heard that the disk is in trouble.
 fn heard_of_the_disk(bench: &Bench) -> bool {
     let accepted = bench.destinations[0].receiver.accepted();
@@ -44,13 +52,13 @@ fn heard_of_the_disk(bench: &Bench) -> bool {
 fn until_memory_mode(bench: &mut Bench) {
     let begin = wait::now();
     while is_durable(bench) {
-        let patience = Duration::from_secs(120);
+        let patience = Duration::from_secs(300);
         assert!(
             begin.elapsed() < patience,
             "a full disk is written to for ever"
         );
         bench.cross_all();
-        bench.drain(DRAINED);
+        acknowledged(bench);
         // What the ballast left is taken too.
         bench.image().fill();
     }
@@ -70,9 +78,7 @@ fn a_full_disk_and_a_restart_on_it_lose_nothing() {
     bench.image().fill();
     bench.cross_all();
     bench.cross_all();
-    wait::within(DRAINED, "all is acknowledged", || {
-        (bench.broker.unacknowledged() == 0).then_some(())
-    });
+    acknowledged(&bench);
     assert!(is_durable(&bench), "there was room left ahead of this");
     bench.kill("kill -9");
     bench.run();
@@ -119,9 +125,7 @@ fn a_kill_in_memory_mode_loses_at_most_what_was_not_on_disk() {
         one.receiver.close();
     }
     bench.cross_all();
-    wait::within(DRAINED, "all is acknowledged", || {
-        (bench.broker.unacknowledged() == 0).then_some(())
-    });
+    acknowledged(&bench);
     bench.kill("kill -9 in memory mode");
     for one in &mut bench.destinations {
         one.receiver.open();
@@ -158,9 +162,7 @@ fn a_read_only_disk_costs_durability_until_it_can_be_written() {
     // Something is owed when it happens.
     bench.destinations[0].receiver.close();
     bench.cross_all();
-    wait::within(DRAINED, "all is acknowledged", || {
-        (bench.broker.unacknowledged() == 0).then_some(())
-    });
+    acknowledged(&bench);
     assert!(bench.agent.stop().success());
     bench.ended("an orderly stop");
     bench.destinations[0].receiver.open();

@@ -1,6 +1,7 @@
-//! What was done to the agent and what was heard from it, one JSON line each, synced before the next thing happens.
+//! What was done to the agent and what was heard from it, one JSON line each, written before the next thing happens.
 //!
-//! It lies outside the file system that faults are played on, and it alone is what the account is made from: neither the agent's
+//! What is intended is synced before it is published. The rest is only written: the process that writes it is never killed, and the
+//! disk that it lies on never cut. It lies outside the file system that faults are played on, and it alone is what the account is made from: neither the agent's
 //! word nor a variable of the test.
 
 use std::{
@@ -77,7 +78,14 @@ impl Ledger {
         self.write_all([line]);
     }
 
-    /// Several at once, on disk together.
+    /// Writes down what is going to be published, and syncs it.
+    pub(super) fn intend(&self, lines: impl IntoIterator<Item = Line>) {
+        self.write_all(lines);
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.sync_data().expect("the ledger");
+    }
+
+    /// Several at once.
     pub(super) fn write_all(&self, lines: impl IntoIterator<Item = Line>) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let at = self.micros(wait::now());
@@ -87,7 +95,6 @@ impl Ledger {
             text.push('\n');
         }
         file.write_all(text.as_bytes()).expect("the ledger");
-        file.sync_data().expect("the ledger");
     }
 
     /// Writes down what a receiver heard.
