@@ -82,6 +82,7 @@ impl Recorder {
                 blob: to_json(&saved),
             })
             .collect();
+        commit.removed_watches = changes.removed.iter().map(ToString::to_string).collect();
         let withdrawable: Vec<bool> = commit
             .events
             .iter()
@@ -176,6 +177,7 @@ impl Recorder {
                     may_fall_back: true,
                 },
                 withdrawable,
+                ready: made.ready,
             });
         }
         // After a withdrawal nothing starts before this, so it is sent even if nothing is owed.

@@ -17,7 +17,7 @@ use crate::{
     },
     clock::{BootId, Now},
     destination,
-    store::rows::{DeliveryRow, DeliveryState, Mark},
+    store::rows::{Delivery, DeliveryRow, DeliveryState, Mark},
 };
 
 /// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
@@ -30,6 +30,8 @@ pub struct Owed {
     pub row: Row,
     /// It may be withdrawn before its first attempt.
     pub withdrawable: bool,
+    /// What its first attempt needs, if that starts at once; else it is read from the store.
+    pub ready: Option<Box<Delivery>>,
 }
 
 impl Owed {
@@ -57,6 +59,7 @@ impl Owed {
                 may_fall_back: true,
             },
             withdrawable: row.withdrawable && row.attempts == 0,
+            ready: None,
         })
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     destination::Destination,
     store::{
         Store, StoreError,
-        rows::{DeliveryState, Settlement},
+        rows::{Delivery, DeliveryState, Settlement},
     },
 };
 
@@ -56,6 +56,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         kept: HashMap::new(),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
+        ready: HashMap::new(),
         ends: VecDeque::new(),
         durable: true,
         boot,
@@ -99,6 +100,8 @@ struct Desk {
     withdrawable: Withdrawable,
     /// Why a person dropped a row.
     reasons: HashMap<i64, String>,
+    /// What was decided a moment ago, with what its attempts need.
+    ready: HashMap<i64, Box<Delivery>>,
     /// What is over without an attempt and not on record yet.
     ends: VecDeque<Settlement>,
     /// Whether the store was on disk when it was last looked at.
@@ -126,7 +129,10 @@ impl Desk {
             let found = page
                 .iter()
                 .filter_map(|row| Owed::read(row, &self.boot, now));
-            for Owed { row, withdrawable } in found {
+            for Owed {
+                row, withdrawable, ..
+            } in found
+            {
                 self.withdrawable.restore(&row, withdrawable);
                 self.schedule.add(&row, now.mono);
             }
@@ -134,10 +140,16 @@ impl Desk {
     }
 
     fn add(&mut self, owed: Vec<Owed>, now: Mono) {
-        for Owed { row, withdrawable } in owed {
+        for Owed {
+            row,
+            withdrawable,
+            ready,
+        } in owed
+        {
             if withdrawable {
                 self.withdrawable.add(&row);
             }
+            self.ready.extend(ready.map(|delivery| (row.id, delivery)));
             self.schedule.add(&row, now);
         }
     }
@@ -153,6 +165,8 @@ impl Desk {
 
     /// Starts what may start, and notes what is over without an attempt.
     async fn start_due(&mut self) -> Result<(), StoreError> {
+        // Only what starts in the moment of its decision goes out as it was handed over: later, more may have happened.
+        let mut fresh = std::mem::take(&mut self.ready);
         if !self.withdrawable.may_start() {
             return Ok(());
         }
@@ -165,6 +179,7 @@ impl Desk {
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
+            fresh.remove(row);
             self.store.retell(*row).await?;
         }
         let superseded = settled.iter().any(|one| one.state == State::Superseded);
@@ -176,7 +191,8 @@ impl Desk {
             self.record_ends().await?;
         }
         for attempt in attempts {
-            self.start(attempt);
+            let ready = fresh.remove(&attempt.row);
+            self.start(attempt, ready);
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
         Ok(())
@@ -201,12 +217,12 @@ impl Desk {
         Settlement::new(settled.row, state, now.wall, why)
     }
 
-    fn start(&mut self, attempt: Attempt) {
+    fn start(&mut self, attempt: Attempt, ready: Option<Box<Delivery>>) {
         let way = self.ways.get(&attempt.destination).map(Arc::clone);
         let (store, clock, row) = (self.store.clone(), self.clock.clone(), attempt.row);
         let flight = self.flights.spawn(async move {
             match way {
-                Some(way) => way.attempt(&store, &clock, row).await,
+                Some(way) => way.attempt(&store, &clock, row, ready).await,
                 None => {
                     let why = "there is no such destination any more";
                     Some(Tried::unreachable(clock.now().wall, why))

@@ -152,7 +152,28 @@ impl Bench {
 
     async fn owe_to(&self, to: &str, number: u64, kind: &str, severity: Severity) -> i64 {
         let now = self.clock.now();
-        let id = commit_to(to, &self.store, number, kind, now).await;
+        let id = commit_to(to, &self.store, number, kind, now).await.id;
+        self.hand_over_to(to, number, kind, severity, id, None)
+            .await;
+        id
+    }
+
+    /// Says that a delivery of alert `number` is on disk.
+    async fn hand_over(&self, number: u64, kind: &str, id: i64, ready: Option<Box<Delivery>>) {
+        self.hand_over_to("ops", number, kind, Severity::Error, id, ready)
+            .await;
+    }
+
+    async fn hand_over_to(
+        &self,
+        to: &str,
+        number: u64,
+        kind: &str,
+        severity: Severity,
+        id: i64,
+        ready: Option<Box<Delivery>>,
+    ) {
+        let now = self.clock.now();
         let withdrawable = kind == "escalated";
         let event = crate::alert::event::EventKind::from_word(kind).unwrap();
         let row = crate::delivery::schedule::Row {
@@ -168,9 +189,12 @@ impl Bench {
             likeness: None,
             may_fall_back: true,
         };
-        let owed = vec![Owed { row, withdrawable }];
+        let owed = vec![Owed {
+            row,
+            withdrawable,
+            ready,
+        }];
         self.jobs.send(Job::Owed(owed)).await.unwrap();
-        id
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> T {
@@ -234,11 +258,17 @@ fn lane(number: u64) -> LaneKey {
 }
 
 /// Writes an event of alert `number`, owed to `ops`.
-async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
+async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> crate::store::rows::Owed {
     commit_to("ops", store, number, kind, now).await
 }
 
-async fn commit_to(to: &str, store: &Store, number: u64, kind: &str, now: Now) -> i64 {
+async fn commit_to(
+    to: &str,
+    store: &Store,
+    number: u64,
+    kind: &str,
+    now: Now,
+) -> crate::store::rows::Owed {
     let id = ulid::Ulid::from_parts(1, fastrand::u128(..)).to_string();
     let notice = Notice {
         id: id.clone(),
@@ -272,7 +302,42 @@ async fn commit_to(to: &str, store: &Store, number: u64, kind: &str, now: Now) -
         mark: Mark::new(&boot_id(), now),
         ..Commit::default()
     };
-    store.commit(commit).await.unwrap().deliveries[0].id
+    store.commit(commit).await.unwrap().deliveries.remove(0)
+}
+
+#[tokio::test]
+async fn a_new_alert_goes_out_as_its_commit_handed_it_over_if_it_starts_at_once() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let held = receiver.gate.clone().lock_owned().await;
+    let bench = Bench::start(vec![destination(address, "")]);
+    // An answer means that the task has loaded what was there before, so that it hears of these only by being told.
+    bench.ask(Job::Look).await;
+    let mut ids = Vec::new();
+    for (name, scheduled_as) in [("at once", "triggered"), ("behind it", "updated")] {
+        let made = commit(&bench.store, 1, "triggered", bench.clock.now()).await;
+        let ready = made.ready.unwrap();
+        assert_eq!(ready.row.id, made.id);
+        assert!(ready.durable);
+        // What the store says is another name, so that it shows which of them went out.
+        let ready = Delivery {
+            event: name.to_owned(),
+            ..*ready
+        };
+        bench
+            .hand_over(1, scheduled_as, made.id, Some(Box::new(ready)))
+            .await;
+        if ids.is_empty() {
+            receiver.arrived.notified().await;
+        }
+        ids.push(made.id);
+    }
+    std::mem::drop(held);
+    let second = bench.becomes(ids[1], DeliveryState::Accepted).await;
+    bench.becomes(ids[0], DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard(), ["at once".to_owned(), second.event]);
+    let other = commit(&bench.store, 1, "updated", bench.clock.now()).await;
+    assert_eq!(other.ready, None, "more may have happened to its alert");
+    bench.end().await;
 }
 
 #[tokio::test]
@@ -310,7 +375,7 @@ async fn what_waits_from_an_earlier_run_is_delivered() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let now = Clock::system(Synchronised::Assume).now();
-    let id = commit(&store, 1, "triggered", now).await;
+    let id = commit(&store, 1, "triggered", now).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Accepted).await;
     assert_eq!(receiver.heard().len(), 1);
@@ -368,7 +433,7 @@ async fn an_expired_delivery_that_a_person_wants_sent_is_sent() {
         wall: now.wall - long_ago,
         ..now
     };
-    let id = commit(&store, 1, "triggered", old).await;
+    let id = commit(&store, 1, "triggered", old).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Expired).await;
     assert!(bench.ask(|reply| Job::Retry(id, reply)).await);

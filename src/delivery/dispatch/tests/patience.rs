@@ -70,7 +70,7 @@ async fn what_grew_old_while_the_agent_was_down_is_told_as_it_is_now() {
         (2, "triggered"),
         (2, "resolved"),
     ] {
-        rows.push(commit(&store, number, kind, long_ago).await);
+        rows.push(commit(&store, number, kind, long_ago).await.id);
     }
     let bench = Bench::over(
         dir,
@@ -140,7 +140,7 @@ async fn a_new_critical_overtakes_a_backlog_and_each_lane_stays_in_order() {
     for number in 0..BACKLOG {
         let mut ids = Vec::new();
         for kind in ["triggered", "resolved"] {
-            let row = commit(&store, number, kind, now).await;
+            let row = commit(&store, number, kind, now).await.id;
             ids.push(store.delivery(row).await.unwrap().unwrap().event);
         }
         lanes.push(ids);
