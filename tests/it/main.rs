@@ -10,7 +10,7 @@ mod copies;
 mod documents;
 mod formats;
 mod heartbeat;
-mod kill;
+mod lab;
 mod offline;
 mod pipeline;
 mod restarts;

@@ -106,8 +106,18 @@ impl Way {
         }
     }
 
-    /// Tries a delivery once; none if the store does not owe it any more, so that there was nothing to try.
-    pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
+    /// Tries a delivery once; none if the store does not owe it any more, so that there was nothing to try. It is read from the
+    /// store, unless its commit has just handed it over: a look there may have to wait behind a flush.
+    pub async fn attempt(
+        &self,
+        store: &Store,
+        clock: &Clock,
+        row: i64,
+        ready: Option<Box<Delivery>>,
+    ) -> Option<Tried> {
+        if let Some(delivery) = ready {
+            return Some(self.try_once(&delivery, clock.now()).await);
+        }
         match store.delivery(row).await {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 Some(self.try_once(&delivery, clock.now()).await)
