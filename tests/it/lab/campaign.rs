@@ -38,6 +38,7 @@ fn kills_lose_nothing_and_invent_nothing() {
         done += BLOCK.min(kills - done);
     }
     assert_eq!(sum.restarts, kills as u64);
+    assert_eq!(sum.not_durable, 0, "no disk was in trouble");
     table("kills", &sum, begin.elapsed());
 }
 
@@ -63,6 +64,7 @@ fn power_cuts_lose_nothing_and_invent_nothing() {
         done += BLOCK.min(cuts - done);
     }
     assert_eq!(sum.restarts, cuts as u64);
+    assert_eq!(sum.not_durable, 0, "no disk was in trouble");
     table("power cuts", &sum, begin.elapsed());
 }
 

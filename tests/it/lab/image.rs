@@ -63,8 +63,18 @@ impl Image {
 
     /// After a cut: what a fresh boot does.
     pub(super) fn restore(&self) {
-        self.unmount();
-        self.mount_again();
+        // Whoever else holds the mount, as another view of all mounts does, keeps the dead file system alive.
+        wait::until("the image is fresh", || {
+            self.unmount();
+            self.mount_again();
+            self.is_writable().then_some(())
+        });
+    }
+
+    fn is_writable(&self) -> bool {
+        let path = self.place.join("probe");
+        let written = File::create(&path).and_then(|file| file.sync_all());
+        written.is_ok() && fs::remove_file(path).is_ok()
     }
 
     /// Mounts it read-only, or read-write again. Nobody may have a file open for writing when it becomes read-only.

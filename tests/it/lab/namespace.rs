@@ -38,11 +38,13 @@ impl Namespace {
         &self.ours
     }
 
-    /// What stands in front of a program that is to run there.
+    /// What stands in front of a program that is to run there. `ip netns exec` would do more: in its own view of all mounts it would
+    /// hold the images of other tests, and a cut one cannot be brought back while anybody holds it.
     pub(super) fn wrapper(&self) -> Vec<String> {
-        ["ip", "netns", "exec", &self.name]
-            .map(str::to_owned)
-            .to_vec()
+        vec![
+            "nsenter".to_owned(),
+            format!("--net=/run/netns/{}", self.name),
+        ]
     }
 
     /// Nothing leaves for these ports any more; for no ports, nothing at all.
@@ -63,7 +65,10 @@ impl Namespace {
     }
 
     fn nft(&self, what: &str) {
-        run(Command::new("ip").args(["netns", "exec", &self.name, "nft", what]));
+        let wrapper = self.wrapper();
+        run(Command::new(&wrapper[0])
+            .arg(&wrapper[1])
+            .args(["nft", what]));
     }
 }
 
