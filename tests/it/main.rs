@@ -9,6 +9,7 @@ mod config;
 mod documents;
 mod heartbeat;
 mod kill;
+mod oauth2;
 mod offline;
 mod pipeline;
 mod restarts;

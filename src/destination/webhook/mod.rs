@@ -116,6 +116,10 @@ impl Kind for Webhook {
     fn access(&self) -> Option<&Access> {
         Some(&self.access)
     }
+
+    fn sign(&self) -> Option<&Signing> {
+        self.sign.as_ref()
+    }
 }
 
 fn read_format(section: &Section<'_>) -> Format {

@@ -1,6 +1,7 @@
 //! Independent implementations that tests/run has installed: pymodbus and standardwebhooks.
 
 use std::{
+    fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -21,9 +22,40 @@ pub(crate) fn script(name: &str) -> Command {
          target/test-venv/bin/pip install -r tests/requirements.txt",
         python.display()
     );
+    if std::env::var_os("ANDON_TEST_PYTHON").is_none() {
+        refresh(root, &python);
+    }
     let mut command = Command::new(python);
     command.arg(root.join("tests/it/support").join(name));
     command
+}
+
+/// Brings what is installed up to the list, as tests/run does; one test at a time, as each is a process.
+fn refresh(root: &Path, python: &Path) {
+    let (wanted, had) = (
+        root.join("tests/requirements.txt"),
+        root.join("target/test-venv/requirements.txt"),
+    );
+    let lock = fs::File::create(root.join("target/test-venv/lock")).expect("a lock");
+    lock.lock().expect("our turn");
+    let list = fs::read(&wanted).expect("the list");
+    if fs::read(&had).ok().as_ref() == Some(&list) {
+        return;
+    }
+    let done = Command::new(python)
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "-r",
+        ])
+        .arg(&wanted)
+        .output()
+        .expect("pip runs");
+    assert!(done.status.success(), "{done:?}");
+    fs::write(had, list).expect("what is installed");
 }
 
 /// Asserts that the reference library of Standard Webhooks accepts each of these requests, and refuses it with its body changed.
