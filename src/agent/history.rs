@@ -34,7 +34,7 @@ impl StoreHistory {
         let rows = self.0.alerts(filter, page.limit).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            let events = self.0.events_of(&row.id, 0).await?;
+            let events = self.0.events_of(row.number, 0).await?;
             views.push(alert(&row, events.last()));
         }
         Ok(views)
@@ -48,9 +48,9 @@ impl StoreHistory {
         let Some(row) = self.0.alerts(filter, 1).await?.pop() else {
             return Ok(None);
         };
-        let events = self.0.events_of(&row.id, 0).await?;
+        let events = self.0.events_of(row.number, 0).await?;
         let filter = DeliveryFilter {
-            alert: Some(row.id.clone()),
+            alert: Some(row.number),
             ..DeliveryFilter::default()
         };
         let rows = self.0.deliveries(filter, crate::api::ROWS).await?;
