@@ -280,15 +280,15 @@ mod tests {
             Signing::Bearer(kept),
         ] {
             let request = request(Some(sign), "{}");
-            let missing = seal(&request, "01JQ", 1).unwrap_err();
+            let missing = seal(&request, "01JQ", 1, None).unwrap_err();
             assert!(matches!(missing, SealError::Secret(_)));
             let sent = ["b25lb25lb25l", "dHdvdHdvdHdv"].map(|text| {
                 std::fs::write(&path, format!("{text}\n")).unwrap();
                 private(&path);
-                seal(&request, "01JQ", 1).unwrap().headers
+                seal(&request, "01JQ", 1, None).unwrap().headers
             });
             assert_ne!(sent[0], sent[1], "{:?}", request.sign);
-            assert_eq!(sent[1], seal(&request, "01JQ", 1).unwrap().headers);
+            assert_eq!(sent[1], seal(&request, "01JQ", 1, None).unwrap().headers);
             std::fs::remove_file(&path).unwrap();
         }
     }
