@@ -15,6 +15,7 @@ pub use self::{
     access::{Access, Allowed},
     headers::{HeaderText, may_be_secret},
     key::{NO_KEY, signing_key},
+    oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
@@ -26,6 +27,7 @@ pub mod access;
 mod headers;
 mod key;
 pub mod notice;
+mod oauth2;
 mod outcome;
 mod sign;
 mod terms;
@@ -125,6 +127,11 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         self.kind.access()
     }
+
+    /// How its requests prove who sent them, where that is configured.
+    pub fn sign(&self) -> Option<&Signing> {
+        self.kind.sign()
+    }
 }
 
 /// What a kind of destination knows.
@@ -155,6 +162,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     }
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
+    /// See [`Destination::sign`].
+    fn sign(&self) -> Option<&Signing> {
+        None
+    }
 }
 
 /// What an attempt sends. Mail, MQTT messages, lines and commands will be variants of their own.

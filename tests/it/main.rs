@@ -11,6 +11,7 @@ mod documents;
 mod formats;
 mod heartbeat;
 mod lab;
+mod oauth2;
 mod offline;
 mod pipeline;
 mod restarts;

@@ -113,6 +113,10 @@ impl Kind for Webhook {
     fn access(&self) -> Option<&Access> {
         Some(&self.access)
     }
+
+    fn sign(&self) -> Option<&Signing> {
+        self.sign.as_ref()
+    }
 }
 
 /// A header that stands twice in a request is read in one way by some receivers and in another by others.

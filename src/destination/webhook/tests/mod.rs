@@ -477,7 +477,7 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer",
+            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer, oauth2",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),

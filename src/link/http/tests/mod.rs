@@ -12,6 +12,7 @@ use super::{
     *,
 };
 
+mod attacks;
 mod bind;
 mod proxy;
 mod tls;
