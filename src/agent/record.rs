@@ -81,6 +81,7 @@ impl Recorder {
                 blob: to_json(&saved),
             })
             .collect();
+        commit.removed_watches = changes.removed.iter().map(ToString::to_string).collect();
         let withdrawable: Vec<bool> = commit
             .events
             .iter()
@@ -172,6 +173,7 @@ impl Recorder {
                     attempts: 0,
                 },
                 withdrawable,
+                ready: made.ready,
             });
         }
         // After a withdrawal nothing starts before this, so it is sent even if nothing is owed.

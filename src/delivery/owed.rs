@@ -12,7 +12,7 @@ use crate::{
     },
     clock::{BootId, Now},
     destination,
-    store::rows::{DeliveryRow, DeliveryState, Mark},
+    store::rows::{Delivery, DeliveryRow, DeliveryState, Mark},
 };
 
 /// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
@@ -25,6 +25,8 @@ pub struct Owed {
     pub row: Row,
     /// It may be withdrawn before its first attempt.
     pub withdrawable: bool,
+    /// What its first attempt needs, if that starts at once; else it is read from the store.
+    pub ready: Option<Box<Delivery>>,
 }
 
 impl Owed {
@@ -48,6 +50,7 @@ impl Owed {
                 attempts: row.attempts,
             },
             withdrawable: row.withdrawable && row.attempts == 0,
+            ready: None,
         })
     }
 }

@@ -12,6 +12,9 @@ use super::{
     rows::{AlertRow, Commit, Committed, DeliveryState, Mark, NewDelivery, Owed, WatchRow},
 };
 
+/// How many deliveries of a commit come back with everything that an attempt needs: those that can start at once.
+const READY: usize = 16;
+
 /// Writes one commit; `durable` is left false for the caller to say.
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
     let mut committed = Committed::default();
@@ -48,6 +51,7 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
                 destination: delivery.destination.clone(),
                 sequence: sequence.cast_unsigned(),
                 as_trigger: delivery.as_trigger,
+                ready: None,
             });
         }
     }
@@ -63,6 +67,13 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
         put_now(db, "core", core)?;
     }
     write_mark(db, &commit.mark)?;
+    let calls = committed.deliveries.iter_mut();
+    for owed in calls
+        .filter(|owed| commit.events[owed.event].kind == "triggered")
+        .take(READY)
+    {
+        owed.ready = outbox::delivery(db, owed.id)?.map(Box::new);
+    }
     Ok(committed)
 }
 

@@ -120,6 +120,11 @@ impl Store {
             keeper.forgive(commit.mark.mono);
             let (mut committed, durable) = keeper.write(|db| commit::write(db, &commit))?;
             committed.durable = durable;
+            for owed in &mut committed.deliveries {
+                if let Some(ready) = &mut owed.ready {
+                    ready.durable = durable;
+                }
+            }
             Ok(committed)
         };
         let failed = |source| StoreError::Commit {

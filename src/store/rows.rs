@@ -157,6 +157,9 @@ pub struct Owed {
     pub sequence: u64,
     /// Told as a trigger because the destination joins late.
     pub as_trigger: bool,
+    /// What its first attempt needs, so that it is not read back: only for calls of a new alert, which nothing else in the store
+    /// can have changed since, and only for the first few of a commit.
+    pub ready: Option<Box<Delivery>>,
 }
 
 /// How a delivery stands.

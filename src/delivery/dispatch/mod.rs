@@ -30,7 +30,7 @@ use crate::{
     destination::{Destination, notice::Notice},
     store::{
         Store, StoreError,
-        rows::{DeliveryState, Settlement},
+        rows::{Delivery, DeliveryState, Settlement},
     },
 };
 
@@ -116,6 +116,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         ways: ways(destinations, &boot),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
+        ready: HashMap::new(),
         ends: VecDeque::new(),
         returns: 0,
         boot,
@@ -152,6 +153,8 @@ struct Desk {
     withdrawable: Withdrawable,
     /// Why a person dropped a row.
     reasons: HashMap<i64, String>,
+    /// What was decided a moment ago, with what its attempts need.
+    ready: HashMap<i64, Box<Delivery>>,
     /// What is over without an attempt and not on record yet.
     ends: VecDeque<Settlement>,
     /// How often the store had left memory mode when it was last looked at.
@@ -179,7 +182,10 @@ impl Desk {
             let found = page
                 .iter()
                 .filter_map(|row| Owed::read(row, &self.boot, now));
-            for Owed { row, withdrawable } in found {
+            for Owed {
+                row, withdrawable, ..
+            } in found
+            {
                 self.withdrawable.restore(&row, withdrawable);
                 self.schedule.add(&row, now.mono);
             }
@@ -187,10 +193,16 @@ impl Desk {
     }
 
     fn add(&mut self, owed: Vec<Owed>, now: Mono) {
-        for Owed { row, withdrawable } in owed {
+        for Owed {
+            row,
+            withdrawable,
+            ready,
+        } in owed
+        {
             if withdrawable {
                 self.withdrawable.add(&row);
             }
+            self.ready.extend(ready.map(|delivery| (row.id, delivery)));
             self.schedule.add(&row, now);
         }
     }
@@ -206,6 +218,8 @@ impl Desk {
 
     /// Starts what may start, and notes what is over without an attempt.
     fn start_due(&mut self) {
+        // Only what starts in the moment of its decision goes out as it was handed over: later, more may have happened.
+        let mut fresh = std::mem::take(&mut self.ready);
         if !self.withdrawable.may_start() {
             return;
         }
@@ -232,9 +246,10 @@ impl Desk {
         for attempt in due.attempts {
             let way = self.ways.get(&attempt.destination).map(Arc::clone);
             let (store, clock, row) = (self.store.clone(), self.clock.clone(), attempt.row);
+            let ready = fresh.remove(&row);
             let flight = self.flights.spawn(async move {
                 match way {
-                    Some(way) => way.attempt(&store, &clock, row).await,
+                    Some(way) => way.attempt(&store, &clock, row, ready).await,
                     None => {
                         let why = "there is no such destination any more";
                         Some(Tried::unreachable(clock.now().wall, why))

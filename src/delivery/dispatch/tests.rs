@@ -124,8 +124,14 @@ impl Bench {
 
     /// Commits an event that is owed to `ops`, and hands it over; answers with the delivery.
     async fn owe(&self, number: u64, kind: &str) -> i64 {
+        let id = commit(&self.store, number, kind, self.clock.now()).await.id;
+        self.hand_over(number, kind, id, None).await;
+        id
+    }
+
+    /// Says that a delivery of alert `number` is on disk.
+    async fn hand_over(&self, number: u64, kind: &str, id: i64, ready: Option<Box<Delivery>>) {
         let now = self.clock.now();
-        let id = commit(&self.store, number, kind, now).await;
         let withdrawable = kind == "escalated";
         let event = crate::alert::event::EventKind::from_word(kind).unwrap();
         let row = crate::delivery::schedule::Row {
@@ -138,9 +144,12 @@ impl Bench {
             not_before: None,
             attempts: 0,
         };
-        let owed = vec![Owed { row, withdrawable }];
+        let owed = vec![Owed {
+            row,
+            withdrawable,
+            ready,
+        }];
         self.jobs.send(Job::Owed(owed)).await.unwrap();
-        id
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> T {
@@ -204,7 +213,7 @@ fn lane(number: u64) -> LaneKey {
 }
 
 /// Writes an event of alert `number`, owed to `ops`.
-async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
+async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> crate::store::rows::Owed {
     let id = ulid::Ulid::from_parts(1, fastrand::u128(..)).to_string();
     let notice = Notice {
         id: id.clone(),
@@ -238,7 +247,42 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
         mark: Mark::new(&boot_id(), now),
         ..Commit::default()
     };
-    store.commit(commit).await.unwrap().deliveries[0].id
+    store.commit(commit).await.unwrap().deliveries.remove(0)
+}
+
+#[tokio::test]
+async fn a_new_alert_goes_out_as_its_commit_handed_it_over_if_it_starts_at_once() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let held = receiver.gate.clone().lock_owned().await;
+    let bench = Bench::start(vec![destination(address, "")]);
+    // An answer means that the task has loaded what was there before, so that it hears of these only by being told.
+    bench.ask(Job::Look).await;
+    let mut ids = Vec::new();
+    for (name, scheduled_as) in [("at once", "triggered"), ("behind it", "updated")] {
+        let made = commit(&bench.store, 1, "triggered", bench.clock.now()).await;
+        let ready = made.ready.unwrap();
+        assert_eq!(ready.row.id, made.id);
+        assert!(ready.durable);
+        // What the store says is another name, so that it shows which of them went out.
+        let ready = Delivery {
+            event: name.to_owned(),
+            ..*ready
+        };
+        bench
+            .hand_over(1, scheduled_as, made.id, Some(Box::new(ready)))
+            .await;
+        if ids.is_empty() {
+            receiver.arrived.notified().await;
+        }
+        ids.push(made.id);
+    }
+    std::mem::drop(held);
+    let second = bench.becomes(ids[1], DeliveryState::Accepted).await;
+    bench.becomes(ids[0], DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard(), ["at once".to_owned(), second.event]);
+    let other = commit(&bench.store, 1, "updated", bench.clock.now()).await;
+    assert_eq!(other.ready, None, "more may have happened to its alert");
+    bench.end().await;
 }
 
 #[tokio::test]
@@ -276,7 +320,7 @@ async fn what_waits_from_an_earlier_run_is_delivered() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let now = Clock::system(Synchronised::Assume).now();
-    let id = commit(&store, 1, "triggered", now).await;
+    let id = commit(&store, 1, "triggered", now).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Accepted).await;
     assert_eq!(receiver.heard().len(), 1);
@@ -334,7 +378,7 @@ async fn an_expired_delivery_that_a_person_wants_sent_is_sent() {
         wall: now.wall - long_ago,
         ..now
     };
-    let id = commit(&store, 1, "triggered", old).await;
+    let id = commit(&store, 1, "triggered", old).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Expired).await;
     assert!(bench.ask(|reply| Job::Retry(id, reply)).await);
