@@ -18,6 +18,7 @@ use crate::{
     clock::{BootId, Now},
     delivery::{
         dispatch::{Job, Owed},
+        owed::likeness,
         route::Routes,
         schedule::{Kind, LaneKey, Row},
     },
@@ -171,6 +172,9 @@ impl Recorder {
                     kind: Kind::of(event.kind, made.as_trigger),
                     not_before: None,
                     attempts: 0,
+                    alert: event.alert.id.0,
+                    likeness: Some(likeness(event, made.as_trigger)),
+                    may_fall_back: true,
                 },
                 withdrawable,
                 ready: made.ready,

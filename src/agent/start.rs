@@ -23,7 +23,7 @@ use crate::{
     api::{self, DoorError, order::Agent},
     clock::{self, Clock},
     config::{self, Loaded, last_good, section::Problem},
-    delivery::dispatch,
+    delivery::dispatch::{self, Receivers},
     destination::notice::Site,
     health::Watchdog,
     store::{Options, Store},
@@ -83,7 +83,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         store: store.clone(),
         clock: clock.clone(),
         boot: boot.clone(),
-        destinations: settings.parts.destinations.clone(),
+        receivers: receivers(&loaded),
         jobs: jobs_in,
         signals: signals_out,
         stop: tasks_stop.clone(),
@@ -208,6 +208,18 @@ pub(super) fn keep_as_last_good(loaded: &Loaded) {
     if let Err(error) = last_good::keep(&loaded.settings.agent.data_dir, &loaded.files) {
         let error = anyhow::Error::from(error);
         tracing::warn!("the configuration cannot be kept as the last good one: {error:#}");
+    }
+}
+
+/// To whom is delivered, and of whom one at least must stay active.
+pub(super) fn receivers(loaded: &Loaded) -> Receivers {
+    let parts = &loaded.settings.parts;
+    let steps = loaded.plant.policies.iter();
+    let steps = steps.flat_map(|policy| policy.steps.iter().map(|step| step.to.clone()));
+    Receivers {
+        site: loaded.settings.agent.site.to_string().into(),
+        destinations: parts.destinations.clone(),
+        groups: parts.routes.groups().into_iter().chain(steps).collect(),
     }
 }
 

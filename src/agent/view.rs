@@ -11,7 +11,10 @@ use crate::{
         AlertView, ConfigView, DestinationView, MachineView, ShelfView, StoreView, TagView, View,
     },
     clock::{Mono, Now, Wall},
-    delivery::dispatch::{Job, Standing},
+    delivery::{
+        dispatch::{Job, Standing},
+        schedule::Deactivated,
+    },
     sample::{TagId, Value},
 };
 
@@ -255,11 +258,17 @@ fn written() -> Option<u64> {
 fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> DestinationView {
     let standing = standings.iter().find(|of| &*of.status.destination == name);
     let open = standing.and_then(|of| of.status.breaker.as_ref());
-    let why = standing.and_then(|of| of.trouble.clone());
-    let state = match (open.map(|open| open.trouble), &why) {
-        (Some(trouble), _) => trouble.word(),
-        (None, Some(_)) => "failing",
-        (None, None) => "ok",
+    let off = standing.and_then(|of| of.status.deactivated);
+    let trouble = standing.and_then(|of| of.trouble.clone());
+    let state = match (off, open.map(|open| open.trouble), &trouble) {
+        (Some(_), ..) => "deactivated",
+        (None, Some(trouble), _) => trouble.word(),
+        (None, None, Some(_)) => "failing",
+        (None, None, None) => "ok",
+    };
+    let why = match (off, standing) {
+        (Some(off), Some(of)) => Some(since(&off, of, now)),
+        _ => trouble,
     };
     DestinationView {
         name: name.to_owned(),
@@ -271,6 +280,18 @@ fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> Dest
             .and_then(|of| of.status.oldest)
             .map_or(0, |oldest| now.mono.since(oldest).as_secs()),
     }
+}
+
+/// Since when and why a destination is deactivated, and when it is tried again.
+fn since(off: &Deactivated, standing: &Standing, now: Now) -> String {
+    let last = standing.trouble.as_deref();
+    format!(
+        "{} failures in a row, {} min ago; next probe in {} min{}",
+        standing.status.failures,
+        now.mono.since(off.since).as_secs() / 60,
+        off.until.since(now.mono).as_secs().div_ceil(60),
+        last.map_or_else(String::new, |why| format!(": {why}")),
+    )
 }
 
 /// A value with its decimals and unit.

@@ -157,7 +157,7 @@ pub struct DestinationView {
     pub name: String,
     /// `webhook`
     pub kind: String,
-    /// `ok`, `unreachable`, `failing`, `disabled`
+    /// `ok`, `unreachable`, `failing`, `deactivated`, `disabled`
     pub state: String,
     /// Why, if it is not ok.
     pub why: Option<String>,

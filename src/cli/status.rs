@@ -202,7 +202,7 @@ fn tags(machines: &[MachineView], terminal: &Terminal<'_>) -> Table {
 
 /// The table of destinations, the worst first.
 pub(super) fn destinations(destinations: &[DestinationView]) -> Table {
-    const WORST_FIRST: [&str; 3] = ["disabled", "failing", "unreachable"];
+    const WORST_FIRST: [&str; 4] = ["disabled", "deactivated", "failing", "unreachable"];
     let mut sorted: Vec<&DestinationView> = destinations.iter().collect();
     sorted.sort_by_key(|destination| rank(&WORST_FIRST, &destination.state));
     let mut table = Table::new(&["DESTINATION", "TYPE", "STATE", "WAITING", "OLDEST", "WHY"]);

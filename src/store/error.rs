@@ -55,6 +55,8 @@ pub enum StoreError {
     Deliveries { source: rusqlite::Error },
     #[error("cannot owe delivery {id} again")]
     Retry { id: i64, source: rusqlite::Error },
+    #[error("cannot tell delivery {id} as a trigger")]
+    Retell { id: i64, source: rusqlite::Error },
     #[error("cannot drop delivery {id}")]
     Drop { id: i64, source: rusqlite::Error },
     #[error("cannot read or write the state of destination {name}")]

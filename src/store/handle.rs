@@ -256,6 +256,15 @@ impl Store {
         .await
     }
 
+    /// Tells a pending delivery as a trigger from now on; false if it is not pending.
+    pub async fn retell(&self, id: i64) -> Result<bool, StoreError> {
+        self.write(
+            move |db| outbox::retell(db, id),
+            move |source| StoreError::Retell { id, source },
+        )
+        .await
+    }
+
     /// Gives up what is owed, for a person; false if it is not owed.
     pub async fn drop_delivery(&self, id: i64, at: Wall, why: &str) -> Result<bool, StoreError> {
         let why = why.to_owned();

@@ -64,6 +64,8 @@ impl Desk {
         let verdict = self
             .schedule
             .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
+        self.keep(&attempt.destination, now, !attempt.record)
+            .await?;
         let record = AttemptRecord {
             at: tried.at,
             used: tried.used,

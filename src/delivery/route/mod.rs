@@ -154,6 +154,13 @@ impl Routes {
         limits.is_none_or(|limits| limits.kinds.contains(&kind))
     }
 
+    /// The lists of destinations that the routes can choose, each of which some alert relies on.
+    pub fn groups(&self) -> Vec<Vec<Arc<str>>> {
+        let default = self.default.as_ref().unwrap_or(&self.all);
+        let routes = self.routes.iter().map(|route| &route.to);
+        routes.chain([default]).cloned().collect()
+    }
+
     /// The destinations that the routes choose on an occasion, each once.
     pub fn targets(&self, occasion: &Occasion<'_>) -> Vec<&Arc<str>> {
         let verdicts = self.judge(occasion);
