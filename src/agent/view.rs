@@ -25,6 +25,7 @@ const FIRST_PRUNE_SOONER: Duration = Duration::from_secs(55 * 60);
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) started: Wall,
+    pub(super) started_mono: Mono,
     /// When it was last looked whether the wall clock is synchronised.
     pub(super) refreshed: Mono,
     pub(super) marked: Mono,
@@ -35,6 +36,7 @@ impl Seen {
     pub(super) fn new(now: Now) -> Self {
         Self {
             started: now.wall,
+            started_mono: now.mono,
             refreshed: now.mono,
             marked: now.mono,
             // The first time soon: an agent that never runs for long must make room too.
@@ -75,12 +77,15 @@ impl Loop {
                 ));
             }
             view.store.pending = standings.iter().map(|of| of.status.queued as u64).sum();
-            if let Ok(health) = store.health().await
-                && let Some(why) = health.memory_only
-            {
-                view.store.durable = false;
-                view.problems
-                    .push(format!("nothing is written to disk: {why}"));
+            let oldest = view.destinations.iter().map(|of| of.oldest_seconds);
+            view.store.oldest_seconds = oldest.max().unwrap_or(0);
+            if let Ok(health) = store.health().await {
+                view.store.bytes = health.used_bytes;
+                if let Some(why) = health.memory_only {
+                    view.store.durable = false;
+                    view.problems
+                        .push(format!("nothing is written to disk: {why}"));
+                }
             }
             let _ = reply.send(Arc::new(view));
         });
@@ -120,7 +125,12 @@ impl Loop {
             store: StoreView {
                 durable: !self.concerns.in_memory(),
                 path: agent.data_dir.display().to_string(),
-                pending: 0,
+                most_bytes: self.loaded.settings.store.keep_size.0,
+                written_a_day: written().map_or(0, |bytes| {
+                    let up = now.mono.since(self.seen.started_mono).as_secs().max(1);
+                    bytes.saturating_mul(24 * 60 * 60) / up
+                }),
+                ..StoreView::default()
             },
         }
     }
@@ -234,6 +244,15 @@ impl Loop {
         }
         machines
     }
+}
+
+/// Bytes that this process has written to disks.
+fn written() -> Option<u64> {
+    let io = std::fs::read_to_string("/proc/self/io").ok()?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    line?.parse().ok()
 }
 
 fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> DestinationView {

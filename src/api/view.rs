@@ -177,6 +177,14 @@ pub struct StoreView {
     pub path: String,
     /// Deliveries that wait, over all destinations.
     pub pending: u64,
+    /// Seconds since the oldest of them was decided.
+    pub oldest_seconds: u64,
+    /// Bytes of the database that hold something.
+    pub bytes: u64,
+    /// Above so many bytes history makes room, the oldest first.
+    pub most_bytes: u64,
+    /// Bytes that the agent writes to disks in a day, as it has since it started; 0 where the kernel does not say.
+    pub written_a_day: u64,
 }
 
 /// What a command did.

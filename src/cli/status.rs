@@ -2,13 +2,14 @@
 
 use super::{
     alerts,
+    backup::size,
     client::Client,
     exit::{Exit, Failure},
     table::Table,
     terminal::{Terminal, Tone},
 };
 use crate::{
-    api::view::{DestinationView, MachineView, ShelfView, View},
+    api::view::{DestinationView, MachineView, ShelfView, StoreView, View},
     clock::Wall,
     destination::text::{harmless, lasting},
 };
@@ -96,7 +97,7 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         view.config.hash
     ))?;
     let store = match view.store.durable {
-        true => format!("store {}", view.store.path),
+        true => format!("store {}{}", view.store.path, sizes(&view.store)),
         false => "events are in memory only".to_owned(),
     };
     let clock = match view.synchronised {
@@ -104,11 +105,34 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         false => "clock not synchronised",
     };
     let waiting = usize::try_from(view.store.pending).unwrap_or(usize::MAX);
-    terminal.line(format!("{store}, {} waiting, {clock}", deliveries(waiting)))?;
+    let oldest = match view.store.oldest_seconds {
+        0 => String::new(),
+        seconds => format!(
+            " (the oldest {})",
+            lasting(std::time::Duration::from_secs(seconds))
+        ),
+    };
+    terminal.line(format!(
+        "{store}, {} waiting{oldest}, {clock}",
+        deliveries(waiting)
+    ))?;
     if !view.contact.is_empty() {
         terminal.line(format!("contact: {}", harmless(&view.contact, 200)))?;
     }
     Ok(())
+}
+
+/// How large it is, how large it may become, and how much it costs the flash.
+fn sizes(store: &StoreView) -> String {
+    if store.most_bytes == 0 {
+        return String::new();
+    }
+    let written = match store.written_a_day {
+        0 => String::new(),
+        bytes => format!(", {} written a day", size(bytes)),
+    };
+    let (bytes, most) = (size(store.bytes), size(store.most_bytes));
+    format!(" ({bytes} of at most {most}{written})")
 }
 
 fn watching(view: &View) -> String {

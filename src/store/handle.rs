@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,7 @@ pub struct Store {
     queues: Queues,
     pub(super) dir: Arc<Path>,
     durable: Arc<AtomicBool>,
+    returns: Arc<AtomicU64>,
     over: CancellationToken,
 }
 
@@ -83,6 +84,7 @@ impl Store {
             })
             .map_err(failed)?;
         let durable = Arc::clone(&keeper.durable);
+        let returns = Arc::clone(&keeper.returns);
         let over = keeper.over.clone();
         let queues =
             thread::start(keeper, heal_every).map_err(|source| StoreError::Thread { source })?;
@@ -90,6 +92,7 @@ impl Store {
             queues,
             dir,
             durable,
+            returns,
             over,
         };
         Ok(Opened {
@@ -342,6 +345,11 @@ impl Store {
     /// Whether what is written is on disk; false only in memory mode. It costs no job.
     pub fn is_durable(&self) -> bool {
         self.durable.load(Ordering::Acquire)
+    }
+
+    /// How often memory mode has ended: more may be owed then than before. It costs no job.
+    pub fn returns(&self) -> u64 {
+        self.returns.load(Ordering::Acquire)
     }
 
     /// Returns when the thread has ended, or an IO error has ended its work: the agent has to stop then.

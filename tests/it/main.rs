@@ -7,6 +7,7 @@ mod architecture;
 mod clock;
 mod config;
 mod copies;
+mod disks;
 mod documents;
 mod formats;
 mod heartbeat;

@@ -310,6 +310,10 @@ pub(crate) fn view() -> View {
             durable: true,
             path: "/var/lib/andon".to_owned(),
             pending: 3,
+            oldest_seconds: 190,
+            bytes: 3 << 20,
+            most_bytes: 256 << 20,
+            written_a_day: 5 << 20,
         },
         ..View::default()
     }

@@ -13,7 +13,7 @@ async fn status_shows_everything_the_worst_first() {
     let expected = text(&[
         "Plant 7 (plant-7): 1 open alert, 2 watches, 1 of them cannot see",
         "andon 0.1.0, up 2 h 5 min, configuration /etc/andon/andon.toml (3f2a9c01d2e4)",
-        "store /var/lib/andon, 3 deliveries waiting, clock synchronised",
+        "store /var/lib/andon (3.0 MiB of at most 256.0 MiB, 5.0 MiB written a day), 3 deliveries waiting (the oldest 3 min 10 s), clock synchronised",
         "",
         "Open alerts",
         "ALERT   SEVERITY  STATE   SINCE   MACHINE  RULE  TEXT",

@@ -58,7 +58,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         reasons: HashMap::new(),
         ready: HashMap::new(),
         ends: VecDeque::new(),
-        durable: true,
+        returns: 0,
         boot,
         flights: JoinSet::new(),
         rows: HashMap::new(),
@@ -104,8 +104,8 @@ struct Desk {
     ready: HashMap<i64, Box<Delivery>>,
     /// What is over without an attempt and not on record yet.
     ends: VecDeque<Settlement>,
-    /// Whether the store was on disk when it was last looked at.
-    durable: bool,
+    /// How often the store had left memory mode when it was last looked at.
+    returns: u64,
     boot: BootId,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
@@ -156,8 +156,8 @@ impl Desk {
 
     /// Takes up again what was out of reach while the store was in memory, or came from a database that was set aside then.
     async fn follow_disk(&mut self) -> Result<(), StoreError> {
-        let was = std::mem::replace(&mut self.durable, self.store.is_durable());
-        if self.durable && !was {
+        let returns = self.store.returns();
+        if std::mem::replace(&mut self.returns, returns) != returns {
             self.load().await?;
         }
         Ok(())

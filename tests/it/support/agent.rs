@@ -26,6 +26,8 @@ pub(crate) struct Agent {
     folder: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    /// Where its data lies, if not in its folder.
+    data: Option<PathBuf>,
     /// A command in front of the program when it runs, which must become it in the same process.
     wrapper: Vec<String>,
 }
@@ -33,7 +35,17 @@ pub(crate) struct Agent {
 impl Agent {
     /// Writes a configuration: `config` is added to what every agent here has. Nothing is started.
     pub(crate) fn new(config: &str, rules: &str) -> Self {
+        Self::made(None, config, rules)
+    }
+
+    /// The same with its data in a folder that is there.
+    pub(crate) fn with_data_in(data: &Path, config: &str, rules: &str) -> Self {
+        Self::made(Some(data.to_owned()), config, rules)
+    }
+
+    fn made(data: Option<PathBuf>, config: &str, rules: &str) -> Self {
         let agent = Self {
+            data,
             folder: tempfile::Builder::new()
                 .prefix(&format!("andon-it-{}-", std::process::id()))
                 .tempdir()
@@ -43,7 +55,7 @@ impl Agent {
             wrapper: Vec::new(),
         };
         fs::create_dir(agent.path("rules")).expect("a folder for rules");
-        fs::create_dir(agent.data()).expect("a folder for data");
+        fs::create_dir_all(agent.data()).expect("a folder for data");
         fs::write(agent.path("ops.key"), KEY).expect("the key");
         fs::set_permissions(agent.path("ops.key"), Permissions::from_mode(0o600))
             .expect("its mode");
@@ -245,7 +257,7 @@ blind_after = "2s"
 
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
-        self.path("data")
+        self.data.clone().unwrap_or_else(|| self.path("data"))
     }
 
     /// Listens where systemd would, for processes that are started from now on.

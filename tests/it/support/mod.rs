@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod broker;
 pub(crate) mod modbus_device;
+pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod python;
 pub(crate) mod receiver;
