@@ -135,6 +135,9 @@ pub(crate) fn attempted(
         at: record.at.as_millis(),
         attempts,
         result: result.to_owned(),
+        took_ms: record.took_ms,
+        status: record.status,
+        provider_id: record.provider_id.clone(),
     });
     db.prepare_cached("UPDATE deliveries SET log = ?2 WHERE id = ?1")?
         .execute(params![id, json(&log)])?;

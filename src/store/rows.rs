@@ -295,6 +295,12 @@ pub struct AttemptRecord {
     pub used: u32,
     /// What it brought, in words; cut to 500 bytes.
     pub result: String,
+    /// How long it took, in milliseconds; none if several were counted together.
+    pub took_ms: Option<u64>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it; at most 200 characters.
+    pub provider_id: Option<String>,
     /// When the next one may start.
     pub not_before: Option<Wall>,
 }
@@ -308,6 +314,15 @@ pub struct Tried {
     pub attempts: u32,
     /// What it brought.
     pub result: String,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// The status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
 }
 
 /// The end of a delivery.

@@ -374,7 +374,15 @@ impl History for Scripted {
         self.reading([1042, 7].contains(&number).then(|| AlertStory {
             alert: alert(number),
             events,
-            deliveries: vec![delivery(7)],
+            deliveries: vec![
+                DeliveryView {
+                    result: Some("HTTP 202".to_owned()),
+                    settled: Some("2026-04-04T10:16:07Z".to_owned()),
+                    provider_id: Some("evt-8".to_owned()),
+                    ..delivery(8)
+                },
+                delivery(7),
+            ],
         }))
     }
 
@@ -397,7 +405,18 @@ impl History for Scripted {
                 at: "2026-04-04T10:16:06Z".to_owned(),
                 attempts: 1,
                 result: "503 Service Unavailable".to_owned(),
+                took_ms: Some(31),
+                status: Some(503),
+                provider_id: Some("req-9".to_owned()),
             }],
+            event: EventView {
+                at: "2026-04-04T10:16:05Z".to_owned(),
+                kind: "triggered".to_owned(),
+                text: "spindle 97.3 °C".to_owned(),
+                ..EventView::default()
+            },
+            why: "the routes choose it".to_owned(),
+            waits_for: (id == 7).then(|| "delivery 5, an older one of the same watch".to_owned()),
             body: serde_json::json!({ "id": "01JQ", "kind": "triggered" }),
         }))
     }

@@ -22,7 +22,32 @@ use crate::{
     },
 };
 
-/// Tries once. `now` is the instant of this attempt; what is kept for follow-ups comes beside the outcome.
+/// What came of trying once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// What it means.
+    pub outcome: Outcome,
+    /// What is kept for follow-ups.
+    pub thread: Option<String>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    pub provider_id: Option<String>,
+}
+
+impl Heard {
+    /// Without an answer.
+    fn nothing(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            thread: None,
+            status: None,
+            provider_id: None,
+        }
+    }
+}
+
+/// Tries once. `now` is the instant of this attempt.
 pub async fn over_http(
     destination: &Destination,
     client: &HttpClient,
@@ -30,32 +55,43 @@ pub async fn over_http(
     attempt: &Attempt,
     thread: Option<&str>,
     now: Now,
-) -> (Outcome, Option<String>) {
+) -> Heard {
     let Request::Http(request) = match destination.render(notice, attempt, thread) {
         Ok(request) => request,
         // It would fail in the same way for ever, and the lane must go on.
-        Err(error) => return (refused(&error), None),
+        Err(error) => return Heard::nothing(refused(&error)),
     };
     let call = match seal(&request, &notice.id, now.wall.as_seconds()) {
         Ok(call) => call,
         // A person can mend a secret, so this waits like a dead line does.
-        Err(error) => return (Outcome::Unreachable { why: chain(&error) }, None),
+        Err(error) => return Heard::nothing(Outcome::Unreachable { why: chain(&error) }),
     };
     match client.send(&call, now.wall).await {
-        Ok(reply) => destination.interpret(&Answer {
-            status: reply.status,
-            retry_after: reply.retry_after,
-            body: reply.body,
-            synchronised: now.synchronised,
+        Ok(reply) => {
+            let answer = Answer {
+                status: reply.status,
+                retry_after: reply.retry_after,
+                request_id: reply.request_id,
+                body: reply.body,
+                synchronised: now.synchronised,
+            };
+            let (outcome, thread) = destination.interpret(&answer);
+            let provider_id = match &outcome {
+                Outcome::Accepted { provider_id, .. } => provider_id.clone(),
+                _ => answer.named(),
+            };
+            Heard {
+                outcome,
+                thread,
+                status: Some(answer.status),
+                provider_id,
+            }
+        }
+        Err(CallError::Unreachable(why)) => Heard::nothing(Outcome::Unreachable { why }),
+        Err(CallError::Failed(why)) => Heard::nothing(Outcome::Failed {
+            why,
+            retry_after: None,
         }),
-        Err(CallError::Unreachable(why)) => (Outcome::Unreachable { why }, None),
-        Err(CallError::Failed(why)) => (
-            Outcome::Failed {
-                why,
-                retry_after: None,
-            },
-            None,
-        ),
     }
 }
 

@@ -89,11 +89,13 @@ async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
         address,
         &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"),
     );
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let super::Heard { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
     assert_eq!(
         outcome,
         Outcome::Accepted {
-            detail: "HTTP 204".to_owned()
+            detail: "HTTP 204".to_owned(),
+            provider_id: None
         }
     );
     let heard = heard.lock().await;
@@ -116,12 +118,13 @@ async fn a_signature_that_is_too_old_is_the_clocks_fault_while_the_clock_is_wron
         synchronised: false,
         ..right
     };
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
+    let super::Heard { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
     assert!(
         matches!(outcome, Outcome::Unreachable { .. }),
         "{outcome:?}"
     );
-    let (outcome, _) = over_http(
+    let super::Heard { outcome, .. } = over_http(
         &ops,
         &client,
         &notice(),
@@ -144,7 +147,8 @@ async fn a_secret_that_cannot_be_read_sends_nothing_and_waits_for_a_person() {
     let (address, heard) = receiver().await;
     let missing = "sign = { scheme = \"header\", secret = { file = \"/nonexistent/andon.key\" } }";
     let (ops, client) = destination(address, missing);
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let super::Heard { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
     let Outcome::Unreachable { why } = outcome else {
         panic!("{outcome:?}")
     };
@@ -160,7 +164,8 @@ async fn a_notice_that_can_never_be_rendered_is_given_up() {
         kind: "promoted".to_owned(),
         ..notice()
     };
-    let (outcome, _) = over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
+    let super::Heard { outcome, .. } =
+        over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
     assert!(
         matches!(outcome, Outcome::Refused { give_up: true, .. }),
         "{outcome:?}"

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, chain, client_of, over_http};
+use super::{super::owed::age, Heard, chain, client_of, over_http};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
@@ -34,8 +34,14 @@ pub struct Way {
 pub struct Tried {
     /// When it began.
     pub at: Wall,
+    /// How long it took.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    pub provider_id: Option<String>,
     /// Attempts that it used: 0 where nobody was reached.
     pub used: u32,
     /// What the destination wants remembered about this alert.
@@ -88,7 +94,10 @@ impl Tried {
         let used = u32::from(!matches!(outcome, Outcome::Unreachable { .. }));
         Self {
             at,
+            took: Duration::ZERO,
             outcome,
+            status: None,
+            provider_id: None,
             used,
             thread: None,
             told: Vec::new(),
@@ -110,7 +119,12 @@ impl Way {
     pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
         match store.delivery(row).await {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
-                Some(self.try_once(&delivery, clock.now()).await)
+                let now = clock.now();
+                let tried = self.try_once(&delivery, now).await;
+                Some(Tried {
+                    took: clock.now().mono.since(now.mono),
+                    ..tried
+                })
             }
             // A limit of the store gave it up, or it is out of reach while the disk is.
             Ok(_) => None,
@@ -133,13 +147,19 @@ impl Way {
             Err(why) => return Tried::of(now.wall, Outcome::Unreachable { why }),
         };
         let thread = delivery.thread.as_deref();
-        let (outcome, thread) =
-            over_http(&self.destination, &client, &notice, &attempt, thread, now).await;
+        let Heard {
+            outcome,
+            thread,
+            status,
+            provider_id,
+        } = over_http(&self.destination, &client, &notice, &attempt, thread, now).await;
         if matches!(outcome, Outcome::Unreachable { .. }) {
             self.forget_client();
         }
         Tried {
             thread,
+            status,
+            provider_id,
             told: delivery.given_up.clone(),
             ..Tried::of(now.wall, outcome)
         }
@@ -157,7 +177,7 @@ impl Way {
             Ok(client) => {
                 over_http(&self.destination, &client, notice, &attempt, None, now)
                     .await
-                    .0
+                    .outcome
             }
             Err(why) => Outcome::Unreachable { why },
         };
@@ -249,7 +269,7 @@ fn gave_up(now: Now, why: &str) -> Tried {
 
 fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Accepted { detail } => detail.clone(),
+        Outcome::Accepted { detail, .. } => detail.clone(),
         Outcome::Unreachable { why } => format!("unreachable: {why}"),
         Outcome::Failed { why, .. } => format!("failed: {why}"),
         Outcome::Refused { why, .. } => format!("refused: {why}"),
