@@ -30,7 +30,7 @@ impl Audiences {
             // A new alert has no past, so its first event costs no look into the store.
             vacant.insert(match event.kind {
                 EventKind::Triggered => Audience::default(),
-                _ => load(store, &id.to_string()).await?,
+                _ => load(store, event.alert.number).await?,
             });
         }
         Ok(self.0.entry(id).or_default())
@@ -44,12 +44,12 @@ impl Audiences {
     }
 }
 
-async fn load(store: &Store, alert: &str) -> Result<Audience, StoreError> {
+async fn load(store: &Store, alert: u64) -> Result<Audience, StoreError> {
     let mut audience = Audience::default();
     let mut before = None;
     loop {
         let filter = DeliveryFilter {
-            alert: Some(alert.to_owned()),
+            alert: Some(alert),
             before,
             ..DeliveryFilter::default()
         };

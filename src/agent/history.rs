@@ -34,7 +34,7 @@ impl StoreHistory {
         let rows = self.0.alerts(filter, page.limit).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            let events = self.0.events_of(&row.id, 0).await?;
+            let events = self.0.events_of(row.number, 0).await?;
             views.push(alert(&row, events.last()));
         }
         Ok(views)
@@ -48,9 +48,9 @@ impl StoreHistory {
         let Some(row) = self.0.alerts(filter, 1).await?.pop() else {
             return Ok(None);
         };
-        let events = self.0.events_of(&row.id, 0).await?;
+        let events = self.0.events_of(row.number, 0).await?;
         let filter = DeliveryFilter {
-            alert: Some(row.id.clone()),
+            alert: Some(row.number),
             ..DeliveryFilter::default()
         };
         let rows = self.0.deliveries(filter, crate::api::ROWS).await?;
@@ -116,7 +116,7 @@ impl StoreHistory {
         let mut view = delivery(&found.row, number);
         view.provider_id = provider_id(&found);
         Ok(Some(DeliveryStory {
-            why: self.why(&found.row, &told).await?,
+            why: self.why(&found.row, number, &told).await?,
             waits_for: self.waits_for(&found.row).await?,
             event: event(&told),
             delivery: view,
@@ -126,7 +126,12 @@ impl StoreHistory {
     }
 
     /// Why a destination is told: decided when it was, and told apart again by what the rows say.
-    async fn why(&self, row: &DeliveryRow, told: &EventRow) -> Result<String, StoreError> {
+    async fn why(
+        &self,
+        row: &DeliveryRow,
+        number: u64,
+        told: &EventRow,
+    ) -> Result<String, StoreError> {
         if let Some(step) = notice(told).escalation {
             let (policy, step) = (step.policy_name, step.step);
             return Ok(match row.as_trigger {
@@ -138,7 +143,7 @@ impl StoreHistory {
         }
         let filter = DeliveryFilter {
             destination: Some(row.destination.clone()),
-            alert: Some(row.alert.clone()),
+            alert: Some(number),
             before: Some(row.id),
             ..DeliveryFilter::default()
         };

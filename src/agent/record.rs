@@ -138,7 +138,6 @@ impl Recorder {
                 .into_iter()
                 .map(|owed| NewDelivery {
                     destination: owed.destination.to_string(),
-                    lane: notice.dedup_key.clone(),
                     severity,
                     as_trigger: owed.as_trigger,
                     withdrawable: owed.withdrawable,

@@ -2,17 +2,20 @@
 //!
 //! It runs inside a transaction that its caller began, and knows nothing of disks.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    ids::Id,
+    numbers::Numbers,
     outbox,
-    restore::put_meta,
+    restore::put_now,
     rows::{AlertRow, Commit, Committed, DeliveryState, Mark, NewDelivery, Owed, WatchRow},
 };
 
 /// Writes one commit; `durable` is left false for the caller to say.
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
     let mut committed = Committed::default();
+    let mut numbers = Numbers::new(db);
     for (index, event) in commit.events.iter().enumerate() {
         for &id in &event.withdraws {
             let why = "taken or over before the first attempt";
@@ -22,39 +25,42 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
             }
         }
         put_alert(db, &event.alert)?;
-        db.prepare_cached(
-            "INSERT INTO events(id, alert, kind, at, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            event.id,
-            event.alert.id,
-            event.kind,
-            event.at.as_millis(),
-            event.body
-        ])?;
-        let event_seq = db.last_insert_rowid();
-        for delivery in &event.deliveries {
-            let (id, sequence) = owe(db, event_seq, delivery, &commit.mark)?;
+        let event_seq = numbers.event()?;
+        put_event(
+            db,
+            event_seq,
+            &Fact {
+                alert: event.alert.number.cast_signed(),
+                id: &event.id,
+                kind: &event.kind,
+                at: event.at.as_millis(),
+                body: &event.body,
+                decided: &commit.mark,
+            },
+        )?;
+        for (place, delivery) in (1..).zip(&event.deliveries) {
+            let sequence = numbers.sequence(&delivery.destination)?;
+            let id = owe(db, event_seq, place, sequence, delivery)?;
             committed.deliveries.push(Owed {
                 id,
                 event: index,
                 event_seq,
                 destination: delivery.destination.clone(),
-                lane: delivery.lane.clone(),
-                sequence,
+                sequence: sequence.cast_unsigned(),
                 as_trigger: delivery.as_trigger,
             });
         }
     }
+    numbers.put_back()?;
     for key in &commit.removed_watches {
         db.prepare_cached("DELETE FROM watches WHERE key = ?1")?
-            .execute([key])?;
+            .execute([Id(key)])?;
     }
     for watch in &commit.watches {
         put_watch(db, watch)?;
     }
     if let Some(core) = &commit.core {
-        put_meta(db, "core", core)?;
+        put_now(db, "core", core)?;
     }
     write_mark(db, &commit.mark)?;
     Ok(committed)
@@ -74,60 +80,100 @@ pub(crate) fn write_mark(db: &Connection, mark: &Mark) -> rusqlite::Result<()> {
         wall.as_millis(),
         u8::from(*synchronised)
     );
-    put_meta(db, "mark", &text)
+    put_now(db, "mark", &text)
 }
 
-/// Adds one owed delivery and gives it the destination's next number.
+/// What an event's row says.
+pub(crate) struct Fact<'a> {
+    /// The alert's number.
+    pub(crate) alert: i64,
+    pub(crate) id: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) at: i64,
+    pub(crate) body: &'a str,
+    pub(crate) decided: &'a Mark,
+}
+
+/// Writes an event under this number.
+pub(crate) fn put_event(db: &Connection, seq: i64, event: &Fact<'_>) -> rusqlite::Result<()> {
+    let boot = boot(db, &event.decided.boot)?;
+    db.prepare_cached(
+        "INSERT INTO events(seq, alert, id, kind, at, boot, decided, decided_mono_ns, decided_synchronised, body)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute(params![
+        seq,
+        event.alert,
+        Id(event.id),
+        event.kind,
+        event.at,
+        boot,
+        event.decided.wall.as_millis(),
+        event.decided.mono.as_nanos(),
+        event.decided.synchronised,
+        event.body,
+    ])?;
+    Ok(())
+}
+
+/// The number of a boot. Numbers only grow, so that those before the oldest event's can go.
+fn boot(db: &Connection, boot: &str) -> rusqlite::Result<i64> {
+    let last: Option<(i64, String)> = db
+        .prepare_cached("SELECT id, boot FROM boots ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match last {
+        Some((id, last)) if last == boot => Ok(id),
+        last => {
+            let id = last.map_or(1, |(id, _)| id + 1);
+            db.prepare_cached("INSERT INTO boots(id, boot) VALUES(?1, ?2)")?
+                .execute(params![id, boot])?;
+            Ok(id)
+        }
+    }
+}
+
+/// Adds one owed delivery, the `place`th of its event from 1.
 pub(crate) fn owe(
     db: &Connection,
     event_seq: i64,
+    place: i64,
+    sequence: i64,
     delivery: &NewDelivery,
-    decided: &Mark,
-) -> rusqlite::Result<(i64, u64)> {
-    let sequence = next_sequence(db, &delivery.destination)?;
+) -> rusqlite::Result<i64> {
+    if place >= outbox::PLACES {
+        let why = format!("an event is owed to more than {} receivers", place - 1);
+        return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
+    }
+    let id = event_seq * outbox::PLACES + place;
     db.prepare_cached(
-        "INSERT INTO deliveries(event_seq, destination, lane, sequence, as_trigger, severity, withdrawable, not_before,
-           decided, decided_boot, decided_mono_ns, decided_synchronised)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO deliveries(id, destination, sequence, as_trigger, severity, withdrawable, not_before)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
-        event_seq,
+        id,
         delivery.destination,
-        delivery.lane,
         sequence,
         delivery.as_trigger,
         delivery.severity,
         delivery.withdrawable,
         delivery.not_before.map(|at| at.as_millis()),
-        decided.wall.as_millis(),
-        decided.boot,
-        decided.mono.as_nanos(),
-        decided.synchronised,
     ])?;
-    Ok((db.last_insert_rowid(), sequence.cast_unsigned()))
-}
-
-/// Takes a destination's next number.
-pub(crate) fn next_sequence(db: &Connection, destination: &str) -> rusqlite::Result<i64> {
-    db.prepare_cached(
-        "INSERT INTO destinations(name, next_sequence) VALUES(?1, 2)
-         ON CONFLICT(name) DO UPDATE SET next_sequence = next_sequence + 1 RETURNING next_sequence - 1",
-    )?
-    .query_row([destination], |row| row.get(0))
+    Ok(id)
 }
 
 fn put_alert(db: &Connection, alert: &AlertRow) -> rusqlite::Result<()> {
     let audience = serde_json::Value::from(alert.audience.clone()).to_string();
-    db.prepare_cached(
-        "INSERT INTO alerts(id, number, dedup_key, rule, machine, severity, state, created, ended, audience)
+    let mut put = db.prepare_cached(
+        "INSERT INTO alerts(number, id, dedup_key, rule, machine, severity, state, created, ended, audience)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT(id) DO UPDATE SET severity = excluded.severity, state = excluded.state, ended = excluded.ended,
-           audience = excluded.audience",
-    )?
-    .execute(params![
-        alert.id,
+         ON CONFLICT(number) DO UPDATE SET severity = excluded.severity, state = excluded.state, ended = excluded.ended,
+           audience = excluded.audience WHERE alerts.id = excluded.id",
+    )?;
+    let changed = put.execute(params![
         alert.number.cast_signed(),
-        alert.dedup_key,
+        Id(&alert.id),
+        Id(&alert.dedup_key),
         alert.rule,
         alert.machine,
         alert.severity,
@@ -136,6 +182,10 @@ fn put_alert(db: &Connection, alert: &AlertRow) -> rusqlite::Result<()> {
         alert.ended.map(|at| at.as_millis()),
         audience,
     ])?;
+    if changed == 0 {
+        let why = format!("A-{} is the number of another alert", alert.number);
+        return Err(rusqlite::Error::ToSqlConversionFailure(why.into()));
+    }
     Ok(())
 }
 
@@ -147,10 +197,11 @@ fn put_watch(db: &Connection, watch: &WatchRow) -> rusqlite::Result<()> {
         open,
         blob,
     } = watch;
+    // What does not change is not set, so that no index is touched.
     db.prepare_cached(
         "INSERT INTO watches(key, rule, machine, open, blob) VALUES(?1, ?2, ?3, ?4, ?5)
          ON CONFLICT(key) DO UPDATE SET rule = excluded.rule, machine = excluded.machine, open = excluded.open, blob = excluded.blob",
     )?
-    .execute(params![key, rule, machine, open, blob])?;
+    .execute(params![Id(key), rule, machine, open, blob])?;
     Ok(())
 }

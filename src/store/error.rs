@@ -49,11 +49,8 @@ pub enum StoreError {
     },
     #[error("cannot list alerts")]
     Alerts { source: rusqlite::Error },
-    #[error("cannot read the events of alert {alert}")]
-    EventsOf {
-        alert: String,
-        source: rusqlite::Error,
-    },
+    #[error("cannot read the events of alert A-{alert}")]
+    EventsOf { alert: u64, source: rusqlite::Error },
     #[error("cannot list deliveries")]
     Deliveries { source: rusqlite::Error },
     #[error("cannot owe delivery {id} again")]

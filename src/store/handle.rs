@@ -199,21 +199,19 @@ impl Store {
         .await
     }
 
-    /// One alert by its ULID.
-    pub async fn alert(&self, id: &str) -> Result<Option<AlertRow>, StoreError> {
-        let id = id.to_owned();
+    /// One alert by its number.
+    pub async fn alert(&self, number: u64) -> Result<Option<AlertRow>, StoreError> {
         self.read(
-            move |db| history::alert(db, &id),
+            move |db| history::alert(db, number.cast_signed()),
             |source| StoreError::Alerts { source },
         )
         .await
     }
 
-    /// The events of an alert after this row, oldest first; at most 200.
-    pub async fn events_of(&self, alert: &str, after: i64) -> Result<Vec<EventRow>, StoreError> {
-        let (wanted, alert) = (alert.to_owned(), alert.to_owned());
+    /// The events of an alert, by its number, after this row, oldest first; at most 200.
+    pub async fn events_of(&self, alert: u64, after: i64) -> Result<Vec<EventRow>, StoreError> {
         self.read(
-            move |db| history::events_of(db, &wanted, after),
+            move |db| history::events_of(db, alert.cast_signed(), after),
             |source| StoreError::EventsOf { alert, source },
         )
         .await

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
+    ids::{Id, IdText},
     outbox::BATCH,
     rows::{AlertRow, DeliveryState, EventRow},
 };
@@ -30,12 +31,13 @@ pub struct DeliveryFilter {
     pub destination: Option<String>,
     /// Only in this state.
     pub state: Option<DeliveryState>,
-    /// Only of this alert, by its ULID.
-    pub alert: Option<String>,
+    /// Only of the alert with this number.
+    pub alert: Option<u64>,
     /// Only with a lower id: where the last page ended.
     pub before: Option<i64>,
 }
 
+// An alert that another database has numbered, see `memory::import`, has a number below zero here and is in no list.
 const COLUMNS: &str =
     "id, number, dedup_key, rule, machine, severity, state, created, ended, audience FROM alerts";
 
@@ -52,41 +54,43 @@ pub(crate) fn alerts(
         None => "true",
     };
     let sql = format!(
-        "SELECT {COLUMNS} WHERE {axis} AND number < ?1 AND (?2 IS NULL OR number = ?2) AND (?3 IS NULL OR machine = ?3)
+        "SELECT {COLUMNS} WHERE {axis} AND number > 0 AND number < ?1 AND (?2 IS NULL OR number = ?2) AND (?3 IS NULL OR machine = ?3)
          AND (?4 IS NULL OR dedup_key = ?4) ORDER BY number DESC LIMIT ?5"
     );
     let before = filter.before.map_or(i64::MAX, u64::cast_signed);
     let number = filter.number.map(u64::cast_signed);
+    let key = filter.dedup_key.as_deref().map(Id);
     let limit = limit.min(BATCH).cast_signed();
     db.prepare_cached(&sql)?
         .query_map(
-            params![before, number, filter.machine, filter.dedup_key, limit],
+            params![before, number, filter.machine, key, limit],
             read_alert,
         )?
         .collect()
 }
 
-/// One alert by its ULID.
-pub(crate) fn alert(db: &Connection, id: &str) -> rusqlite::Result<Option<AlertRow>> {
-    db.prepare_cached(&format!("SELECT {COLUMNS} WHERE id = ?1"))?
-        .query_row([id], read_alert)
+/// One alert by its number.
+pub(crate) fn alert(db: &Connection, number: i64) -> rusqlite::Result<Option<AlertRow>> {
+    db.prepare_cached(&format!("SELECT {COLUMNS} WHERE number = ?1"))?
+        .query_row([number], read_alert)
         .optional()
 }
 
 /// The events of one alert after this row, oldest first.
 pub(crate) fn events_of(
     db: &Connection,
-    alert: &str,
+    alert: i64,
     after: i64,
 ) -> rusqlite::Result<Vec<EventRow>> {
     db.prepare_cached(
-        "SELECT seq, id, alert, kind, at, body FROM events WHERE alert = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        "SELECT e.seq, e.id, a.id, e.kind, e.at, e.body FROM alerts a JOIN events e ON e.alert = a.number
+         WHERE a.number = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3",
     )?
     .query_map(params![alert, after, BATCH.cast_signed()], |row| {
         Ok(EventRow {
             seq: row.get(0)?,
-            id: row.get(1)?,
-            alert: row.get(2)?,
+            id: row.get::<_, IdText>(1)?.0,
+            alert: row.get::<_, IdText>(2)?.0,
             kind: row.get(3)?,
             at: Wall::from_millis(row.get(4)?),
             body: row.get(5)?,
@@ -97,9 +101,9 @@ pub(crate) fn events_of(
 
 fn read_alert(row: &Row<'_>) -> rusqlite::Result<AlertRow> {
     Ok(AlertRow {
-        id: row.get(0)?,
-        number: row.get::<_, i64>(1)?.cast_unsigned(),
-        dedup_key: row.get(2)?,
+        id: row.get::<_, IdText>(0)?.0,
+        number: row.get::<_, i64>(1)?.max(0).cast_unsigned(),
+        dedup_key: row.get::<_, IdText>(2)?.0,
         rule: row.get(3)?,
         machine: row.get(4)?,
         severity: row.get(5)?,

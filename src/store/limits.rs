@@ -2,10 +2,10 @@
 //!
 //! A [`Pruner`] is a loop of short jobs; it keeps its place between them and no transaction open.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::{
-    outbox::{self, BATCH},
+    outbox::{self, BATCH, OF_EVENT, PLACES},
     rows::DeliveryState,
 };
 use crate::clock::Wall;
@@ -86,7 +86,6 @@ impl Pruner {
     pub(crate) fn step(mut self, db: &Connection) -> rusqlite::Result<Self> {
         if self.phase != Phase::Old && !self.is_over(db)? {
             self.phase = Phase::Done;
-            return Ok(self);
         }
         match self.phase {
             Phase::Old if self.keep_from.is_none() => self.go(Phase::Ended),
@@ -98,6 +97,9 @@ impl Pruner {
             Phase::Mildest => self.give_up_mildest(db)?,
             Phase::Freed => self.sweep(db, false, Phase::Mildest)?,
             Phase::Done => {}
+        }
+        if self.is_done() {
+            forget_boots(db)?;
         }
         Ok(self)
     }
@@ -121,15 +123,21 @@ impl Pruner {
 
     /// Deletes what may go among the next events by key; at the last one, goes on to `next`.
     fn sweep(&mut self, db: &Connection, ended: bool, next: Phase) -> rusqlite::Result<()> {
-        let rows: Vec<(i64, String, i64, bool, bool)> = db
-            .prepare_cached(
+        let rows: Vec<(i64, i64, i64, bool, bool)> = db
+            .prepare_cached(&format!(
                 "SELECT seq, alert, at,
-                   EXISTS (SELECT 1 FROM deliveries d WHERE d.event_seq = e.seq AND d.state = 'pending'),
-                   EXISTS (SELECT 1 FROM alerts a WHERE a.id = e.alert AND a.ended IS NULL)
+                   EXISTS (SELECT 1 FROM deliveries d WHERE {OF_EVENT} AND d.state = 0),
+                   EXISTS (SELECT 1 FROM alerts a WHERE a.number = e.alert AND a.ended IS NULL)
                  FROM events e WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-            )?
+            ))?
             .query_map(params![self.after, BATCH.cast_signed()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
             })?
             .collect::<Result<_, _>>()?;
         let cut = match (self.phase, self.keep_from) {
@@ -145,7 +153,7 @@ impl Pruner {
         self.after = *last;
         for (seq, alert, at, owed, open) in &rows {
             if *at < cut && !owed && !(ended && *open) {
-                forget(db, *seq, alert)?;
+                forget(db, *seq, *alert)?;
                 self.pruned.events += 1;
             }
         }
@@ -159,15 +167,13 @@ impl Pruner {
             return Ok(());
         };
         self.after = last.id;
-        let mut later = db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM events e JOIN deliveries d ON d.event_seq = e.seq
-               WHERE e.alert = ?1 AND e.seq > ?2 AND d.destination = ?3 AND d.state = 'pending')",
-        )?;
+        let mut later = db.prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM events this CROSS JOIN events e ON e.alert = this.alert AND e.seq > this.seq
+               CROSS JOIN deliveries d ON {OF_EVENT} WHERE this.seq = ?1 AND d.destination = ?2 AND d.state = 0)",
+        ))?;
         for row in &rows {
-            let told_later = later
-                .query_row(params![row.alert, row.event_seq, row.destination], |row| {
-                    row.get(0)
-                })?;
+            let told_later =
+                later.query_row(params![row.event_seq, row.destination], |row| row.get(0))?;
             if told_later {
                 let why = "the store is full: a later event tells the latest state";
                 outbox::give_up(db, row.id, DeliveryState::Dropped, self.now, why)?;
@@ -180,7 +186,7 @@ impl Pruner {
     fn give_up_mildest(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let ids: Vec<i64> = db
             .prepare_cached(
-                "SELECT id FROM deliveries INDEXED BY pending_order WHERE state = 'pending' ORDER BY severity, id LIMIT ?1",
+                "SELECT id FROM deliveries INDEXED BY pending WHERE state = 0 ORDER BY severity, id LIMIT ?1",
             )?
             .query_map([GIVE_UP], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
@@ -206,21 +212,29 @@ pub(crate) fn used_bytes(db: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// Deletes one event, and its alert with the last one of it.
-fn forget(db: &Connection, seq: i64, alert: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("DELETE FROM deliveries WHERE event_seq = ?1")?
-        .execute([seq])?;
+fn forget(db: &Connection, seq: i64, alert: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM deliveries WHERE id BETWEEN ?1 AND ?2")?
+        .execute([seq * PLACES, (seq + 1) * PLACES - 1])?;
     db.prepare_cached("DELETE FROM events WHERE seq = ?1")?
         .execute([seq])?;
-    let gone: Option<String> = db
+    let gone = db
         .prepare_cached(
-            "DELETE FROM alerts WHERE id = ?1 AND ended IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM events WHERE alert = ?1) RETURNING id",
+            "DELETE FROM alerts WHERE number = ?1 AND ended IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM events WHERE alert = ?1)",
         )?
-        .query_row([alert], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = gone {
+        .execute([alert])?;
+    if gone > 0 {
         db.prepare_cached("DELETE FROM threads WHERE alert = ?1")?
-            .execute([id])?;
+            .execute([alert])?;
     }
+    Ok(())
+}
+
+/// Deletes the boots in which nothing was decided that is still known.
+fn forget_boots(db: &Connection) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "DELETE FROM boots WHERE id < (SELECT boot FROM events ORDER BY seq LIMIT 1)",
+    )?
+    .execute([])?;
     Ok(())
 }

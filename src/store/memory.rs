@@ -5,10 +5,18 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params, types::ToSqlOutput};
+use rusqlite::{
+    Connection, OptionalExtension, params,
+    types::{ToSqlOutput, Value},
+};
 
 use super::{
-    commit, open, restore,
+    commit::{self, Fact},
+    ids::{Id, IdText},
+    numbers::Numbers,
+    open,
+    outbox::PLACES,
+    restore,
     rows::{Mark, NewDelivery},
     schema,
 };
@@ -29,45 +37,44 @@ pub(crate) fn load(
 ) -> rusqlite::Result<()> {
     let tx = memory.transaction()?;
     let oldest = format!(
-        "(SELECT DISTINCT event_seq FROM deliveries WHERE state = 'pending' ORDER BY event_seq LIMIT {events})"
+        "(SELECT DISTINCT id / {PLACES} FROM deliveries WHERE state = 0 ORDER BY 1 LIMIT {events})"
     );
     let alerts =
-        format!("(ended IS NULL OR id IN (SELECT alert FROM events WHERE seq IN {oldest}))");
+        format!("(ended IS NULL OR number IN (SELECT alert FROM events WHERE seq IN {oldest}))");
     let filters = [
         ("meta", "true".to_owned()),
+        ("now", "true".to_owned()),
+        ("boots", "true".to_owned()),
         ("watches", "true".to_owned()),
         ("machines", "true".to_owned()),
         ("destinations", "true".to_owned()),
         ("alerts", alerts.clone()),
         (
             "threads",
-            format!("alert IN (SELECT id FROM alerts WHERE {alerts})"),
+            format!("alert IN (SELECT number FROM alerts WHERE {alerts})"),
         ),
         ("events", format!("seq IN {oldest}")),
         (
             "deliveries",
-            format!("state = 'pending' AND event_seq IN {oldest}"),
+            format!("state = 0 AND id / {PLACES} IN {oldest}"),
         ),
     ];
     for (table, filter) in filters {
         copy(disk, &tx, table, &filter, None)?;
     }
-    // Rows that stay on the disk keep their numbers for themselves.
-    tx.execute("DELETE FROM sqlite_sequence", [])?;
-    copy(disk, &tx, "sqlite_sequence", "true", None)?;
     tx.commit()
 }
 
 /// Writes back what differs from the disk, in one transaction: on a disk that has hardly any room, nothing else may be written.
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let gone: Vec<String> = {
+    let gone: Vec<Value> = {
         let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
         let mut keys = tx.prepare("SELECT key FROM watches")?;
         let mut rows = keys.query([])?;
         let mut gone = Vec::new();
         while let Some(row) = rows.next()? {
-            let key: String = row.get(0)?;
+            let key: Value = row.get(0)?;
             if !here.query_row([&key], |row| row.get(0))? {
                 gone.push(key);
             }
@@ -79,10 +86,12 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     }
     let tables = [
         ("meta", "key"),
+        ("now", "key"),
+        ("boots", "id"),
         ("watches", "key"),
         ("machines", "id"),
         ("destinations", "name"),
-        ("alerts", "id"),
+        ("alerts", "number"),
         ("threads", "alert, destination"),
         ("events", "seq"),
         ("deliveries", "id"),
@@ -97,54 +106,107 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
 pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u64> {
     let mut imported = 0;
     let mut owed = from.prepare(
-        "SELECT e.id, e.alert, e.kind, e.at, e.body, d.destination, d.lane, d.severity, d.as_trigger, d.withdrawable, d.decided,
-           d.decided_boot, d.decided_mono_ns, d.decided_synchronised
-         FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.state = 'pending' ORDER BY d.id",
+        "SELECT e.id, e.alert, e.kind, e.at, e.body, d.destination, d.severity, d.as_trigger, d.withdrawable, e.decided,
+           coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised
+         FROM deliveries d JOIN events e ON e.seq = d.id / 1000 LEFT JOIN boots b ON b.id = e.boot
+         WHERE d.state = 0 ORDER BY d.id",
     )?;
     let mut rows = owed.query([])?;
+    let mut numbers = Numbers::new(into);
     while let Some(row) = rows.next()? {
-        let event: String = row.get(0)?;
+        let IdText(event) = row.get(0)?;
         let delivery = NewDelivery {
             destination: row.get(5)?,
-            lane: row.get(6)?,
-            severity: row.get(7)?,
-            as_trigger: row.get(8)?,
-            withdrawable: row.get(9)?,
+            severity: row.get(6)?,
+            as_trigger: row.get(7)?,
+            withdrawable: row.get(8)?,
             not_before: None,
         };
         let decided = Mark {
-            wall: crate::clock::Wall::from_millis(row.get(10)?),
-            boot: row.get(11)?,
-            mono: crate::clock::Mono::from_nanos(row.get(12)?),
-            synchronised: row.get(13)?,
+            wall: crate::clock::Wall::from_millis(row.get(9)?),
+            boot: row.get(10)?,
+            mono: crate::clock::Mono::from_nanos(row.get(11)?),
+            synchronised: row.get(12)?,
         };
-        into.prepare_cached(
-            "INSERT OR IGNORE INTO events(id, alert, kind, at, body) VALUES(?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            event,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, i64>(3)?,
-            row.get::<_, String>(4)?
-        ])?;
-        let seq: i64 = into
-            .prepare_cached("SELECT seq FROM events WHERE id = ?1")?
-            .query_row([&event], |row| row.get(0))?;
-        let known: bool = into
+        let alert = alert_of(from, into, row.get(1)?)?;
+        let known: Option<i64> = into
+            .prepare_cached("SELECT seq FROM events WHERE alert = ?1 AND id = ?2")?
+            .query_row(params![alert, Id(&event)], |row| row.get(0))
+            .optional()?;
+        let seq = match known {
+            Some(seq) => seq,
+            None => {
+                let seq = numbers.event()?;
+                let (kind, body): (String, String) = (row.get(2)?, row.get(4)?);
+                let fact = Fact {
+                    alert,
+                    id: &event,
+                    kind: &kind,
+                    at: row.get(3)?,
+                    body: &body,
+                    decided: &decided,
+                };
+                commit::put_event(into, seq, &fact)?;
+                seq
+            }
+        };
+        let (known, last): (bool, i64) = into
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = ?1 AND destination = ?2 AND as_trigger = ?3)",
+                "SELECT count(*) FILTER (WHERE destination = ?3 AND as_trigger = ?4) > 0, coalesce(max(id), ?1)
+                 FROM deliveries WHERE id BETWEEN ?1 AND ?2",
             )?
             .query_row(
-                params![seq, delivery.destination, delivery.as_trigger],
-                |row| row.get(0),
+                params![
+                    seq * PLACES,
+                    (seq + 1) * PLACES - 1,
+                    delivery.destination,
+                    delivery.as_trigger
+                ],
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
         if !known {
-            commit::owe(into, seq, &delivery, &decided)?;
+            let sequence = numbers.sequence(&delivery.destination)?;
+            commit::owe(into, seq, last % PLACES + 1, sequence, &delivery)?;
             imported += 1;
         }
     }
+    numbers.put_back()?;
     Ok(imported)
+}
+
+/// Under which number an alert of another database is known here: its own, if it is the same alert, or one below zero that is
+/// told to nobody.
+fn alert_of(from: &Connection, into: &Connection, number: i64) -> rusqlite::Result<i64> {
+    let IdText(id) = from
+        .prepare_cached("SELECT id FROM alerts WHERE number = ?1")?
+        .query_row([number], |row| row.get(0))?;
+    let here: Option<i64> = into
+        .prepare_cached("SELECT number FROM alerts WHERE (number = ?1 OR number < 0) AND id = ?2")?
+        .query_row(params![number, Id(&id)], |row| row.get(0))
+        .optional()?;
+    if let Some(here) = here {
+        return Ok(here);
+    }
+    let free: i64 = into
+        .prepare_cached("SELECT min(0, coalesce(min(number), 0)) - 1 FROM alerts")?
+        .query_row([], |row| row.get(0))?;
+    let mut alert = from
+        .prepare_cached("SELECT dedup_key, rule, machine, severity, state, created, coalesce(ended, created), audience FROM alerts WHERE number = ?1")?;
+    let values: Vec<Value> = alert.query_row([number], |row| {
+        (0..8).map(|column| row.get(column)).collect()
+    })?;
+    // Nobody here will ever end it, so it counts as over.
+    let mut put = into.prepare_cached(
+        "INSERT INTO alerts(number, id, dedup_key, rule, machine, severity, state, created, ended, audience)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    put.raw_bind_parameter(1, free)?;
+    put.raw_bind_parameter(2, Id(&id))?;
+    for (at, value) in (3..).zip(values) {
+        put.raw_bind_parameter(at, value)?;
+    }
+    put.raw_execute()?;
+    Ok(free)
 }
 
 /// Imports from a file that is left untouched.

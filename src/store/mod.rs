@@ -13,15 +13,18 @@ mod error;
 pub mod given_up;
 mod handle;
 pub mod history;
+mod ids;
 mod keeper;
 pub mod limits;
 mod memory;
+mod numbers;
 mod open;
 mod outbox;
 pub mod restore;
 pub mod rows;
 mod schema;
 mod thread;
+mod tries;
 
 #[cfg(test)]
 mod tests;

@@ -6,27 +6,35 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    commit,
     given_up::{self, Range},
-    history, restore,
+    history,
+    ids::IdText,
+    numbers::{self, Numbers},
+    restore,
     rows::{
         AttemptRecord, Backlog, Delivery, DeliveryRow, DeliveryState, DestinationRow, MAX_THREAD,
-        Mark, Settlement, Tried,
+        Mark, Settlement,
     },
+    tries,
 };
 use crate::clock::{Mono, Wall};
 
 /// Most rows of one job.
 pub(crate) const BATCH: usize = 200;
 
-/// Tries kept from the start of a delivery, and as many from its end.
-const TRIES: usize = 10;
+/// A delivery's row is that of its event times this, and its place among the deliveries of that event.
+pub(crate) const PLACES: i64 = 1000;
 
-const MAX_RESULT: usize = 500;
+const COLUMNS: &str = "d.id, e.seq, a.id, e.kind, e.at, d.destination, a.dedup_key, d.sequence, d.as_trigger, d.severity,
+  d.withdrawable, d.state, d.attempts, d.not_before, e.decided, coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised,
+  coalesce(d.first_attempt, d.last_attempt), d.last_attempt, d.settled, d.result";
 
-const COLUMNS: &str = "d.id, d.event_seq, e.alert, e.kind, e.at, d.destination, d.lane, d.sequence, d.as_trigger, d.severity,
-  d.withdrawable, d.state, d.attempts, d.not_before, d.decided, d.decided_boot, d.decided_mono_ns, d.decided_synchronised,
-  d.first_attempt, d.last_attempt, d.settled, d.result FROM deliveries d JOIN events e ON e.seq = d.event_seq";
+const FROM: &str =
+    "FROM deliveries d JOIN events e ON e.seq = d.id / 1000 JOIN alerts a ON a.number = e.alert
+  LEFT JOIN boots b ON b.id = e.boot";
+
+/// The deliveries of an event, as a condition on rows `d` and `e`.
+pub(crate) const OF_EVENT: &str = "d.id BETWEEN e.seq * 1000 AND e.seq * 1000 + 999";
 
 /// Owed deliveries after this row, oldest first.
 pub(crate) fn pending(
@@ -35,28 +43,25 @@ pub(crate) fn pending(
     limit: usize,
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
     let sql =
-        format!("SELECT {COLUMNS} WHERE d.state = 'pending' AND d.id > ?1 ORDER BY d.id LIMIT ?2");
+        format!("SELECT {COLUMNS} {FROM} WHERE d.state = 0 AND d.id > ?1 ORDER BY d.id LIMIT ?2");
     select(db, &sql, params![after, limit.min(BATCH).cast_signed()])
 }
 
 /// The statement for rows that match. Those of one alert are found by its events; for the others the newest rows are few
 /// enough to look at, as the walk goes backwards by key and every page of a caller starts where the last one ended.
 pub(crate) fn matching(of_alert: bool) -> String {
-    let (from, alert) = match of_alert {
+    let matches =
+        "d.id < ?1 AND (?2 IS NULL OR d.destination = ?2) AND (?3 IS NULL OR d.state = ?3)";
+    let last = "ORDER BY d.id DESC LIMIT ?5";
+    if of_alert {
         // SQLite keeps the order of a cross join; by itself it would walk all rows for the sake of their order.
-        true => (
-            COLUMNS.replace(
-                "FROM deliveries d JOIN events e",
-                "FROM events e CROSS JOIN deliveries d",
-            ),
-            "e.alert = ?4",
-        ),
-        false => (COLUMNS.to_owned(), "?4 IS NULL"),
-    };
-    format!(
-        "SELECT {from} WHERE d.id < ?1 AND (?2 IS NULL OR d.destination = ?2) AND (?3 IS NULL OR d.state = ?3)
-         AND {alert} ORDER BY d.id DESC LIMIT ?5"
-    )
+        return format!(
+            "SELECT {COLUMNS} FROM alerts a CROSS JOIN events e ON e.alert = a.number CROSS JOIN deliveries d ON {OF_EVENT}
+               LEFT JOIN boots b ON b.id = e.boot
+             WHERE a.number = ?4 AND {matches} {last}"
+        );
+    }
+    format!("SELECT {COLUMNS} {FROM} WHERE {matches} AND ?4 IS NULL {last}")
 }
 
 /// Rows that match, newest first.
@@ -66,28 +71,31 @@ pub(crate) fn deliveries(
     limit: usize,
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
     let sql = matching(filter.alert.is_some());
-    let state = filter.state.map(DeliveryState::word);
+    let state = filter.state.map(DeliveryState::rank);
+    let alert = filter.alert.map(u64::cast_signed);
     let before = filter.before.unwrap_or(i64::MAX);
     let limit = limit.min(BATCH).cast_signed();
     select(
         db,
         &sql,
-        params![before, filter.destination, state, filter.alert, limit],
+        params![before, filter.destination, state, alert, limit],
     )
 }
 
 /// One delivery with everything that an attempt needs.
 pub(crate) fn delivery(db: &Connection, id: i64) -> rusqlite::Result<Option<Delivery>> {
-    let sql = format!("SELECT {COLUMNS} WHERE d.id = ?1");
+    let sql = format!("SELECT {COLUMNS} {FROM} WHERE d.id = ?1");
     let Some(row) = select(db, &sql, params![id])?.pop() else {
         return Ok(None);
     };
-    let (event, body): (String, String) = db
-        .prepare_cached("SELECT id, body FROM events WHERE seq = ?1")?
-        .query_row([row.event_seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (alert, IdText(event), body): (i64, IdText, String) = db
+        .prepare_cached("SELECT alert, id, body FROM events WHERE seq = ?1")?
+        .query_row([row.event_seq], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     let thread = db
         .prepare_cached("SELECT body FROM threads WHERE alert = ?1 AND destination = ?2")?
-        .query_row([&row.alert, &row.destination], |row| row.get(0))
+        .query_row(params![alert, row.destination], |row| row.get(0))
         .optional()?;
     Ok(Some(Delivery {
         event,
@@ -96,8 +104,8 @@ pub(crate) fn delivery(db: &Connection, id: i64) -> rusqlite::Result<Option<Deli
         stream: restore::meta(db, "stream")?.unwrap_or_default(),
         given_up: load_ranges(db, &row.destination)?,
         thread,
-        alert: history::alert(db, &row.alert)?,
-        log: load_log(db, id)?,
+        alert: history::alert(db, alert)?,
+        log: tries::load(db, id)?.map_or_else(Vec::new, |found| found.log()),
         row,
     }))
 }
@@ -108,39 +116,11 @@ pub(crate) fn attempted(
     id: i64,
     record: &AttemptRecord,
 ) -> rusqlite::Result<bool> {
-    let mut log = load_log(db, id)?;
-    let result = cut(&record.result);
-    let changed = db
-        .prepare_cached(
-            "UPDATE deliveries SET attempts = attempts + ?2, not_before = ?3, first_attempt = coalesce(first_attempt, ?4),
-               last_attempt = ?4, result = ?5 WHERE id = ?1",
-        )?
-        .execute(params![
-            id,
-            record.used,
-            record.not_before.map(|at| at.as_millis()),
-            record.at.as_millis(),
-            result
-        ])?;
-    if changed == 0 {
+    let Some(mut tries) = tries::load(db, id)? else {
         return Ok(false);
-    }
-    let attempts = db
-        .prepare_cached("SELECT attempts FROM deliveries WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))?;
-    if log.len() >= 2 * TRIES {
-        log.remove(TRIES);
-    }
-    log.push(Tried {
-        at: record.at.as_millis(),
-        attempts,
-        result: result.to_owned(),
-        took_ms: record.took_ms,
-        status: record.status,
-        provider_id: record.provider_id.clone(),
-    });
-    db.prepare_cached("UPDATE deliveries SET log = ?2 WHERE id = ?1")?
-        .execute(params![id, json(&log)])?;
+    };
+    tries.add(record);
+    tries.save(db, id, record.not_before)?;
     Ok(true)
 }
 
@@ -149,14 +129,14 @@ pub(crate) fn attempted(
 pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool> {
     let found = db
         .prepare_cached(
-            "SELECT d.state, d.destination, d.sequence, e.alert FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.id = ?1",
+            "SELECT d.state, d.destination, d.sequence, e.alert FROM deliveries d JOIN events e ON e.seq = d.id / 1000 WHERE d.id = ?1",
         )?
         .query_row([end.id], |row| {
             Ok((
                 state_of(row, 0)?,
                 row.get::<_, String>(1)?,
                 row.get::<_, i64>(2)?.cast_unsigned(),
-                row.get::<_, String>(3)?,
+                row.get::<_, i64>(3)?,
             ))
         })
         .optional()?;
@@ -168,18 +148,13 @@ pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool
     if !changes || end.state == DeliveryState::Pending {
         return Ok(false);
     }
+    let Some(mut tries) = tries::load(db, end.id)? else {
+        return Ok(false);
+    };
     if let Some(record) = &end.attempt {
-        attempted(db, end.id, record)?;
+        tries.add(record);
     }
-    db.prepare_cached(
-        "UPDATE deliveries SET state = ?2, settled = ?3, result = ?4, not_before = NULL WHERE id = ?1",
-    )?
-    .execute(params![
-        end.id,
-        end.state.word(),
-        end.at.as_millis(),
-        cut(&end.result)
-    ])?;
+    tries.end(db, end)?;
     let late = accepted && state != DeliveryState::Pending;
     if !accepted || late || !end.told.is_empty() {
         let mut ranges = load_ranges(db, &destination)?;
@@ -201,7 +176,7 @@ pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool
         db.prepare_cached(
             "INSERT OR REPLACE INTO threads(alert, destination, body) VALUES(?1, ?2, ?3)",
         )?
-        .execute([&alert, &destination, thread])?;
+        .execute(params![alert, destination, thread])?;
     }
     Ok(true)
 }
@@ -221,8 +196,7 @@ pub(crate) fn give_up(
 pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
     let found: Option<(String, i64)> = db
         .prepare_cached(
-            "UPDATE deliveries SET state = 'pending', settled = NULL, not_before = NULL
-             WHERE id = ?1 AND state NOT IN ('pending', 'accepted') RETURNING destination, sequence",
+            "UPDATE deliveries SET state = 0, settled = NULL, not_before = NULL WHERE id = ?1 AND state NOT IN (0, 1) RETURNING destination, sequence",
         )?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
@@ -231,7 +205,9 @@ pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
     };
     if sequence == 0 {
         // It was numbered in an earlier stream.
-        let next = commit::next_sequence(db, &destination)?;
+        let mut numbers = Numbers::new(db);
+        let next = numbers.sequence(&destination)?;
+        numbers.put_back()?;
         db.prepare_cached("UPDATE deliveries SET sequence = ?2 WHERE id = ?1")?
             .execute([id, next])?;
         return Ok(true);
@@ -248,17 +224,18 @@ pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
 
 /// What is known about a destination; one that was never owed anything is not.
 pub(crate) fn destination(db: &Connection, name: &str) -> rusqlite::Result<Option<DestinationRow>> {
+    let next = numbers::next_sequence(db, name)?.unwrap_or(1);
     db.prepare_cached(
-        "SELECT name, next_sequence, given_up, paused_until, deactivated, failures FROM destinations WHERE name = ?1",
+        "SELECT given_up, paused_until, deactivated, failures FROM destinations WHERE name = ?1",
     )?
     .query_row([name], |row| {
         Ok(DestinationRow {
-            name: row.get(0)?,
-            next_sequence: row.get::<_, i64>(1)?.cast_unsigned(),
-            given_up: parse(&row.get::<_, String>(2)?),
-            paused_until: wall(row, 3)?,
-            deactivated: wall(row, 4)?,
-            failures: row.get(5)?,
+            name: name.to_owned(),
+            next_sequence: next.cast_unsigned(),
+            given_up: parse(&row.get::<_, String>(0)?),
+            paused_until: wall(row, 1)?,
+            deactivated: wall(row, 2)?,
+            failures: row.get(3)?,
         })
     })
     .optional()
@@ -286,8 +263,8 @@ pub(crate) fn set_destination(
 /// What is owed, by destination.
 pub(crate) fn counts(db: &Connection) -> rusqlite::Result<Vec<Backlog>> {
     db.prepare_cached(
-        "SELECT destination, count(*), min(decided) FROM deliveries INDEXED BY pending_order WHERE state = 'pending'
-         GROUP BY destination ORDER BY destination",
+        "SELECT d.destination, count(*), min(e.decided) FROM deliveries d JOIN events e ON e.seq = d.id / 1000 WHERE d.state = 0
+         GROUP BY d.destination ORDER BY d.destination",
     )?
     .query_map([], |row| {
         Ok(Backlog {
@@ -311,11 +288,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         id: row.get(0)?,
         event_seq: row.get(1)?,
-        alert: row.get(2)?,
+        alert: row.get::<_, IdText>(2)?.0,
         kind: row.get(3)?,
         at: Wall::from_millis(row.get(4)?),
         destination: row.get(5)?,
-        lane: row.get(6)?,
+        lane: row.get::<_, IdText>(6)?.0,
         sequence: row.get::<_, i64>(7)?.cast_unsigned(),
         as_trigger: row.get(8)?,
         severity: row.get(9)?,
@@ -337,21 +314,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
 }
 
 fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<DeliveryState> {
-    let word: String = row.get(column)?;
-    // An unknown word can only come from damage: the delivery is then owed rather than forgotten.
-    Ok(DeliveryState::from_word(&word).unwrap_or(DeliveryState::Pending))
+    // An unknown number can only come from damage: the delivery is then owed rather than forgotten.
+    Ok(DeliveryState::from_rank(row.get(column)?).unwrap_or(DeliveryState::Pending))
 }
 
-fn wall(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Wall>> {
+pub(super) fn wall(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Wall>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(Wall::from_millis))
-}
-
-fn load_log(db: &Connection, id: i64) -> rusqlite::Result<Vec<Tried>> {
-    let text: Option<String> = db
-        .prepare_cached("SELECT log FROM deliveries WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()?;
-    Ok(text.map_or_else(Vec::new, |text| parse(&text)))
 }
 
 fn load_ranges(db: &Connection, destination: &str) -> rusqlite::Result<Vec<Range>> {
@@ -369,18 +337,10 @@ fn save_ranges(db: &Connection, destination: &str, ranges: &[Range]) -> rusqlite
 }
 
 /// A column that cannot be read costs what it says, never the row.
-fn parse<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
+pub(super) fn parse<T: serde::de::DeserializeOwned + Default>(text: &str) -> T {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-fn json<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "[]".to_owned())
-}
-
-fn cut(text: &str) -> &str {
-    let end = (0..=MAX_RESULT.min(text.len())).rev();
-    &text[..end
-        .into_iter()
-        .find(|at| text.is_char_boundary(*at))
-        .unwrap_or(0)]
 }

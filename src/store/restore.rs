@@ -2,10 +2,14 @@
 //!
 //! It interprets nothing: a blob of a watch goes back to the core as it came.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params, types::FromSql};
 use ulid::Ulid;
 
-use super::rows::{Mark, WatchRow};
+use super::{
+    ids::IdText,
+    numbers::SEQUENCE,
+    rows::{Mark, WatchRow},
+};
 use crate::clock::{Mono, Wall};
 
 /// Everything that the agent takes up again.
@@ -47,7 +51,7 @@ pub(crate) fn restore(
         .prepare("SELECT key, rule, machine, open, blob FROM watches ORDER BY key")?
         .query_map([], |row| {
             Ok(WatchRow {
-                key: row.get(0)?,
+                key: row.get::<_, IdText>(0)?.0,
                 rule: row.get(1)?,
                 machine: row.get(2)?,
                 open: row.get(3)?,
@@ -59,8 +63,8 @@ pub(crate) fn restore(
         agent_id: meta(db, "agent_id")?.unwrap_or_default(),
         stream: meta(db, "stream")?.unwrap_or_default(),
         cloned,
-        core: meta(db, "core")?,
-        mark: meta(db, "mark")?.as_deref().and_then(read_mark),
+        core: now(db, "core")?,
+        mark: now::<String>(db, "mark")?.as_deref().and_then(read_mark),
         watches,
     })
 }
@@ -69,13 +73,18 @@ pub(crate) fn restore(
 pub(crate) fn new_stream(db: &Connection, wall: Wall) -> rusqlite::Result<()> {
     put_meta(db, "stream", &new_id(wall))?;
     db.execute_batch(
-        "UPDATE deliveries SET sequence = 0 WHERE state != 'pending';
+        "UPDATE deliveries SET sequence = 0 WHERE state != 0;
          UPDATE deliveries SET sequence = r.n FROM
-           (SELECT id, row_number() OVER (PARTITION BY destination ORDER BY id) AS n FROM deliveries WHERE state = 'pending') r
+           (SELECT id, row_number() OVER (PARTITION BY destination ORDER BY id) AS n FROM deliveries WHERE state = 0) r
            WHERE r.id = deliveries.id;
-         UPDATE destinations SET given_up = '[]', next_sequence =
-           1 + (SELECT count(*) FROM deliveries d WHERE d.destination = name AND d.state = 'pending');",
-    )
+         UPDATE destinations SET given_up = '[]';",
+    )?;
+    db.execute(
+        "UPDATE now SET value = 1 + (SELECT count(*) FROM deliveries d WHERE d.state = 0 AND ?1 || d.destination = key)
+         WHERE substr(key, 1, length(?1)) = ?1",
+        [SEQUENCE],
+    )?;
+    Ok(())
 }
 
 /// One value of the agent's own.
@@ -87,8 +96,26 @@ pub(crate) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String
 
 /// Sets one value of the agent's own.
 pub(crate) fn put_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)")?
-        .execute(params![key, value])?;
+    db.prepare_cached(
+        "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![key, value])?;
+    Ok(())
+}
+
+/// One value of what every commit writes.
+pub(crate) fn now<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
+    db.prepare_cached("SELECT value FROM now WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()
+}
+
+/// Sets one value of what every commit writes.
+pub(crate) fn put_now(db: &Connection, key: &str, value: impl ToSql) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO now(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![key, value])?;
     Ok(())
 }
 

@@ -56,8 +56,6 @@ pub struct NewEvent {
 pub struct NewDelivery {
     /// The destination's name.
     pub destination: String,
-    /// The `dedup_key` that orders it.
-    pub lane: String,
     /// Rank, a higher one is worse.
     pub severity: u8,
     /// Told as a trigger because the destination joins late.
@@ -155,8 +153,6 @@ pub struct Owed {
     pub event_seq: i64,
     /// The destination's name.
     pub destination: String,
-    /// The lane.
-    pub lane: String,
     /// The destination's number for it.
     pub sequence: u64,
     /// Told as a trigger because the destination joins late.
@@ -185,7 +181,7 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    /// All states.
+    /// All states; the place of each is its number in the database.
     pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Accepted,
@@ -211,6 +207,17 @@ impl DeliveryState {
         }
     }
 
+    /// The number of the database.
+    pub fn rank(self) -> u8 {
+        self as u8
+    }
+
+    /// The state with this number.
+    pub fn from_rank(rank: i64) -> Option<Self> {
+        let at = usize::try_from(rank).ok()?;
+        Self::ALL.get(at).copied()
+    }
+
     /// The state with this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
@@ -232,7 +239,7 @@ pub struct DeliveryRow {
     pub at: Wall,
     /// The destination's name.
     pub destination: String,
-    /// The `dedup_key` that orders it.
+    /// The `dedup_key` of its alert, which orders it.
     pub lane: String,
     /// The destination's number for it.
     pub sequence: u64,
@@ -277,7 +284,7 @@ pub struct Delivery {
     pub given_up: Vec<Range>,
     /// What the destination wanted remembered about this alert, at most [`MAX_THREAD`] bytes.
     pub thread: Option<String>,
-    /// The alert as it is now, unless it was pruned.
+    /// The alert as it is now.
     pub alert: Option<AlertRow>,
     /// Its first and last tries, oldest first.
     pub log: Vec<Tried>,

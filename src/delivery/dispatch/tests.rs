@@ -228,7 +228,6 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
         withdraws: Vec::new(),
         deliveries: vec![NewDelivery {
             destination: "ops".to_owned(),
-            lane: key(number).to_string(),
             severity: 2,
             withdrawable: kind == "escalated",
             ..NewDelivery::default()

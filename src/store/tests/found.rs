@@ -264,7 +264,114 @@ async fn a_database_of_version_1_is_opened() {
     assert_eq!(opened.restored.watches.len(), 1);
     let owed = pending(&opened.store).await;
     assert_eq!((owed.len(), owed[0].sequence), (1, 2));
-    assert_eq!(opened.store.events_of("alert-1", 0).await.unwrap().len(), 2);
+    assert_eq!(opened.store.events_of(1, 0).await.unwrap().len(), 2);
+}
+
+/// What version 1 could hold, beside what its fixture holds: an escalation that failed twice, a thread, a boot of its own, ids of
+/// their real shape, and an event that was imported without its alert.
+const MORE_OF_VERSION_1: &str = r#"
+INSERT INTO alerts VALUES('01KN33X5G0A2X02FC34SAMS3GX', 42, '5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592',
+  'overtemp', 'mill-2', 3, 'active', 1775000000000, NULL, '["ops","sms"]');
+INSERT INTO events VALUES(7, '01KN33X5G0A2X02FC34SAMS3GY', '01KN33X5G0A2X02FC34SAMS3GX', 'escalated', 1775000007000, 'body');
+INSERT INTO deliveries(id, event_seq, destination, lane, sequence, as_trigger, severity, withdrawable, state, attempts, not_before,
+    decided, decided_boot, decided_mono_ns, decided_synchronised, first_attempt, last_attempt, settled, result, log) VALUES
+  (3, 7, 'sms', '5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592', 1, 1, 3, 1, 'pending', 2, 1775000019000,
+   1775000008000, 'later', 5, 0, 1775000009000, 1775000011000, NULL, 'HTTP 503',
+   '[{"at":1775000009000,"attempts":1,"result":"HTTP 500"},{"at":1775000011000,"attempts":2,"result":"HTTP 503"}]'),
+  (4, 7, 'ops', '5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592', 3, 0, 3, 0, 'refused', 1, NULL,
+   1775000008000, 'later', 5, 0, 1775000009000, 1775000009000, 1775000009001, 'HTTP 400',
+   '[{"at":1775000009000,"attempts":1,"result":"HTTP 400"}]');
+INSERT INTO threads VALUES('01KN33X5G0A2X02FC34SAMS3GX', 'ops', 'ts=1');
+INSERT INTO events VALUES(9, 'event-9', 'alert-of-another', 'triggered', 1775000001000, 'foreign');
+INSERT INTO deliveries(id, event_seq, destination, lane, sequence, as_trigger, severity, withdrawable, decided, decided_boot,
+    decided_mono_ns, decided_synchronised)
+  VALUES(5, 9, 'ops', 'key-9', 4, 0, 1, 0, 1775000001000, 'boot with spaces', 1, 1);
+UPDATE destinations SET next_sequence = 5, given_up = '[{"from":3,"to":3,"why":"refused"}]';
+INSERT INTO destinations(name, next_sequence) VALUES('sms', 2);
+UPDATE sqlite_sequence SET seq = 9 WHERE name = 'events';
+"#;
+
+#[tokio::test]
+async fn everything_in_a_database_of_version_1_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("andon.db");
+    fs::copy(FIXTURE, &path).unwrap();
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let db = rusqlite::Connection::open_with_flags(&path, flags).unwrap();
+    db.execute_batch(MORE_OF_VERSION_1).unwrap();
+    db.close().unwrap();
+
+    let store = open(dir.path()).store;
+    let owed = pending(&store).await;
+    let rows: Vec<_> = owed
+        .iter()
+        .map(|row| (row.id, row.destination.as_str(), row.sequence))
+        .collect();
+    assert_eq!(rows, [(2001, "ops", 2), (7001, "sms", 1), (9001, "ops", 4)]);
+    let delivery = async |id| store.delivery(id).await.unwrap().unwrap();
+
+    let first = delivery(1001).await;
+    assert_eq!(first.row.state, DeliveryState::Accepted);
+    assert_eq!(first.row.settled, Some(at(50).wall));
+    assert_eq!(first.row.result.as_deref(), Some("HTTP 200"));
+    assert_eq!(
+        (first.event.as_str(), first.row.lane.as_str()),
+        ("event-1", "key-1")
+    );
+    assert_eq!(first.row.decided, mark(1));
+
+    let sms = delivery(7001).await;
+    assert_eq!(sms.event, "01KN33X5G0A2X02FC34SAMS3GY");
+    assert_eq!(sms.row.alert, "01KN33X5G0A2X02FC34SAMS3GX");
+    assert!(sms.row.lane.starts_with("5d41402a") && sms.row.lane.len() == 64);
+    assert!(sms.row.as_trigger && sms.row.withdrawable);
+    assert_eq!((sms.row.attempts, sms.log.len()), (2, 2));
+    assert_eq!(sms.row.first_attempt, Some(at(9).wall));
+    assert_eq!(sms.row.last_attempt, Some(at(11).wall));
+    assert_eq!(sms.row.not_before, Some(at(19).wall));
+    assert_eq!(
+        (sms.row.decided.boot.as_str(), sms.row.decided.wall),
+        ("later", at(8).wall)
+    );
+    assert_eq!(
+        sms.alert.map(|alert| (alert.number, alert.audience.len())),
+        Some((42, 2))
+    );
+
+    let ops = delivery(7002).await;
+    assert_eq!(
+        (ops.row.state, ops.thread.as_deref()),
+        (DeliveryState::Refused, Some("ts=1"))
+    );
+    assert_eq!(
+        (ops.given_up[0].from, ops.log[0].result.as_str()),
+        (3, "HTTP 400")
+    );
+    assert!(store.retry(7002).await.unwrap());
+
+    let foreign = delivery(9001).await;
+    assert_eq!(
+        (foreign.row.alert.as_str(), foreign.row.lane.as_str()),
+        ("alert-of-another", "key-9")
+    );
+    assert_eq!(foreign.body, "foreign");
+    let alerts = store
+        .alerts(crate::store::history::AlertFilter::default(), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        alerts.iter().map(|alert| alert.number).collect::<Vec<_>>(),
+        [42, 1]
+    );
+
+    let made = store
+        .commit(commit(60, vec![event(60, 1, "closed", &["ops"])]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (made.deliveries[0].id, made.deliveries[0].sequence),
+        (10_001, 5)
+    );
 }
 
 /// A schema that is released needs its fixture: with `ANDON_WRITE_FIXTURE=1` this test makes the one of this version.

@@ -1,5 +1,6 @@
 //! The store as its users see it; each file is one promise.
 
+mod bytes;
 mod disk;
 mod found;
 mod limits;
@@ -65,7 +66,6 @@ fn event(n: i64, alert: u64, kind: &str, to: &[&str]) -> NewEvent {
             .iter()
             .map(|name| NewDelivery {
                 destination: (*name).to_owned(),
-                lane: lane.clone(),
                 severity: (alert % 4) as u8,
                 as_trigger: false,
                 withdrawable: kind == "escalated",

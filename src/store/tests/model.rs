@@ -149,7 +149,7 @@ async fn play(steps: Vec<Step>) {
                     assert_eq!(owed.sequence, *next);
                     *next += 1;
                     let row = Owed {
-                        lane: owed.lane.clone(),
+                        lane: format!("key-{alert}"),
                         destination,
                         sequence: owed.sequence,
                         withdrawable: kind == "escalated",

@@ -67,7 +67,7 @@ async fn a_reopened_store_gives_back_exactly_what_was_committed() {
         .await
         .unwrap();
     assert_eq!(known, [event(1, 1, "triggered", &["ops", "pager"]).alert]);
-    assert_eq!(again.store.events_of("alert-1", 0).await.unwrap().len(), 1);
+    assert_eq!(again.store.events_of(1, 0).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -364,17 +364,17 @@ async fn the_deliveries_of_one_alert_are_found_without_walking_all_rows() {
     let events = (1..=4).map(|n| event(n, (n as u64) % 2, "updated", &["ops", "sms"]));
     store.commit(commit(1, events.collect())).await.unwrap();
     let filter = DeliveryFilter {
-        alert: Some("alert-1".to_owned()),
+        alert: Some(1),
         ..DeliveryFilter::default()
     };
     let ids = |rows: Vec<DeliveryRow>| rows.iter().map(|row| row.id).collect::<Vec<_>>();
     let rows = store.deliveries(filter.clone(), 3).await.unwrap();
-    assert_eq!(ids(rows), [6, 5, 2]);
+    assert_eq!(ids(rows), [3002, 3001, 1002]);
     let rest = DeliveryFilter {
-        before: Some(2),
+        before: Some(1002),
         ..filter
     };
-    assert_eq!(ids(store.deliveries(rest, 3).await.unwrap()), [1]);
+    assert_eq!(ids(store.deliveries(rest, 3).await.unwrap()), [1001]);
     let job = |keeper: &mut super::super::keeper::Keeper| {
         let db = keeper.disk.as_ref().unwrap();
         let sql = super::super::outbox::matching(true);

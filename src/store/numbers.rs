@@ -1,0 +1,79 @@
+//! The numbers that are counted on: rows of events, and what each destination was last told.
+//!
+//! They stand in `now`, on the page that every commit writes anyway for its mark, and are written once however many events a
+//! commit has. No number is given twice, also when the row that had it is gone.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::restore::{now, put_now};
+
+/// Where the next row of an event stands.
+const EVENT: &str = "next_event";
+
+/// Before a destination's name: where its next sequence number stands.
+pub(crate) const SEQUENCE: &str = "sequence.";
+
+/// Numbers taken by one transaction; what was taken counts only after [`Numbers::put_back`].
+pub(crate) struct Numbers<'db> {
+    db: &'db Connection,
+    event: Option<i64>,
+    sequences: BTreeMap<String, i64>,
+}
+
+impl<'db> Numbers<'db> {
+    /// Nothing is taken yet.
+    pub(crate) fn new(db: &'db Connection) -> Self {
+        Self {
+            db,
+            event: None,
+            sequences: BTreeMap::new(),
+        }
+    }
+
+    /// The next event's row.
+    pub(crate) fn event(&mut self) -> rusqlite::Result<i64> {
+        let number = match self.event {
+            Some(number) => number,
+            None => now(self.db, EVENT)?.unwrap_or(1),
+        };
+        self.event = Some(number + 1);
+        Ok(number)
+    }
+
+    /// The next number of a destination, which is known from then on.
+    pub(crate) fn sequence(&mut self, destination: &str) -> rusqlite::Result<i64> {
+        if let Some(next) = self.sequences.get_mut(destination) {
+            *next += 1;
+            return Ok(*next - 1);
+        }
+        let number = match next_sequence(self.db, destination)? {
+            Some(number) => number,
+            None => {
+                self.db
+                    .prepare_cached("INSERT OR IGNORE INTO destinations(name) VALUES(?1)")?
+                    .execute([destination])?;
+                1
+            }
+        };
+        self.sequences.insert(destination.to_owned(), number + 1);
+        Ok(number)
+    }
+
+    /// Writes how far they have come.
+    pub(crate) fn put_back(self) -> rusqlite::Result<()> {
+        if let Some(next) = self.event {
+            put_now(self.db, EVENT, next)?;
+        }
+        for (destination, next) in self.sequences {
+            put_now(self.db, &format!("{SEQUENCE}{destination}"), next)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number that a destination's next delivery gets; none if it was never owed anything.
+pub(crate) fn next_sequence(db: &Connection, destination: &str) -> rusqlite::Result<Option<i64>> {
+    now(db, &format!("{SEQUENCE}{destination}"))
+}
