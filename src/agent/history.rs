@@ -16,6 +16,7 @@ use crate::{
         history::{AlertFilter, DeliveryFilter},
         rows::{AlertRow, Delivery, DeliveryRow, DeliveryState, EventRow},
     },
+    verify::rows::{Account, Page},
 };
 
 /// The history in a store.
@@ -125,6 +126,18 @@ impl StoreHistory {
         }))
     }
 
+    /// Some jobs' worth of the record: each is short, and whatever else waits goes between them.
+    async fn read_record(&self, after: i64) -> Result<Page, StoreError> {
+        let mut page = self.0.record(after).await?;
+        while !page.end && page.entries.len() < crate::api::ROWS {
+            let last = page.entries.last().map_or(after, |entry| entry.seq);
+            let more = self.0.record(last).await?;
+            page.entries.extend(more.entries);
+            page.end = more.end;
+        }
+        Ok(page)
+    }
+
     /// Why a destination is told: decided when it was, and told apart again by what the rows say.
     async fn why(
         &self,
@@ -193,6 +206,14 @@ impl History for StoreHistory {
 
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>> {
         Box::pin(async move { self.read_delivery(id).await.map_err(failed) })
+    }
+
+    fn account(&self) -> Reading<'_, Account> {
+        Box::pin(async move { self.0.account().await.map_err(failed) })
+    }
+
+    fn record(&self, after: i64) -> Reading<'_, Page> {
+        Box::pin(async move { self.read_record(after).await.map_err(failed) })
     }
 }
 

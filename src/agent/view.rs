@@ -79,6 +79,12 @@ impl Loop {
                 view.problems
                     .push(format!("nothing is written to disk: {why}"));
             }
+            if view.store.durable
+                && let Ok(account) = store.account().await
+            {
+                view.store.stream = account.stream;
+                view.store.head = Some(account.head);
+            }
             let _ = reply.send(Arc::new(view));
         });
     }
@@ -117,7 +123,7 @@ impl Loop {
             store: StoreView {
                 durable: !self.concerns.in_memory(),
                 path: agent.data_dir.display().to_string(),
-                pending: 0,
+                ..StoreView::default()
             },
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::view::AlertView;
+use crate::verify::rows::{Account, Page};
 
 /// Reads what was. Each list is newest first and has at most [`super::ROWS`] rows.
 pub trait History: Send + Sync {
@@ -22,6 +23,12 @@ pub trait History: Send + Sync {
 
     /// One delivery with its attempts and body; none with this id.
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>>;
+
+    /// What the record says of itself, for a proof.
+    fn account(&self) -> Reading<'_, Account>;
+
+    /// The record after this event, oldest first, for a proof.
+    fn record(&self, after: i64) -> Reading<'_, Page>;
 }
 
 /// What reading gives, once it is done.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::verify::rows::Point;
+
 /// Everything at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -177,6 +179,10 @@ pub struct StoreView {
     pub path: String,
     /// Deliveries that wait, over all destinations.
     pub pending: u64,
+    /// Names this database: sequence numbers count in it.
+    pub stream: String,
+    /// The last event in the chain; none in memory mode, where it may still be lost.
+    pub head: Option<Point>,
 }
 
 /// What a command did.

@@ -69,8 +69,6 @@ enum Verb {
     Run(run::Args),
     /// Read the configuration and say every mistake in it
     Check(check::Args),
-    /// Prove that a receiver has everything that was sent to it
-    Verify(verify::Args),
     #[command(flatten)]
     Talk(Talk),
 }
@@ -94,6 +92,8 @@ enum Talk {
     Destinations(destinations::Args),
     /// List deliveries, show one, try it again or drop it
     Outbox(outbox::Args),
+    /// Prove that the record adds up, or that a receiver has everything
+    Verify(verify::Args),
     /// Make the agent read its configuration again
     Reload,
 }
@@ -131,7 +131,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
-        Verb::Verify(args) => verify::run(&args, terminal),
+        Verb::Talk(Talk::Verify(args)) if args.needs_no_agent() => verify::alone(&args, terminal),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));
             on_one_thread(talk(verb, &socket, terminal))
@@ -158,6 +158,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Close(args) => close::run(args, &client, terminal).await,
         Talk::Destinations(args) => destinations::run(&args, &client, terminal).await,
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
+        Talk::Verify(args) => verify::run(&args, &client, terminal).await,
         Talk::Reload => reload::run(&client, terminal).await,
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc::Sender, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Found, Health, Options, StoreError, commit,
+    Found, Health, Options, StoreError, chain, commit,
     error::{Fault, fatal},
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
@@ -26,7 +26,10 @@ use super::{
     },
     thread::{self, Job, Queues},
 };
-use crate::clock::{Now, Wall};
+use crate::{
+    clock::{Now, Wall},
+    verify::rows::{Account, Page},
+};
 
 /// A started store.
 #[derive(Debug)]
@@ -265,6 +268,21 @@ impl Store {
         self.write(
             move |db| outbox::set_destination(db, &destination),
             |source| StoreError::Destination { name, source },
+        )
+        .await
+    }
+
+    /// What the record says of itself, for a proof.
+    pub async fn account(&self) -> Result<Account, StoreError> {
+        self.read(chain::account, |source| StoreError::Record { source })
+            .await
+    }
+
+    /// The entries of the record after this event, oldest first; at most 50 events.
+    pub async fn record(&self, after: i64) -> Result<Page, StoreError> {
+        self.read(
+            move |db| chain::page(db, after),
+            |source| StoreError::Record { source },
         )
         .await
     }

@@ -11,6 +11,7 @@ use rusqlite::{
 };
 
 use super::{
+    chain,
     commit::{self, Fact},
     ids::{Id, IdText},
     numbers::Numbers,
@@ -48,6 +49,7 @@ pub(crate) fn load(
         ("watches", "true".to_owned()),
         ("machines", "true".to_owned()),
         ("destinations", "true".to_owned()),
+        ("totals", "true".to_owned()),
         ("alerts", alerts.clone()),
         (
             "threads",
@@ -62,12 +64,14 @@ pub(crate) fn load(
     for (table, filter) in filters {
         copy(disk, &tx, table, &filter, None)?;
     }
+    chain::begin_memory(&tx)?;
     tx.commit()
 }
 
 /// Writes back what differs from the disk, in one transaction: on a disk that has hardly any room, nothing else may be written.
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let goes_on = descends(memory, &tx)?;
     let gone: Vec<Value> = {
         let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
         let mut keys = tx.prepare("SELECT key FROM watches")?;
@@ -91,6 +95,8 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
         ("watches", "key"),
         ("machines", "id"),
         ("destinations", "name"),
+        ("totals", "destination, state"),
+        ("tombstones", "seq"),
         ("alerts", "number"),
         ("threads", "alert, destination"),
         ("events", "seq"),
@@ -99,6 +105,7 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     for (table, key) in tables {
         copy(memory, &tx, table, "true", Some(key))?;
     }
+    chain::end_memory(&tx, goes_on)?;
     tx.commit()
 }
 
@@ -107,7 +114,7 @@ pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u
     let mut imported = 0;
     let mut owed = from.prepare(
         "SELECT e.id, e.alert, e.kind, e.at, e.body, d.destination, d.severity, d.as_trigger, d.withdrawable, e.decided,
-           coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised
+           coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised, e.untold
          FROM deliveries d JOIN events e ON e.seq = d.id / 1000 LEFT JOIN boots b ON b.id = e.boot
          WHERE d.state = 0 ORDER BY d.id",
     )?;
@@ -136,18 +143,18 @@ pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u
         let seq = match known {
             Some(seq) => seq,
             None => {
-                let seq = numbers.event()?;
                 let (kind, body): (String, String) = (row.get(2)?, row.get(4)?);
+                let untold: Option<String> = row.get(13)?;
                 let fact = Fact {
                     alert,
                     id: &event,
                     kind: &kind,
                     at: row.get(3)?,
                     body: &body,
+                    untold: untold.as_deref(),
                     decided: &decided,
                 };
-                commit::put_event(into, seq, &fact)?;
-                seq
+                commit::put_event(into, &mut numbers, &fact)?
             }
         };
         let (known, last): (bool, i64) = into

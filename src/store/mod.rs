@@ -8,6 +8,7 @@
 //! aside as `andon.db.<why>-<seconds>`. Nothing else may open the file: look in through the API.
 
 mod ballast;
+mod chain;
 mod commit;
 mod error;
 pub mod given_up;

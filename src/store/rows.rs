@@ -47,6 +47,8 @@ pub struct NewEvent {
     /// Deliveries that are withdrawn with it, because an acknowledgement or an end has made them pointless. The caller has
     /// taken them out of the schedule before, so that none of them can be under way.
     pub withdraws: Vec<i64>,
+    /// Destinations of its alert's audience that do not take events of this kind.
+    pub untold: Vec<String>,
     /// To whom it is owed.
     pub deliveries: Vec<NewDelivery>,
 }

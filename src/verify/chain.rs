@@ -12,7 +12,8 @@
 //! times are milliseconds since the Unix epoch; `id` is a ULID of 26 letters as on the wire (the column holds its 16 bytes); `untold` is
 //! the column's JSON text, and empty where it is NULL; `body` is the stored JSON text, byte for byte. `seq` has no holes: the event after a
 //! pruned one takes in the digest that is kept of it in `tombstones`. The first hash takes in that of the start, which is 32 zero bytes in
-//! a database that was begun with the chain, and is kept in `meta` as `chain_start` together with its `seq`.
+//! a database that was begun with the chain; in `meta` stand `chain_start_seq`, where it begins, and `chain_start_hash`. The last hash is
+//! `chain_head` in `now`.
 //!
 //! The chain says nothing of deliveries; those are proven by their numbers.
 

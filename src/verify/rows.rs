@@ -127,7 +127,7 @@ pub struct Delivery {
 }
 
 /// How a delivery may stand.
-pub const STATES: [&str; 8] = [
+pub const STATES: [&str; 9] = [
     "accepted",
     "deduplicated",
     "superseded",
@@ -136,4 +136,6 @@ pub const STATES: [&str; 8] = [
     "refused",
     "dropped",
     "pending",
+    // Counted only: its row was in another database.
+    "unknown",
 ];

@@ -33,6 +33,7 @@ use crate::{
         },
     },
     clock::{Clock, Mono, Now, Wall},
+    verify::rows::{Account, Entry, Page},
 };
 
 /// Everything behind one socket.
@@ -57,6 +58,10 @@ pub(crate) struct Script {
     pub(crate) mistakes: Vec<String>,
     /// The history cannot be read.
     pub(crate) no_history: bool,
+    /// What the record says of itself.
+    pub(crate) account: Account,
+    /// The record.
+    pub(crate) record: Vec<Entry>,
     /// The loop has ended.
     pub(crate) no_agent: bool,
 }
@@ -74,6 +79,8 @@ impl Fake {
         let commands = Arc::default();
         let history = Arc::new(Scripted {
             broken: script.no_history,
+            account: script.account.clone(),
+            record: script.record.clone(),
         });
         tokio::spawn(answer(script, orders, Arc::clone(&commands)));
         let stop = CancellationToken::new();
@@ -290,6 +297,7 @@ pub(crate) fn view() -> View {
             durable: true,
             path: "/var/lib/andon".to_owned(),
             pending: 3,
+            ..StoreView::default()
         },
         ..View::default()
     }
@@ -332,6 +340,8 @@ pub(crate) fn delivery(id: i64) -> DeliveryView {
 
 struct Scripted {
     broken: bool,
+    account: Account,
+    record: Vec<Entry>,
 }
 
 impl Scripted {
@@ -396,6 +406,17 @@ impl History for Scripted {
         };
         let all = [8, 7].into_iter().map(delivery);
         self.reading(all.filter(matches).take(page.limit).collect())
+    }
+
+    fn account(&self) -> Reading<'_, Account> {
+        self.reading(self.account.clone())
+    }
+
+    fn record(&self, after: i64) -> Reading<'_, Page> {
+        let entries = self.record.iter().filter(|entry| entry.seq > after);
+        let entries: Vec<Entry> = entries.take(2).cloned().collect();
+        let end = entries.len() < 2;
+        self.reading(Page { entries, end })
     }
 
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>> {

@@ -225,6 +225,7 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
         kind: kind.to_owned(),
         at: now.wall,
         body: serde_json::to_string(&notice).unwrap(),
+        untold: Vec::new(),
         withdraws: Vec::new(),
         deliveries: vec![NewDelivery {
             destination: "ops".to_owned(),

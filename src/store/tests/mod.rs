@@ -1,6 +1,7 @@
 //! The store as its users see it; each file is one promise.
 
 mod bytes;
+mod chain;
 mod disk;
 mod found;
 mod limits;
@@ -62,6 +63,7 @@ fn event(n: i64, alert: u64, kind: &str, to: &[&str]) -> NewEvent {
         at: at(n).wall,
         body: format!("{{\"id\":\"event-{n}\"}}"),
         withdraws: Vec::new(),
+        untold: Vec::new(),
         deliveries: to
             .iter()
             .map(|name| NewDelivery {

@@ -59,6 +59,8 @@ pub struct DestinationReport {
     pub dropped: u64,
     /// Still owed.
     pub pending: u64,
+    /// Of these nothing is known: they were pruned by an earlier version, or their database was replaced.
+    pub unknown: u64,
     /// Numbers that were given and are neither rows nor counted as pruned.
     pub lost: u64,
     /// The first of the numbers that are not rows, where some are lost.
@@ -199,6 +201,7 @@ fn destination(
         refused: of("refused"),
         dropped: of("dropped"),
         pending: of("pending"),
+        unknown: of("unknown"),
         lost: absent.count().saturating_sub(pruned),
         lost_among: match absent.count() > pruned {
             true => absent.to_string(),
