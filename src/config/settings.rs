@@ -17,7 +17,7 @@ use super::{
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::{attempt::guard_of, route::Routes},
+    delivery::{attempt::mistakes, route::Routes},
     destination::{Access, Destination},
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
@@ -101,7 +101,7 @@ impl Settings {
         let policies = policy::policies(&root, &known, &destinations);
         let heartbeat = Heartbeat::read(&root);
         if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
-            check_url(&heartbeat.access, "heartbeat", node, root.problems());
+            check_way(&heartbeat.access, "heartbeat", node, root.problems());
         }
         let settings = Self {
             agent,
@@ -191,7 +191,7 @@ fn parts<'a>(
         if problems.errors() == before
             && let Some(access) = read.as_ref().and_then(Destination::access)
         {
-            check_url(access, &format!("destination.{name}"), node, problems);
+            check_way(access, &format!("destination.{name}"), node, problems);
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
@@ -207,14 +207,15 @@ fn parts<'a>(
     parts
 }
 
-/// Reports an address that no attempt would be allowed to call, so that it does not first show when something is wrong.
-fn check_url(access: &Access, owner: &str, node: &Node, problems: &Problems) {
-    let Ok(url) = url::Url::parse(&access.url) else {
-        return;
-    };
-    if let Err(refusal) = guard_of(access).check_url(&url) {
-        let place = node.get("url").map(|node| &node.place);
-        problems.error(place, &format!("{owner}.url"), refusal.to_string());
+/// Reports what would keep every attempt from being made, so that it does not first show when something is wrong.
+fn check_way(access: &Access, owner: &str, node: &Node, problems: &Problems) {
+    for (key, message, warning) in mistakes(access) {
+        let place = node.get(key).map(|node| &node.place);
+        let path = format!("{owner}.{key}");
+        match warning {
+            true => problems.warn(place, &path, message),
+            false => problems.error(place, &path, message),
+        }
     }
 }
 

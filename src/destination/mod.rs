@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
-mod access;
+pub mod access;
 mod headers;
 mod key;
 pub mod notice;

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::{TcpSocket, lookup_host},
     task::JoinSet,
     time::timeout,
 };
@@ -16,9 +16,9 @@ use url::Url;
 
 use crate::{
     config::Settings,
-    delivery::attempt::{client_of, guard_of},
+    delivery::attempt::{client_of, settings_of},
     destination::Access,
-    link::guard::Guard,
+    link::{guard::Guard, http::Bind},
     source::modbus::config::Address,
 };
 
@@ -44,7 +44,7 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
     for (at, peer) in peers(settings).into_iter().enumerate() {
         tries.spawn(async move {
             let error = match &peer.address {
-                Ok((host, port)) => connect(host, *port, peer.guard.as_ref()).await.err(),
+                Ok((host, port)) => connect(&peer, host, *port).await.err(),
                 Err(why) => Some(why.clone()),
             };
             let address = match &peer.address {
@@ -73,6 +73,8 @@ struct Peer {
     address: Result<(String, u16), String>,
     /// Where events go is guarded; where samples come from is not.
     guard: Option<Guard>,
+    /// Where the connection goes out from.
+    bind: Option<Bind>,
 }
 
 /// Everything that the agent would connect to.
@@ -104,48 +106,61 @@ impl Peer {
             name: name.to_owned(),
             address: Ok((host.to_owned(), port)),
             guard: None,
+            bind: None,
         }
     }
 
+    /// With a proxy that is who is connected to; what lies behind it only it can tell.
     fn guarded(what: &'static str, name: &str, access: &Access) -> Self {
-        let guard = guard_of(access);
+        let settings = settings_of(access);
+        let proxy = settings.proxy.as_ref();
+        let guard = proxy.map_or_else(
+            || settings.guard.clone(),
+            |proxy| proxy.guard(&settings.guard),
+        );
+        let url = proxy.map_or_else(|| Url::parse(&access.url), |proxy| Ok(proxy.url.clone()));
+        let address = match (client_of(access), url) {
+            (Err(error), _) => Err(format!("{:#}", anyhow::Error::from(error))),
+            (_, Err(error)) => Err(format!("`url` cannot be read: {error}")),
+            (Ok(_), Ok(url)) => host_and_port(&url, &guard),
+        };
         Self {
             what,
             name: name.to_owned(),
-            address: host_and_port(access, &guard),
+            address,
             guard: Some(guard),
+            bind: settings.bind,
         }
     }
 }
 
-/// Where a URL leads, if the guard and the certificates allow a connection at all.
-fn host_and_port(access: &Access, guard: &Guard) -> Result<(String, u16), String> {
-    client_of(access).map_err(|error| error.to_string())?;
-    let url = Url::parse(&access.url).map_err(|error| format!("`url` cannot be read: {error}"))?;
-    let port = guard.check_url(&url).map_err(|error| error.to_string())?;
+/// Where a URL leads, if the guard allows a connection at all.
+fn host_and_port(url: &Url, guard: &Guard) -> Result<(String, u16), String> {
+    let port = guard.check_url(url).map_err(|error| error.to_string())?;
     let host = url.host_str().unwrap_or_default();
     Ok((host.trim_matches(['[', ']']).to_owned(), port))
 }
 
 /// The one place where `check` reaches out.
-async fn connect(host: &str, port: u16, guard: Option<&Guard>) -> Result<(), String> {
+async fn connect(peer: &Peer, host: &str, port: u16) -> Result<(), String> {
     let connected = async {
         let found = lookup_host((host, port)).await;
         let found: Vec<SocketAddr> = found
             .map_err(|error| format!("no such host: {error}"))?
             .collect();
-        if let Some(guard) = guard {
+        if let Some(guard) = &peer.guard {
             let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
             let checked = guard.check_resolved(host, port, &addresses);
             checked.map_err(|refusal| refusal.to_string())?;
         }
-        match TcpStream::connect(&found[..]).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                Err("connection refused: nothing listens on that port".to_owned())
+        let mut last = None;
+        for address in found {
+            match dial(address, peer.bind.as_ref()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some(error),
             }
-            Err(error) => Err(error.to_string()),
         }
+        Err(last.unwrap_or_else(|| "no address is known for it".to_owned()))
     };
     let too_late = || {
         let seconds = PATIENCE.as_secs();
@@ -154,4 +169,27 @@ async fn connect(host: &str, port: u16, guard: Option<&Guard>) -> Result<(), Str
     timeout(PATIENCE, connected)
         .await
         .unwrap_or_else(|_| Err(too_late()))
+}
+
+async fn dial(address: SocketAddr, bind: Option<&Bind>) -> Result<(), String> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let socket = socket.map_err(|error| error.to_string())?;
+    let bound = match bind {
+        Some(Bind::Interface(name)) => socket.bind_device(Some(name.as_bytes())),
+        Some(Bind::Address(ip)) => socket.bind(SocketAddr::new(*ip, 0)),
+        None => Ok(()),
+    };
+    if let (Err(error), Some(bind)) = (bound, bind) {
+        return Err(bind.why_not(&error));
+    }
+    match socket.connect(address).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Err("connection refused: nothing listens on that port".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -1,25 +1,24 @@
 //! One attempt of one delivery: read, render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
 
 mod key;
+mod reach;
 mod way;
 
 use std::error::Error as StdError;
 
 pub use self::{
     key::idempotency_key,
+    reach::{client_of, guard_of, mistakes, settings_of, unusable},
     way::{Tested, Tried, Way},
 };
 use super::signature::seal;
 use crate::{
     clock::Now,
     destination::{
-        Access, Answer, Destination, Outcome, Request,
+        Answer, Destination, Outcome, Request,
         notice::{Attempt, Notice},
     },
-    link::{
-        guard::Guard,
-        http::{BuildError, CallError, HttpClient, Settings},
-    },
+    link::http::{CallError, HttpClient},
 };
 
 /// What came of trying once.
@@ -93,30 +92,6 @@ pub async fn over_http(
             retry_after: None,
         }),
     }
-}
-
-/// What may be dialled on the way to a receiver.
-pub fn guard_of(access: &Access) -> Guard {
-    let allowed = access.allow_addresses.iter();
-    Guard {
-        allow_http: access.allow_http,
-        allow: allowed.map(|allowed| (allowed.net, allowed.port)).collect(),
-        // The agent listens on a Unix socket only, so there is no port of our own to keep out.
-        own: Vec::new(),
-    }
-}
-
-/// A client for a receiver; it opens nothing yet.
-///
-/// # Errors
-/// When the address is refused, or its certificates cannot be used.
-pub fn client_of(access: &Access) -> Result<HttpClient, BuildError> {
-    let settings = Settings {
-        guard: guard_of(access),
-        timeout: access.timeout,
-        ca: access.ca.clone(),
-    };
-    HttpClient::new(&access.url, settings)
 }
 
 fn refused(error: &dyn StdError) -> Outcome {

@@ -13,7 +13,6 @@ use super::*;
 use crate::{
     clock::{Clock, Synchronised},
     destination::webhook::tests::read,
-    link::{guard::Guard, http::Settings},
 };
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -64,21 +63,7 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, HttpClient) {
     ))
     .expect("a destination");
     let access = destination.access().expect("http");
-    let guard = Guard {
-        allow_http: access.allow_http,
-        allow: access
-            .allow_addresses
-            .iter()
-            .map(|allowed| (allowed.net, allowed.port))
-            .collect(),
-        own: Vec::new(),
-    };
-    let settings = Settings {
-        guard,
-        timeout: access.timeout,
-        ca: access.ca.clone(),
-    };
-    let client = HttpClient::new(&access.url, settings).expect("a client");
+    let client = client_of(access).expect("a client");
     (destination, client)
 }
 

@@ -1,13 +1,11 @@
 //! HTTP as a client: the only place that knows reqwest.
 //!
 //! A client speaks to one origin, through its [`Guard`], and does exactly one exchange per call: it follows no redirect, retries
-//! nothing, sends no referer, uses no proxy and reads a bounded part of the answer. It neither signs nor decides what an
-//! answer means, and no URL ever reaches its errors, because URLs hold tokens.
-//!
+//! nothing, sends no referer, uses no proxy but the one that it is told, and reads a bounded part of the answer. It neither signs
+//! nor decides what an answer means, and no URL ever reaches its errors, because URLs hold tokens.
 
 use std::{
-    fmt, io,
-    net::IpAddr,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +13,6 @@ use std::{
 
 use reqwest::{
     Method, Response,
-    dns::{Addrs, Name, Resolve, Resolving},
     header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect, retry,
 };
@@ -23,11 +20,15 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use url::Url;
 
+pub use self::settings::{Bind, Identity, Proxy, Settings};
+use self::{reason::Way, resolver::Lookup};
 use super::guard::{Guard, Refusal};
-use crate::clock::Wall;
+use crate::{clock::Wall, config::secret::SecretError};
 
 pub mod reason;
+mod resolver;
 mod retry_after;
+mod settings;
 mod tls;
 
 /// The time within which a connection, its DNS look-up and its TLS handshake must be done.
@@ -37,17 +38,6 @@ pub const ANSWER_LIMIT: usize = 16 * 1024;
 /// Idle connections are dropped after this: after a change of uplink older ones only hang.
 const POOL_IDLE: Duration = Duration::from_secs(20);
 const POOL_SIZE: usize = 2;
-
-/// What a client needs to know of its peer.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which addresses may be dialled.
-    pub guard: Guard,
-    /// The limit of a whole exchange.
-    pub timeout: Duration,
-    /// Trust only the certificates of this PEM file; without it, what the operating system trusts.
-    pub ca: Option<PathBuf>,
-}
 
 /// One request.
 #[derive(Clone, PartialEq, Eq)]
@@ -106,7 +96,7 @@ pub enum BuildError {
     /// The guard refuses the URL.
     #[error(transparent)]
     Refused(Refusal),
-    /// The file of `ca` cannot be used.
+    /// A file of certificates cannot be used.
     #[error("the certificates in {path} cannot be used: {why}")]
     Ca {
         /// The file.
@@ -114,6 +104,20 @@ pub enum BuildError {
         /// Why.
         why: String,
     },
+    /// The key of the client certificate cannot be used.
+    #[error("the key for the client certificate {cert} cannot be used: {why}")]
+    Key {
+        /// The certificate.
+        cert: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A secret that belongs to the way cannot be read.
+    #[error("a secret for the connection cannot be read")]
+    Secret(#[source] SecretError),
+    /// The guard refuses the proxy.
+    #[error("the proxy may not be used")]
+    Proxy(#[source] Refusal),
     /// The operating system has no certificates, or the TLS library refuses the settings.
     #[error(
         "TLS cannot be set up ({0}); install the `ca-certificates` package or set `ca` to a PEM file"
@@ -124,13 +128,65 @@ pub enum BuildError {
     Client(#[source] reqwest::Error),
 }
 
+/// Whether a client could be made for `url`, from the files and secrets that are named, as far as that can be told without what the
+/// operating system trusts. Nothing is connected to.
+///
+/// # Errors
+/// [`BuildError`] as [`HttpClient::new`] would give it.
+pub fn check(url: &str, settings: &Settings) -> Result<(), BuildError> {
+    let (url, _) = checked(url, settings)?;
+    if let Some(proxy) = &settings.proxy {
+        through(proxy)?;
+    }
+    match url.scheme() {
+        "http" => Ok(()),
+        _ => tls::check(settings),
+    }
+}
+
+/// What is dialled: the peer itself, or the proxy before it.
+struct Dialled {
+    guard: Guard,
+    port: u16,
+}
+
+/// The URL as parsed. With a proxy its literals are judged all the same, and the proxy's own address beside them.
+fn checked(url: &str, settings: &Settings) -> Result<(Url, Dialled), BuildError> {
+    let url = Url::parse(url).map_err(BuildError::Url)?;
+    let port = settings
+        .guard
+        .check_url(&url)
+        .map_err(BuildError::Refused)?;
+    let dialled = match &settings.proxy {
+        None => Dialled {
+            guard: settings.guard.clone(),
+            port,
+        },
+        Some(proxy) => {
+            let guard = proxy.guard(&settings.guard);
+            let port = guard.check_url(&proxy.url).map_err(BuildError::Proxy)?;
+            Dialled { guard, port }
+        }
+    };
+    Ok((url, dialled))
+}
+
+fn through(proxy: &Proxy) -> Result<reqwest::Proxy, BuildError> {
+    let all = reqwest::Proxy::all(proxy.url.as_str()).map_err(BuildError::Client)?;
+    let Some((user, password)) = &proxy.user else {
+        return Ok(all);
+    };
+    let password = password.reveal().map_err(BuildError::Secret)?;
+    Ok(all.basic_auth(user, &password))
+}
+
 /// A client for one origin.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: reqwest::Client,
     /// Scheme, host and port; none for a Unix socket, where every URL goes to the same peer.
     origin: Option<(Url, Arc<Guard>)>,
-    timeout: Duration,
+    way: Way,
     answer_limit: usize,
 }
 
@@ -140,29 +196,40 @@ impl HttpClient {
     /// # Errors
     /// [`BuildError`] when the URL is refused or the certificates cannot be read.
     pub fn new(url: &str, settings: Settings) -> Result<Self, BuildError> {
-        let url = Url::parse(url).map_err(BuildError::Url)?;
-        let port = settings
-            .guard
-            .check_url(&url)
-            .map_err(BuildError::Refused)?;
-        let guard = Arc::new(settings.guard);
-        let resolver = GuardedResolver {
-            guard: Arc::clone(&guard),
-            port,
-        };
+        Self::with_lookup(url, settings, resolver::system())
+    }
+
+    /// The same with a resolver of the caller's; what it answers is guarded all the same.
+    fn with_lookup(url: &str, settings: Settings, lookup: Lookup) -> Result<Self, BuildError> {
+        let (url, dialled) = checked(url, &settings)?;
         // A gateway without any certificates can still send over plain HTTP where that is allowed.
         let tls = match url.scheme() {
             "http" => tls::trusting_nobody()?,
-            _ => tls::trusting(settings.ca.as_deref())?,
+            _ => tls::config(&settings)?,
         };
-        let client = builder(tls, settings.timeout)
-            .dns_resolver(resolver)
-            .build()
-            .map_err(BuildError::Client)?;
+        let resolver = resolver::Guarded {
+            guard: Arc::new(dialled.guard),
+            port: dialled.port,
+            lookup,
+        };
+        let mut builder = builder(tls, settings.timeout).dns_resolver(resolver);
+        if let Some(proxy) = &settings.proxy {
+            builder = builder.proxy(through(proxy)?);
+        }
+        builder = match &settings.bind {
+            Some(Bind::Interface(name)) => builder.interface(name),
+            Some(Bind::Address(ip)) => builder.local_address(*ip),
+            None => builder,
+        };
         Ok(Self {
-            client,
-            origin: Some((url, guard)),
-            timeout: settings.timeout,
+            client: builder.build().map_err(BuildError::Client)?,
+            way: Way {
+                timeout: settings.timeout,
+                proxy: settings.proxy.as_ref().map(Proxy::name),
+                bind: settings.bind,
+                identity: settings.identity.is_some(),
+            },
+            origin: Some((url, Arc::new(settings.guard))),
             answer_limit: ANSWER_LIMIT,
         })
     }
@@ -186,7 +253,10 @@ impl HttpClient {
         Ok(Self {
             client,
             origin: None,
-            timeout,
+            way: Way {
+                timeout,
+                ..Way::default()
+            },
             answer_limit,
         })
     }
@@ -198,8 +268,11 @@ impl HttpClient {
     pub async fn send(&self, call: &Call, now: Wall) -> Result<Reply, CallError> {
         let request = self.request(call)?;
         let answer = self.client.execute(request).await;
-        let answer = answer.map_err(|error| reason::of(error.without_url(), self.timeout))?;
+        let answer = answer.map_err(|error| reason::of(&error.without_url(), &self.way))?;
         let status = answer.status().as_u16();
+        if status == 407 && self.way.proxy.is_some() {
+            return Err(CallError::Unreachable(self.way.wants_a_user()));
+        }
         let retry_after = requested_wait(answer.headers(), now);
         let request_id = request_id(answer.headers());
         let (body, cut) = read_some(answer, self.answer_limit).await;
@@ -268,35 +341,6 @@ fn builder(tls: ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
         .pool_max_idle_per_host(POOL_SIZE)
 }
 
-/// The system's resolver behind the guard. The connector dials exactly what this returns.
-struct GuardedResolver {
-    guard: Arc<Guard>,
-    port: u16,
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (guard, port) = (Arc::clone(&self.guard), self.port);
-        Box::pin(async move {
-            let name = name.as_str();
-            let found = tokio::net::lookup_host((name, port)).await;
-            let found: Vec<_> = found.map_err(|error| no_such_host(name, &error))?.collect();
-            let addresses: Vec<IpAddr> = found.iter().map(std::net::SocketAddr::ip).collect();
-            guard.check_resolved(name, port, &addresses)?;
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn no_such_host(name: &str, error: &io::Error) -> reason::NoSuchHost {
-    let text = error.to_string();
-    let why = text.rsplit(": ").next().unwrap_or_default().to_owned();
-    reason::NoSuchHost {
-        name: name.to_owned(),
-        why,
-    }
-}
-
 fn requested_wait(headers: &HeaderMap, now: Wall) -> Option<Duration> {
     let text = |name| {
         headers
@@ -340,5 +384,7 @@ async fn read_some(mut answer: Response, limit: usize) -> (String, bool) {
     (String::from_utf8_lossy(&body).into_owned(), cut)
 }
 
+#[cfg(test)]
+pub(crate) mod testbed;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
-use rustls::CertificateError as Bad;
+use rustls::{AlertDescription, CertificateError as Bad};
 use thiserror::Error;
 
-use super::CallError;
+use super::{Bind, CallError};
 use crate::link::guard::Refusal;
 
 /// The resolver knows no address.
@@ -18,27 +18,55 @@ pub struct NoSuchHost {
     pub why: String,
 }
 
+/// What of the way to a peer is needed to say why it was not reached.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    /// The limit of the exchange.
+    pub(super) timeout: Duration,
+    /// Host and port of the proxy.
+    pub(super) proxy: Option<String>,
+    /// Where connections go out from.
+    pub(super) bind: Option<Bind>,
+    /// A client certificate is shown.
+    pub(super) identity: bool,
+}
+
+impl Way {
+    /// The proxy's 407.
+    pub(super) fn wants_a_user(&self) -> String {
+        let proxy = self.proxy.as_deref().unwrap_or_default();
+        format!(
+            "the proxy {proxy} wants another user or password; look at `proxy_user` and `proxy_password`"
+        )
+    }
+}
+
 /// Turns an error of reqwest, its URL removed, into what happened. Whatever went wrong until the connection and its TLS
 /// stood is unreachable: nothing of the request was sent.
-pub(super) fn of(error: reqwest::Error, timeout: Duration) -> CallError {
+pub(super) fn of(error: &reqwest::Error, way: &Way) -> CallError {
     if error.is_connect() {
-        return CallError::Unreachable(connecting(&error));
+        return CallError::Unreachable(connecting(error, way));
+    }
+    // With TLS 1.3 a peer refuses our certificate only after we take the handshake for done; it has read no request then.
+    if let Some(rustls::Error::AlertReceived(alert)) = find::<rustls::Error>(error) {
+        return CallError::Unreachable(refused(*alert, way));
     }
     if error.is_timeout() {
         return CallError::Failed(format!(
-            "no answer within {timeout:?}; it may have arrived all the same"
+            "no answer within {:?}; it may have arrived all the same",
+            way.timeout
         ));
     }
     if error.is_builder() {
-        return CallError::Unreachable(format!("the request cannot be sent: {}", root(&error)));
+        return CallError::Unreachable(format!("the request cannot be sent: {}", root(error)));
     }
     CallError::Failed(format!(
         "the connection broke before an answer came ({})",
-        root(&error)
+        root(error)
     ))
 }
 
-fn connecting(error: &reqwest::Error) -> String {
+fn connecting(error: &reqwest::Error, way: &Way) -> String {
     if let Some(refusal) = find::<Refusal>(error) {
         return refusal.to_string();
     }
@@ -46,8 +74,28 @@ fn connecting(error: &reqwest::Error) -> String {
         return missing.to_string();
     }
     if let Some(error) = find::<rustls::Error>(error) {
-        return tls(error);
+        return tls(error, way);
     }
+    if let Some(bind) = &way.bind
+        && said(error, "tcp bind")
+    {
+        return find::<io::Error>(error).map_or_else(|| root(error), |error| bind.why_not(error));
+    }
+    let Some(proxy) = &way.proxy else {
+        return unconnected(error);
+    };
+    if said(error, "proxy authorization required") {
+        way.wants_a_user()
+    } else if said(error, "tunnel error: unsuccessful") {
+        format!(
+            "the proxy {proxy} refuses to connect to it; ask who runs the proxy, or look whether the host is up"
+        )
+    } else {
+        format!("the proxy {proxy}: {}", unconnected(error))
+    }
+}
+
+fn unconnected(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no connection in time; is the host switched on and is the way to it open?"
             .to_owned();
@@ -77,15 +125,37 @@ fn connecting(error: &reqwest::Error) -> String {
     }
 }
 
-fn tls(error: &rustls::Error) -> String {
+/// What a peer says that wants to know us, and does not.
+fn refused(alert: AlertDescription, way: &Way) -> String {
+    use AlertDescription as Alert;
+    match (alert, way.identity) {
+        (Alert::CertificateRequired | Alert::HandshakeFailure, false) => format!(
+            "the other side refused the TLS handshake ({alert:?}): it may want a client certificate; set `client_cert` and `client_key`"
+        ),
+        (
+            Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::CertificateRequired
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+            true,
+        ) => format!(
+            "the other side does not accept our client certificate ({alert:?}); look at `client_cert`, at its date and who signed it"
+        ),
+        _ => format!("the other side refused the TLS handshake ({alert:?})"),
+    }
+}
+
+fn tls(error: &rustls::Error, way: &Way) -> String {
     let rustls::Error::InvalidCertificate(bad) = error else {
         return match error {
             rustls::Error::InvalidMessage(_) => {
                 "the other side does not speak TLS on that port".to_owned()
             }
-            rustls::Error::AlertReceived(alert) => {
-                format!("the other side refused the TLS handshake ({alert:?})")
-            }
+            rustls::Error::AlertReceived(alert) => refused(*alert, way),
             other => format!("the TLS handshake failed: {other}"),
         };
     };
@@ -115,6 +185,18 @@ fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Optio
         next = error.source();
     }
     None
+}
+
+/// Whether one of the causes says this. Some libraries keep their types to themselves.
+fn said(error: &(dyn StdError + 'static), what: &str) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains(what) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The innermost cause, which is the one that says something.

@@ -4,11 +4,13 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::config::{
-    section::{Read, Section},
-    tree::{Node, Value},
-    values::FileBeside,
-};
+pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy};
+use crate::config::{section::Section, values::FileBeside};
+
+mod allowed;
+mod bind;
+mod identity;
+mod proxy;
 
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]
@@ -23,6 +25,12 @@ pub struct Access {
     pub allow_http: bool,
     /// What may be dialled although it is not public.
     pub allow_addresses: Vec<Allowed>,
+    /// The certificate that we show, if the receiver wants one.
+    pub identity: Option<Identity>,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
+    /// The interface or the address of this host that connections go out from.
+    pub bind: Option<Bind>,
 }
 
 impl Access {
@@ -49,6 +57,9 @@ impl Access {
             ca: section.optional::<FileBeside>("ca").map(|file| file.0),
             allow_http: section.get("allow_http", false),
             allow_addresses: section.get("allow_addresses", Vec::new()),
+            identity: Identity::read(section),
+            proxy: Proxy::read(section),
+            bind: section.optional("bind"),
         };
         if let Err(error) = url::Url::parse(&url?) {
             section.error(
@@ -56,6 +67,12 @@ impl Access {
                 format!("is not a url ({error}); write it like https://ops.example.com/andon"),
             );
             return None;
+        }
+        if access.identity.is_some() && access.url.starts_with("http:") {
+            section.error(
+                "client_cert",
+                "is for https://, `url` says http://, where nobody asks for a certificate",
+            );
         }
         Some(access)
     }
@@ -69,6 +86,11 @@ impl Access {
     }
 }
 
+/// Networks with their ports, as the guard takes them.
+pub fn networks(allowed: &[Allowed]) -> Vec<(IpNet, u16)> {
+    allowed.iter().map(|of| (of.net, of.port)).collect()
+}
+
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access")
@@ -77,68 +99,9 @@ impl fmt::Debug for Access {
             .field("ca", &self.ca)
             .field("allow_http", &self.allow_http)
             .field("allow_addresses", &self.allow_addresses)
+            .field("identity", &self.identity)
+            .field("proxy", &self.proxy)
+            .field("bind", &self.bind)
             .finish()
-    }
-}
-
-/// A network and a port: `10.0.0.0/8:443`, `127.0.0.1/32:8080`, `[fd00::/8]:443`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowed {
-    /// The network; bits beyond its prefix are not looked at.
-    pub net: IpNet,
-    /// The port.
-    pub port: u16,
-}
-
-impl Allowed {
-    /// Reads the form of the configuration. IPv6 networks stand in brackets.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (net, port) = text.rsplit_once(':')?;
-        let port = port.parse().ok().filter(|port| *port != 0)?;
-        let net = match net.strip_prefix('[') {
-            Some(inner) => IpNet::V6(inner.strip_suffix(']')?.parse().ok()?),
-            None => IpNet::V4(net.parse().ok()?),
-        };
-        Some(Self { net, port })
-    }
-}
-
-impl Read for Allowed {
-    const EXPECTED: &'static str = "a network with a port, like \"10.0.0.0/8:443\", \"127.0.0.1/32:8080\" or \"[fd00::/8]:443\"";
-    fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::parse(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_need_a_prefix_and_a_port_and_ipv6_its_brackets() {
-        for good in [
-            "10.0.0.0/8:443",
-            "127.0.0.1/32:8080",
-            "[fd00::/8]:443",
-            "[::1/128]:1",
-        ] {
-            assert!(Allowed::parse(good).is_some(), "{good}");
-        }
-        for bad in [
-            "",
-            "10.0.0.0/8",
-            "10.0.0.1:443",
-            "10.0.0.0/33:443",
-            "fd00::/8:443",
-            "[fd00::/8]",
-            "10.0.0.0/8:0",
-            "10.0.0.0/8:x",
-            "[10.0.0.0/8]:443",
-        ] {
-            assert!(Allowed::parse(bad).is_none(), "{bad}");
-        }
     }
 }

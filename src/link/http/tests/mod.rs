@@ -3,19 +3,18 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::Command,
     sync::mpsc::{Receiver, sync_channel},
     thread,
 };
 
-use rustls::{
-    ServerConfig, ServerConnection, Stream,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+use super::{
+    testbed::{Authority, Peer},
+    *,
 };
-use tempfile::TempDir;
 
-use super::*;
+mod bind;
+mod proxy;
+mod tls;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const NOW: Wall = Wall::from_millis(1_775_291_405_000);
@@ -61,15 +60,12 @@ fn settings(allow: &[SocketAddr], timeout: Duration) -> Settings {
         .iter()
         .map(|address| (address.ip().into(), address.port()))
         .collect();
-    Settings {
-        guard: Guard {
-            allow_http: true,
-            allow,
-            own: Vec::new(),
-        },
-        timeout,
-        ca: None,
-    }
+    let guard = Guard {
+        allow_http: true,
+        allow,
+        own: Vec::new(),
+    };
+    Settings::new(guard, timeout)
 }
 
 fn call(url: &str) -> Call {
@@ -332,178 +328,10 @@ async fn our_own_socket_is_reached_without_any_address() {
     assert!(reply.body.len() > 100_000 && !reply.cut);
 }
 
-/// An authority and certificates signed by it, made by `openssl` in a folder of their own.
-struct Authority(TempDir);
-
-impl Authority {
-    fn new() -> Self {
-        let made = Self(tempfile::tempdir().expect("a folder"));
-        made.openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=Plant -days 2");
-        made
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn openssl(&self, arguments: &str) {
-        let done = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(&self.0)
-            .output()
-            .expect("openssl");
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
-    }
-
-    /// A peer with a certificate for `name`, valid between these dates.
-    fn serve(&self, name: &str, dates: &str) -> SocketAddr {
-        std::fs::write(self.path("ext"), format!("subjectAltName={name}\n")).expect("a file");
-        self.openssl("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf");
-        let files = [
-            ("index", ""),
-            ("serial", "01\n"),
-            (
-                "ca.conf",
-                "[ca]\ndefault_ca=c\n[c]\npolicy=p\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n[p]\ncommonName=supplied\n",
-            ),
-        ];
-        for (file, text) in files {
-            std::fs::write(self.path(file), text).expect("a file");
-        }
-        self.openssl(&format!("ca -batch -notext -config ca.conf -in leaf.csr -cert ca.pem -keyfile ca.key -out leaf.pem -extfile ext {dates}"));
-        let certificates = CertificateDer::pem_file_iter(self.path("leaf.pem"))
-            .expect("a file")
-            .collect::<Result<_, _>>();
-        let key = PrivateKeyDer::from_pem_file(self.path("leaf.key")).expect("a key");
-        let config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("versions")
-                .with_no_client_auth()
-                .with_single_cert(certificates.expect("certificates"), key)
-                .expect("a configuration");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let config = Arc::new(config);
-        thread::spawn(move || {
-            while let Ok((mut socket, _)) = listener.accept() {
-                let mut connection =
-                    ServerConnection::new(Arc::clone(&config)).expect("a connection");
-                let mut stream = Stream::new(&mut connection, &mut socket);
-                if !read_request(&mut stream).is_empty() {
-                    let _ = stream.write_all(OK.as_bytes());
-                }
-            }
-        });
-        address
-    }
-
-    async fn post(&self, address: SocketAddr, ca: bool) -> Result<Reply, CallError> {
-        let ca = ca.then(|| self.path("ca.pem"));
-        post(
-            &format!("https://{address}/"),
-            Settings {
-                ca,
-                ..settings(&[address], SECONDS)
-            },
-        )
-        .await
-    }
-}
-
 /// The beginning of what is said when nobody is reached.
 fn unreachable(result: Result<Reply, CallError>) -> String {
     match result {
         Err(CallError::Unreachable(why)) => why,
         other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn the_plants_own_authority_is_trusted_only_where_it_is_named() {
-    let authority = Authority::new();
-    let address = authority.serve("IP:127.0.0.1", "-days 2");
-    let why = unreachable(authority.post(address, false).await);
-    assert!(
-        why.starts_with("certificate not trusted: nobody known has signed it; set `ca`"),
-        "{why}"
-    );
-    assert_eq!(
-        authority
-            .post(address, true)
-            .await
-            .expect("an answer")
-            .status,
-        200
-    );
-}
-
-#[tokio::test]
-async fn a_certificate_out_of_its_time_or_for_another_name_is_told_as_such() {
-    let authority = Authority::new();
-    let other = authority.serve("DNS:other.example", "-days 2");
-    let why = unreachable(authority.post(other, true).await);
-    assert!(
-        why.starts_with("certificate is for another host name"),
-        "{why}"
-    );
-    for (dates, expected) in [
-        (
-            "-startdate 20980101000000Z -enddate 20990101000000Z",
-            "certificate not yet valid",
-        ),
-        (
-            "-startdate 20000101000000Z -enddate 20010101000000Z",
-            "certificate expired",
-        ),
-    ] {
-        let why = unreachable(
-            authority
-                .post(authority.serve("IP:127.0.0.1", dates), true)
-                .await,
-        );
-        assert!(why.starts_with(expected), "{why}");
-    }
-}
-
-#[tokio::test]
-async fn a_peer_without_tls_is_told_as_such() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let _ = stream.read(&mut [0; 16]);
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        // Closing with unread bytes would reset the connection under the answer.
-        let _ = stream.read_to_end(&mut Vec::new());
-    });
-    let why = unreachable(
-        post(
-            &format!("https://{address}/"),
-            settings(&[address], SECONDS),
-        )
-        .await,
-    );
-    assert_eq!(why, "the other side does not speak TLS on that port");
-}
-
-#[test]
-fn a_file_without_certificates_is_no_authority() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("ca.pem");
-    for make in [false, true] {
-        if make {
-            std::fs::write(&path, "nothing").expect("a file");
-        }
-        let settings = Settings {
-            ca: Some(path.clone()),
-            ..settings(&[], SECONDS)
-        };
-        let error = HttpClient::new("https://ops.example.com/", settings).unwrap_err();
-        assert!(matches!(error, BuildError::Ca { .. }), "{error}");
     }
 }

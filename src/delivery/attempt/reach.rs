@@ -1,0 +1,75 @@
+//! From what the configuration says of the way to a receiver to what the HTTP client needs.
+
+use super::chain;
+use crate::{
+    destination::{Access, access},
+    link::{
+        guard::Guard,
+        http::{self, BuildError, HttpClient, Settings},
+    },
+};
+
+/// What may be dialled on the way to a receiver.
+pub fn guard_of(access: &Access) -> Guard {
+    Guard {
+        allow_http: access.allow_http,
+        allow: access::networks(&access.allow_addresses),
+        // The agent listens on a Unix socket only, so there is no port of our own to keep out.
+        own: Vec::new(),
+    }
+}
+
+/// What is wrong with the way as it is written: the key, what about it, and whether that is only a warning. It would otherwise show
+/// first when something is wrong in the plant.
+pub fn mistakes(access: &Access) -> Vec<(&'static str, String, bool)> {
+    let mut found = Vec::new();
+    match http::check(&access.url, &settings_of(access)) {
+        Err(BuildError::Refused(refusal)) => found.push(("url", refusal.to_string(), false)),
+        Err(BuildError::Proxy(refusal)) => found.push(("proxy", refusal.to_string(), false)),
+        // What stands in files can be replaced at any time. That they are not there was said when they were read.
+        Err(error @ BuildError::Key { .. }) => found.push((
+            "client_key",
+            format!("cannot be used, and what needs it is off until it can: {error}"),
+            true,
+        )),
+        _ => {}
+    }
+    found
+}
+
+/// The whole way.
+pub fn settings_of(access: &Access) -> Settings {
+    let identity = access.identity.as_ref();
+    let proxy = access.proxy.as_ref();
+    Settings {
+        ca: access.ca.clone(),
+        identity: identity.map(|identity| http::Identity {
+            cert: identity.cert.clone(),
+            key: identity.key.clone(),
+        }),
+        proxy: proxy.map(|proxy| http::Proxy {
+            url: proxy.url.clone(),
+            user: proxy.user.clone(),
+            allow: access::networks(&access.allow_addresses),
+        }),
+        bind: access.bind.clone().map(|bind| match bind {
+            access::Bind::Interface(name) => http::Bind::Interface(name),
+            access::Bind::Address(ip) => http::Bind::Address(ip),
+        }),
+        ..Settings::new(guard_of(access), access.timeout)
+    }
+}
+
+/// A client for a receiver; it opens nothing yet.
+///
+/// # Errors
+/// When the address is refused, or its certificates or secrets cannot be used.
+pub fn client_of(access: &Access) -> Result<HttpClient, BuildError> {
+    HttpClient::new(&access.url, settings_of(access))
+}
+
+/// Why no client could be made for a receiver, as far as that can be told from files and secrets alone.
+pub fn unusable(access: &Access) -> Option<String> {
+    let checked = http::check(&access.url, &settings_of(access));
+    checked.err().map(|error| chain(&error))
+}
