@@ -24,6 +24,7 @@ mod outbox;
 pub mod restore;
 pub mod rows;
 mod schema;
+mod state;
 mod thread;
 mod tries;
 

@@ -11,6 +11,7 @@ mod heartbeat;
 mod kill;
 mod offline;
 mod pipeline;
+mod record;
 mod restarts;
 mod simulation;
 mod support;
