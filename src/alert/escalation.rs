@@ -13,6 +13,7 @@ use super::{
     telling::Extra,
     timers::Timer,
     watch::Run,
+    when::Traits,
 };
 use crate::clock::{Mono, Now};
 
@@ -110,15 +111,15 @@ impl Engine {
     pub(super) fn policy_for(&self, watch: WatchIx, severity: Severity) -> Option<&Policy> {
         let live = &self.watches[watch.0 as usize];
         let face = self.face(watch);
-        self.plant.policies.iter().find(|policy| {
-            policy.when.matches(
-                severity,
-                &live.rule,
-                &face.machine,
-                face.class.as_deref(),
-                &face.labels,
-            )
-        })
+        let alert = Traits {
+            severity,
+            rule: &live.rule,
+            machine: &face.machine,
+            class: face.class.as_deref(),
+            labels: &face.labels,
+        };
+        let mut policies = self.plant.policies.iter();
+        policies.find(|policy| policy.when.matches(&alert))
     }
 
     /// Brings the timer of a watch's escalation in line with its state.

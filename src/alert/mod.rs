@@ -11,6 +11,7 @@
 //! (what was decided).
 
 mod blind;
+mod category;
 pub mod command;
 mod condition;
 mod cover;
@@ -32,6 +33,7 @@ mod telling;
 mod timers;
 mod views;
 mod watch;
+mod when;
 
 pub use blind::BLIND_RULE;
 pub use watch::Face;

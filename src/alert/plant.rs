@@ -6,6 +6,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+pub use super::{
+    category::Category,
+    when::{Traits, When},
+};
 use crate::sample::TagId;
 
 /// Everything that the core needs to know of a configuration.
@@ -240,46 +244,6 @@ pub struct Step {
     pub to: Vec<Arc<str>>,
 }
 
-/// Which alerts a route or policy is for. Every list that is not empty must match; an empty one matches all.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct When {
-    /// One of these severities.
-    pub severity: Vec<Severity>,
-    /// One of these machine ids.
-    pub machine: Vec<Arc<str>>,
-    /// One of these classes.
-    pub class: Vec<Arc<str>>,
-    /// One of these rule ids.
-    pub rule: Vec<Arc<str>>,
-    /// Each of these labels with one of its values.
-    pub label: BTreeMap<Arc<str>, Vec<Arc<str>>>,
-}
-
-impl When {
-    /// Whether it matches an alert of this rule at this machine.
-    pub fn matches(
-        &self,
-        severity: Severity,
-        rule: &str,
-        machine: &str,
-        class: Option<&str>,
-        labels: &BTreeMap<Arc<str>, Arc<str>>,
-    ) -> bool {
-        let one_of = |list: &[Arc<str>], word: Option<&str>| {
-            list.is_empty()
-                || word.is_some_and(|word| list.iter().any(|item| item.as_ref() == word))
-        };
-        (self.severity.is_empty() || self.severity.contains(&severity))
-            && one_of(&self.machine, Some(machine))
-            && one_of(&self.class, class)
-            && one_of(&self.rule, Some(rule))
-            && self
-                .label
-                .iter()
-                .all(|(name, values)| one_of(values, labels.get(name).map(AsRef::as_ref)))
-    }
-}
-
 /// Times that hold for the whole plant; `Default` is what the design gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Times {
@@ -307,33 +271,6 @@ impl Default for Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_empty_when_matches_everything_and_a_list_only_its_members() {
-        let none = BTreeMap::new();
-        let check = |when: &When, severity| {
-            when.matches(severity, "overtemp", "mill-1", Some("mill"), &none)
-        };
-        assert!(check(&When::default(), Severity::Info));
-        let critical = When {
-            severity: vec![Severity::Critical],
-            ..When::default()
-        };
-        assert!(check(&critical, Severity::Critical));
-        assert!(!check(&critical, Severity::Error));
-        let other = When {
-            machine: vec!["mill-2".into()],
-            ..When::default()
-        };
-        assert!(!check(&other, Severity::Critical));
-        let labelled = When {
-            label: BTreeMap::from([("hall".into(), vec!["2".into()])]),
-            ..When::default()
-        };
-        assert!(!check(&labelled, Severity::Critical));
-        let labels = BTreeMap::from([("hall".into(), "2".into())]);
-        assert!(labelled.matches(Severity::Info, "r", "m", None, &labels));
-    }
 
     #[test]
     fn severities_are_ordered_and_named() {

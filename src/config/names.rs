@@ -47,6 +47,10 @@ pub const CONFIG: &[Kind] = &[
         by: Some("id"),
     },
     Kind {
+        path: &["hours"],
+        by: Some("id"),
+    },
+    Kind {
         path: &["route"],
         by: None,
     },

@@ -33,7 +33,7 @@ pub fn policies(root: &Section<'_>, known: &Known, destinations: &Destinations<'
         let policy = Policy {
             name: section.get("name", id.clone()),
             id,
-            when: when::read(&section, known),
+            when: when::read(&section, known, |_| {}),
             steps: steps(&section, destinations),
             repeat,
         };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::{attempt::mistakes, route::Routes},
+    delivery::{attempt::mistakes, calendar::Calendar, route::Routes},
     destination::{Access, Destination},
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
@@ -80,7 +80,7 @@ impl Settings {
         let known = known(&machines, rules);
         let agent = Agent::read(&root, env);
         let alerts = Alerts::read(&root);
-        let parts = parts(&root, &agent.site, &alerts, &machines, &known);
+        let parts = parts(&root, &agent, &alerts, &machines, &known);
         let would_notify = |name: &str| {
             let mut all = parts.destinations.iter();
             let read = all.find(|destination| &*destination.name == name);
@@ -124,7 +124,7 @@ impl Settings {
 /// to its problems, and finish it.
 fn parts<'a>(
     root: &Section<'a>,
-    site: &str,
+    agent: &Agent,
     alerts: &Alerts,
     machines: &[MachineConfig],
     known: &Known,
@@ -157,7 +157,7 @@ fn parts<'a>(
             .map(|of| (of.machine.id.clone(), of.machine.class.clone()))
             .collect();
         let context = mqtt::Context {
-            site,
+            site: &agent.site,
             machines: &ids,
             profiles: &profiles,
         };
@@ -196,12 +196,10 @@ fn parts<'a>(
         parts.destinations.extend(read);
         parts.named.push(name.into());
     }
-    parts.routes = Routes::read(root, parts.named.clone(), known);
+    let calendar = Calendar::read(root, agent.timezone.clone());
+    parts.routes = Routes::read(root, parts.named.clone(), calendar, known);
     for destination in &parts.destinations {
-        if let Some(kinds) = destination.only() {
-            let name = Arc::clone(&destination.name);
-            parts.routes.only.insert(name, kinds);
-        }
+        parts.routes.limit(destination);
     }
     profiles.finish();
     parts

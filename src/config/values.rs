@@ -11,7 +11,7 @@ use super::{
     section::{Read, nearest},
     tree::{Node, Place, Value},
 };
-use crate::alert::plant::Severity;
+use crate::alert::plant::{Category, Severity};
 
 /// A value together with where it was written, for checks that come after reading.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,17 +114,37 @@ impl Read for HttpUrl {
 impl Read for Severity {
     const EXPECTED: &'static str = "one of critical, error, warning, info";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::from_word(text).ok_or_else(|| {
-            let hint = nearest(text, Self::ALL.into_iter().map(Self::word))
-                .map(|near| format!("; did you mean \"{near}\"?"));
-            format!(
-                "is \"{text}\", must be {}{}",
-                Self::EXPECTED,
-                hint.unwrap_or_default()
-            )
-        })
+        read_word(node, &Self::ALL, Self::word)
     }
+}
+
+impl Read for Category {
+    const EXPECTED: &'static str = "one of process, blind, agent";
+    fn read(node: &Node) -> Result<Self, String> {
+        read_word(node, &Self::ALL, Self::word)
+    }
+}
+
+/// Reads one of a closed list of words, with the nearest one in the message if it is another.
+///
+/// # Errors
+/// What would be right.
+pub fn read_word<T: Read + Copy>(
+    node: &Node,
+    all: &[T],
+    word: fn(T) -> &'static str,
+) -> Result<T, String> {
+    let Value::Text(text) = &node.value else {
+        return Err(T::mismatch(node));
+    };
+    let found = all.iter().copied().find(|one| word(*one) == text);
+    found.ok_or_else(|| {
+        let hint = nearest(text, all.iter().copied().map(word))
+            .map(|near| format!("; did you mean \"{near}\"?"));
+        format!(
+            "is \"{text}\", must be {}{}",
+            T::EXPECTED,
+            hint.unwrap_or_default()
+        )
+    })
 }

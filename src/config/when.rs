@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::section::{Section, nearest};
-use crate::alert::plant::{Severity, When};
+use crate::alert::plant::{Category, Severity, When};
 
 /// The names that a `when` may mean. One that is not known is a warning, since machines can be discovered later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Known {
     pub rules: BTreeSet<Arc<str>>,
 }
 
-/// Reads the key `when`; without it everything matches.
-pub fn read(owner: &Section<'_>, known: &Known) -> When {
+/// Reads the key `when`; without it everything matches. `more` reads what only this owner's `when` has.
+pub fn read(owner: &Section<'_>, known: &Known, more: impl FnOnce(&Section<'_>)) -> When {
     let Some(section) = owner.table("when") else {
         return When::default();
     };
@@ -29,6 +29,9 @@ pub fn read(owner: &Section<'_>, known: &Known) -> When {
         machine: list("machine"),
         class: list("class"),
         rule: list("rule"),
+        category: section
+            .optional::<Vec<Category>>("category")
+            .unwrap_or_default(),
         label: section
             .pairs::<Vec<Arc<str>>>("label")
             .into_iter()
@@ -45,16 +48,32 @@ pub fn read(owner: &Section<'_>, known: &Known) -> When {
     );
     check(&section, "class", &when.class, &known.classes, |_| false);
     check(&section, "rule", &when.rule, &known.rules, own_rule);
-    for key in ["severity", "machine", "class", "rule"] {
-        if section.raw(key).is_some_and(is_empty) {
-            section.error(
-                key,
-                "is an empty list, which would match everything; leave the key out",
-            );
-        }
+    let other = |rule: &&Arc<str>| !when.category.contains(&Category::of(rule));
+    if !when.category.is_empty()
+        && !when.rule.is_empty()
+        && when.rule.iter().all(|rule| other(&rule))
+    {
+        section.warn(
+            "category",
+            "is that of none of the rules in `rule`, so nothing matches both",
+        );
     }
+    for key in ["severity", "machine", "class", "rule", "category"] {
+        refuse_empty(&section, key);
+    }
+    more(&section);
     section.finish();
     when
+}
+
+/// Reports an empty list, which a person would read as nothing and the program as everything.
+pub fn refuse_empty(section: &Section<'_>, key: &'static str) {
+    if section.raw(key).is_some_and(is_empty) {
+        section.error(
+            key,
+            "is an empty list, which would match everything; leave the key out",
+        );
+    }
 }
 
 fn is_empty(node: &super::tree::Node) -> bool {

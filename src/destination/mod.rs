@@ -18,6 +18,7 @@ pub use self::{
     outcome::{Answer, Outcome},
     sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
+    wants::Wants,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
@@ -29,6 +30,7 @@ mod outcome;
 mod sign;
 mod terms;
 pub mod text;
+mod wants;
 pub mod webhook;
 
 /// A kind's name in the configuration and what reads it.
@@ -44,6 +46,8 @@ pub struct Destination {
     pub name: Arc<str>,
     /// How patiently it is delivered to.
     pub terms: Terms,
+    /// What of all that routes send it takes.
+    pub wants: Wants,
     kind: Arc<dyn Kind>,
 }
 
@@ -52,11 +56,13 @@ impl Destination {
     pub fn read(name: &str, section: Section<'_>) -> Option<Self> {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
+        let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
             name: name.into(),
             terms,
+            wants,
             kind,
         })
     }
@@ -86,14 +92,13 @@ impl Destination {
 
     /// Whether it takes events of this kind at all.
     pub fn wants(&self, kind: EventKind) -> bool {
-        self.kind.events().contains(&kind)
+        self.kind.events().contains(&kind) && (self.wants.ends || !kind.is_end())
     }
 
-    /// The kinds of events that it takes; none if it takes all.
-    pub fn only(&self) -> Option<Vec<EventKind>> {
+    /// The kinds of events that it takes.
+    pub fn kinds(&self) -> Vec<EventKind> {
         let kinds = EventKind::ALL.into_iter();
-        let wanted: Vec<EventKind> = kinds.filter(|kind| self.wants(*kind)).collect();
-        (wanted.len() < EventKind::ALL.len()).then_some(wanted)
+        kinds.filter(|kind| self.wants(*kind)).collect()
     }
 
     /// Whether a second notice about the same alert would reach people, so that an escalation may go there.
@@ -137,6 +142,8 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn events(&self) -> &[EventKind];
     /// See [`Destination::notifies_again`].
     fn notifies_again(&self) -> bool;
+    /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
+    fn stays_open(&self) -> bool;
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
 }

@@ -5,11 +5,18 @@ use ulid::Ulid;
 
 use crate::alert::event::EventKind;
 
+/// Who joins by one of these is owed the same event twice, first as a trigger.
+const TWICE: [EventKind; 3] = [
+    EventKind::Escalated,
+    EventKind::Acknowledged,
+    EventKind::Shelved,
+];
+
 /// The id under which a receiver knows a delivery: the event's, so that it recognises a repeat. Who joins late by an escalation is
 /// owed the same event twice, first as a trigger; that one has an id of its own, or else the escalation would be
 /// taken for its repeat and dropped.
 pub fn idempotency_key(kind: &str, as_trigger: bool, event: &str) -> String {
-    let twice = as_trigger && kind == EventKind::Escalated.word();
+    let twice = as_trigger && TWICE.iter().any(|one| one.word() == kind);
     match event.parse::<Ulid>() {
         Ok(id) if twice => {
             let digest = Sha256::digest(format!("{event}:triggered"));

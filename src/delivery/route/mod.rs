@@ -1,19 +1,36 @@
 //! To which destinations an event is owed: decided once, in the deciding transaction, from the event and from who has heard
 //! of its alert before. When it is delivered is not decided here.
 
+mod cover;
+mod judge;
 mod read;
 #[cfg(test)]
 mod tests;
+
+pub use self::judge::{Occasion, Rest, Verdict, Verdicts};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use crate::alert::{
-    event::{Alert, Event, EventKind, State},
-    plant::When,
+use super::calendar::Calendar;
+use crate::{
+    alert::{
+        event::{Event, EventKind, State},
+        plant::{Severity, When},
+    },
+    config::tree::Place,
+    destination::Destination,
 };
+
+/// At which events a route takes alerts that does not say: at those that say anew that something is wrong.
+pub const CALLS: [EventKind; 4] = [
+    EventKind::Triggered,
+    EventKind::Updated,
+    EventKind::Reopened,
+    EventKind::Unshelved,
+];
 
 /// All routes of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,8 +41,10 @@ pub struct Routes {
     pub default: Option<Vec<Arc<str>>>,
     /// Names of all destinations.
     pub all: Vec<Arc<str>>,
-    /// The kinds of events that a destination takes, for those that do not take all.
-    pub only: BTreeMap<Arc<str>, Vec<EventKind>>,
+    /// What destinations take, for those that do not take everything.
+    pub limits: BTreeMap<Arc<str>, Limits>,
+    /// The hours that routes name.
+    pub calendar: Calendar,
 }
 
 /// One `[[route]]`.
@@ -33,10 +52,25 @@ pub struct Routes {
 pub struct Route {
     /// Which alerts it takes.
     pub when: When,
+    /// At which events; at [`CALLS`] if it names none.
+    pub event: Vec<EventKind>,
+    /// At which hours, by their ids; at all if it names none.
+    pub hours: Vec<Arc<str>>,
     /// Names of destinations.
     pub to: Vec<Arc<str>>,
     /// The routes after it are asked too.
     pub goes_on: bool,
+    /// Where it is written.
+    pub place: Option<Place>,
+}
+
+/// What a destination does not take, whatever routes and policies say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// It is not called to alerts that are milder.
+    pub min_severity: Severity,
+    /// The kinds of events that it is told.
+    pub kinds: Vec<EventKind>,
 }
 
 /// One delivery that is owed. Those of one event are in the order in which they are to become rows.
@@ -54,43 +88,58 @@ impl Routes {
     /// Where an event goes. `audience` names the destinations that were owed an earlier event of the same alert, those aside
     /// whose deliveries of it were all withdrawn.
     ///
-    /// Who is in the audience hears everything that follows, whatever the routes say. Who is new is told the current state
-    /// as a trigger, except by the trigger itself, and is not told at all while the alert is shelved.
+    /// Who is in the audience hears everything that follows, whatever routes, hours and limits say. Who is new is told the
+    /// current state as a trigger first, except by the trigger itself and by the end, after which there is no state. Nobody new
+    /// is told while the alert is shelved, except of the shelf itself, where a route asks for it.
     pub fn route(&self, event: &Event, audience: &BTreeSet<Arc<str>>) -> Vec<Owed> {
-        let alert = &event.alert;
+        let (alert, kind) = (&event.alert, event.kind);
         let mut owed = List::default();
-        match event.kind {
-            EventKind::Triggered | EventKind::Updated | EventKind::Reopened => {
-                owed.audience(audience);
-                if !alert.shelved {
-                    let late = event.kind != EventKind::Triggered;
-                    owed.newcomers(audience, self.targets(alert), late);
-                }
+        let is_step = kind == EventKind::Escalated;
+        if !is_step {
+            for destination in audience {
+                owed.push(destination, false, false);
             }
-            EventKind::Acknowledged
-            | EventKind::Resolved
-            | EventKind::Closed
-            | EventKind::Shelved => owed.audience(audience),
-            EventKind::Unshelved => {
-                owed.audience(audience);
-                if alert.state != State::Resolved && !alert.shelved {
-                    owed.newcomers(audience, self.targets(alert), true);
-                }
+        }
+        let step = event.escalation.iter().flat_map(|step| &step.to);
+        let over = kind == EventKind::Unshelved && alert.state == State::Resolved;
+        let silent = over || alert.shelved && kind != EventKind::Shelved;
+        let as_trigger = kind != EventKind::Triggered && !kind.is_end();
+        // What changed is in the state that it is told.
+        let alone = as_trigger && CALLS.contains(&kind);
+        for destination in step.chain(self.targets(&Occasion::of(event))) {
+            let new = !audience.contains(destination);
+            if new && (silent || !self.calls(destination, alert.severity)) {
+                continue;
             }
-            EventKind::Escalated => {
-                let to = event.escalation.iter().flat_map(|step| &step.to);
-                for destination in to {
-                    let new = !audience.contains(destination);
-                    if new && !alert.shelved {
-                        owed.push(destination, true, true);
-                    }
-                    if !new || !alert.shelved {
-                        owed.push(destination, false, true);
-                    }
-                }
+            if new && as_trigger {
+                owed.push(destination, true, is_step);
+            }
+            if (new && !alone) || is_step {
+                owed.push(destination, false, is_step);
             }
         }
         owed.0
+    }
+
+    /// Takes over what a destination does not take.
+    pub fn limit(&mut self, destination: &Destination) {
+        let limits = Limits {
+            min_severity: destination.wants.min_severity,
+            kinds: destination.kinds(),
+        };
+        let all = Limits {
+            min_severity: Severity::Info,
+            kinds: EventKind::ALL.to_vec(),
+        };
+        if limits != all {
+            self.limits.insert(Arc::clone(&destination.name), limits);
+        }
+    }
+
+    /// Whether a destination is called to alerts of this severity.
+    pub fn calls(&self, destination: &Arc<str>, severity: Severity) -> bool {
+        let limits = self.limits.get(destination);
+        limits.is_none_or(|limits| severity >= limits.min_severity)
     }
 
     /// Whether what is owed becomes a delivery: some destinations take only some kinds of events. They belong to the audience
@@ -101,31 +150,19 @@ impl Routes {
         } else {
             kind
         };
-        let only = self.only.get(&owed.destination);
-        only.is_none_or(|kinds| kinds.contains(&kind))
+        let limits = self.limits.get(&owed.destination);
+        limits.is_none_or(|limits| limits.kinds.contains(&kind))
     }
 
-    /// The destinations that the routes choose for an alert as it is now, each once.
-    pub fn targets(&self, alert: &Alert) -> Vec<&Arc<str>> {
-        let mut targets: Vec<&Arc<str>> = Vec::new();
-        let (mut taken, mut decided) = (false, false);
-        for route in &self.routes {
-            let class = alert.class.as_deref();
-            let (rule, machine) = (&alert.rule, &alert.machine);
-            let when = &route.when;
-            if when.matches(alert.severity, rule, machine, class, &alert.labels) {
-                targets.extend(&route.to);
-                taken = true;
-                decided = !route.goes_on;
-                if decided {
-                    break;
-                }
-            }
-        }
-        match &self.default {
-            // A route that goes on has not decided, so the default is asked too.
-            Some(default) if !decided => targets.extend(default),
-            None if !taken => targets.extend(&self.all),
+    /// The destinations that the routes choose on an occasion, each once.
+    pub fn targets(&self, occasion: &Occasion<'_>) -> Vec<&Arc<str>> {
+        let verdicts = self.judge(occasion);
+        let routes = self.routes.iter().zip(&verdicts.routes);
+        let taken = routes.filter(|(_, verdict)| verdict.takes());
+        let mut targets: Vec<&Arc<str>> = taken.flat_map(|(route, _)| &route.to).collect();
+        match (&self.default, verdicts.rest) {
+            (Some(default), Rest::Default) => targets.extend(default),
+            (_, Rest::Everyone) => targets.extend(&self.all),
             _ => {}
         }
         let mut seen = BTreeSet::new();
@@ -138,19 +175,6 @@ impl Routes {
 struct List(Vec<Owed>);
 
 impl List {
-    fn audience(&mut self, audience: &BTreeSet<Arc<str>>) {
-        for destination in audience {
-            self.push(destination, false, false);
-        }
-    }
-
-    fn newcomers(&mut self, audience: &BTreeSet<Arc<str>>, targets: Vec<&Arc<str>>, late: bool) {
-        let new = |destination: &&Arc<str>| !audience.contains(*destination);
-        for destination in targets.into_iter().filter(new) {
-            self.push(destination, late, false);
-        }
-    }
-
     /// Adds it once: a step may name a destination twice.
     fn push(&mut self, destination: &Arc<str>, as_trigger: bool, withdrawable: bool) {
         let owed = Owed {

@@ -2,20 +2,27 @@
 
 use std::sync::Arc;
 
-use super::{Route, Routes};
+use super::{
+    Route, Routes,
+    cover::{everything, nothing_left},
+};
 use crate::{
-    alert::plant::When,
+    alert::event::EventKind,
     config::{
-        section::{Section, nearest},
-        when::{self, Known},
+        section::{Read, Section, nearest},
+        tree::{Node, Value},
+        values::read_word,
+        when::{self, Known, refuse_empty},
     },
+    delivery::calendar::Calendar,
 };
 
 impl Routes {
-    /// Reads every `[[route]]` of the configuration; `all` names its destinations.
-    pub fn read(root: &Section<'_>, all: Vec<Arc<str>>, known: &Known) -> Self {
+    /// Reads every `[[route]]` of the configuration; `all` names its destinations, `calendar` holds its hours.
+    pub fn read(root: &Section<'_>, all: Vec<Arc<str>>, calendar: Calendar, known: &Known) -> Self {
         let mut routes = Self {
             all,
+            calendar,
             ..Self::default()
         };
         let before = root.problems().errors();
@@ -25,7 +32,7 @@ impl Routes {
         }
         // What a route with a mistake was meant to take is not known.
         let clear = root.problems().errors() == before;
-        let taken = routes.default.is_some() || routes.take_all(true);
+        let taken = routes.default.is_some() || nothing_left(&routes.routes, &everything(), true);
         if clear && !routes.routes.is_empty() && !taken {
             root.warn(
                 "route",
@@ -40,7 +47,14 @@ impl Routes {
         let is_default = section.get("default", false);
         let goes_on = section.get("continue", false);
         let has_when = section.raw("when").is_some();
-        let when = when::read(section, known);
+        let mut route = Route {
+            goes_on,
+            place: Some(section.place().clone()),
+            ..Route::default()
+        };
+        route.when = when::read(section, known, |section| {
+            self.read_occasions(section, &mut route.event, &mut route.hours);
+        });
         let clear = section.problems().errors() == before;
         let to: Option<Vec<Arc<str>>> = section.required("to");
         if let Some(to) = &to {
@@ -57,7 +71,7 @@ impl Routes {
             }
             if self.default.is_some() {
                 section.error("default", "is set twice; only one route can be the default");
-            } else if self.take_all(false) {
+            } else if nothing_left(&self.routes, &everything(), false) {
                 section.warn("default", UNREACHABLE);
             }
             self.default = Some(to);
@@ -67,11 +81,36 @@ impl Routes {
             // Read as if it took everything, it would only make later routes look unreachable.
             return;
         }
-        let decided = |earlier: &Route| !earlier.goes_on && covers(&earlier.when, &when);
-        if self.routes.iter().any(decided) {
+        if nothing_left(&self.routes, &route, false) {
             section.warn("when", UNREACHABLE);
         }
-        self.routes.push(Route { when, to, goes_on });
+        route.to = to;
+        self.routes.push(route);
+    }
+
+    /// What only the `when` of a route has: at which events and hours.
+    fn read_occasions(
+        &self,
+        section: &Section<'_>,
+        event: &mut Vec<EventKind>,
+        hours: &mut Vec<Arc<str>>,
+    ) {
+        *event = section.optional("event").unwrap_or_default();
+        refuse_empty(section, "event");
+        *hours = section
+            .optional("hours")
+            .map_or_else(Vec::new, |OneOrMore(list)| list);
+        refuse_empty(section, "hours");
+        let known = || self.calendar.hours.iter().map(|hours| &hours.id);
+        for name in hours.iter().filter(|name| !known().any(|id| id == *name)) {
+            let near = nearest(name, known().map(AsRef::as_ref));
+            let hint = near.map(|near| format!("; did you mean \"{near}\"?"));
+            let message = format!(
+                "names \"{name}\", but there are no such [[hours]]{}",
+                hint.unwrap_or_default()
+            );
+            section.error("hours", message);
+        }
     }
 
     fn check_targets(&self, section: &Section<'_>, to: &[Arc<str>]) {
@@ -86,27 +125,27 @@ impl Routes {
             section.warn("to", "is empty: nobody is told about what this route takes");
         }
     }
-
-    /// Whether a route takes everything; with `taken`, one that goes on counts too.
-    fn take_all(&self, taken: bool) -> bool {
-        let takes = |route: &Route| (taken || !route.goes_on) && route.when == When::default();
-        self.routes.iter().any(takes)
-    }
 }
 
 const UNREACHABLE: &str = "is never reached: an earlier route without `continue` takes all of it";
 
-/// Whether everything that `narrow` takes is taken by `wide`.
-fn covers(wide: &When, narrow: &When) -> bool {
-    fn all_of<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
-        wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|item| wide.contains(item)))
+impl Read for EventKind {
+    const EXPECTED: &'static str = "one of triggered, updated, acknowledged, escalated, resolved, reopened, shelved, unshelved, closed";
+    fn read(node: &Node) -> Result<Self, String> {
+        read_word(node, &Self::ALL, Self::word)
     }
-    all_of(&wide.severity, &narrow.severity)
-        && all_of(&wide.machine, &narrow.machine)
-        && all_of(&wide.class, &narrow.class)
-        && all_of(&wide.rule, &narrow.rule)
-        && wide.label.iter().all(|(name, values)| {
-            let narrow = narrow.label.get(name).map_or(&[][..], Vec::as_slice);
-            all_of(values, narrow)
-        })
+}
+
+/// One name, or a list of them.
+struct OneOrMore(Vec<Arc<str>>);
+
+impl Read for OneOrMore {
+    const EXPECTED: &'static str = "a text or a list of texts";
+    fn read(node: &Node) -> Result<Self, String> {
+        match &node.value {
+            Value::Text(name) => Ok(Self(vec![name.as_str().into()])),
+            Value::List(_) => Vec::read(node).map(Self),
+            _ => Err(Self::mismatch(node)),
+        }
+    }
 }

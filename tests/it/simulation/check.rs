@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use andon::{
     alert::event::{Event, EventKind},
-    delivery::attempt::idempotency_key,
+    delivery::{attempt::idempotency_key, route::Occasion},
     store::rows::{DeliveryRow, DeliveryState},
 };
 
@@ -67,7 +67,7 @@ fn told_of_every_trigger(world: &World) -> Result<(), String> {
         if event.kind != EventKind::Triggered || event.alert.shelved {
             continue;
         }
-        for name in routes.targets(&event.alert) {
+        for name in routes.targets(&Occasion::of(event)) {
             let mut rows = world.disk.rows.iter();
             let owed = rows.any(|row| row.event_seq == seq as i64 && *row.destination == **name);
             ensure(owed, || format!("{name} is not owed {event:?}"))?;

@@ -254,11 +254,12 @@ pub(super) fn routes() -> Routes {
                 when: critical,
                 to: names(&["pager"]),
                 goes_on: true,
+                ..Route::default()
             },
             Route {
                 when: mills,
                 to: names(&["ops"]),
-                goes_on: false,
+                ..Route::default()
             },
         ],
         default: Some(names(&["pager"])),
