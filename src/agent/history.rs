@@ -171,8 +171,11 @@ impl StoreHistory {
 
     /// An older delivery of the same watch to the same destination, which goes first.
     async fn waits_for(&self, row: &DeliveryRow) -> Result<Option<String>, StoreError> {
+        if row.state != DeliveryState::Pending {
+            return Ok(None);
+        }
         let (mut before, mut first) = (row.id, None);
-        while row.state == DeliveryState::Pending {
+        loop {
             let filter = DeliveryFilter {
                 destination: Some(row.destination.clone()),
                 state: Some(DeliveryState::Pending),

@@ -242,6 +242,7 @@ pub(super) fn account(db: &Connection) -> rusqlite::Result<Account> {
         pruned_to: number(db, "pruned_to")?,
         destinations,
         totals,
+        in_memory: false,
     })
 }
 

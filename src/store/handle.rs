@@ -274,8 +274,17 @@ impl Store {
 
     /// What the record says of itself, for a proof.
     pub async fn account(&self) -> Result<Account, StoreError> {
-        self.read(chain::account, |source| StoreError::Record { source })
-            .await
+        let job = |keeper: &mut Keeper| {
+            let in_memory = !keeper.is_durable();
+            let account = keeper.read(chain::account)?;
+            Ok(Account {
+                in_memory,
+                ..account
+            })
+        };
+        let failed = |source| StoreError::Record { source };
+        let asked = self.ask(job).await;
+        asked.map_err(|fault| fault.of(&self.dir, failed))
     }
 
     /// The entries of the record after this event, oldest first; at most 50 events.

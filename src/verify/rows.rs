@@ -22,6 +22,8 @@ pub struct Account {
     pub destinations: Vec<Numbered>,
     /// What was pruned, counted.
     pub totals: Vec<Total>,
+    /// Nothing is written to disk at the moment: what is there cannot be seen, and this is what is in memory.
+    pub in_memory: bool,
 }
 
 /// A place in the chain.

@@ -27,6 +27,11 @@ pub(super) async fn balance(
     let (since, known) = (since.transpose()?, known.transpose()?);
     for _ in 0..TRIES {
         let account: Account = client.get(&["record", "account"], &[]).await?;
+        if account.in_memory {
+            return Err(Failure::not_fine(
+                "nothing is written to disk at the moment (`andon status` says why): the record can be proven when it is again",
+            ));
+        }
         let mut balance = Balance::new(account, since, known.clone());
         walk(&mut balance, client, terminal).await?;
         let later: Account = client.get(&["record", "account"], &[]).await?;

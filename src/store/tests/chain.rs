@@ -169,6 +169,7 @@ async fn memory_mode_goes_on_in_the_same_chain() {
     fill(&store).await;
     history(&store, 20..30).await;
     assert!(!store.is_durable(), "the disk is full");
+    assert!(store.account().await.unwrap().in_memory);
     let keeper = |keeper: &mut crate::store::keeper::Keeper| {
         let goal = crate::store::limits::Goal::Events(6);
         let mut pruner = crate::store::limits::Pruner::new(goal, None, at(0).wall);
@@ -331,7 +332,7 @@ async fn whatever_is_done_to_the_file_is_found() {
     for (what, sql, expected) in TAMPERED {
         let copy = tempfile::tempdir().unwrap();
         std::fs::copy(dir.path().join("andon.db"), copy.path().join("andon.db")).unwrap();
-        let db = Connection::open(copy.path().join("andon.db")).unwrap();
+        let db = stranger(copy.path());
         db.execute_batch(sql).unwrap();
         db.close().unwrap();
         let store = open(copy.path()).store;
@@ -346,7 +347,7 @@ async fn whatever_is_done_to_the_file_is_found() {
     // Who changes everything so that it is whole again is found by a head that was kept elsewhere.
     let copy = tempfile::tempdir().unwrap();
     std::fs::copy(dir.path().join("andon.db"), copy.path().join("andon.db")).unwrap();
-    let db = Connection::open(copy.path().join("andon.db")).unwrap();
+    let db = stranger(copy.path());
     forge(&db);
     db.close().unwrap();
     let store = open(copy.path()).store;
@@ -354,6 +355,12 @@ async fn whatever_is_done_to_the_file_is_found() {
     let report = verify_with(&store, Some(head)).await;
     assert_eq!(report.chain.known_head_holds, Some(false));
     assert!(!report.fine);
+}
+
+/// A connection of somebody else.
+fn stranger(dir: &Path) -> Connection {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+    Connection::open_with_flags(dir.join("andon.db"), flags).unwrap()
 }
 
 /// Changes one event and makes every hash after it anew.
