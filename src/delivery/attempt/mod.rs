@@ -2,6 +2,7 @@
 
 mod key;
 mod reach;
+mod shown;
 mod way;
 
 use std::error::Error as StdError;
@@ -32,6 +33,8 @@ pub struct Heard {
     pub status: Option<u16>,
     /// What the receiver calls it.
     pub provider_id: Option<String>,
+    /// The beginning of what was answered.
+    pub body: String,
 }
 
 impl Heard {
@@ -42,6 +45,7 @@ impl Heard {
             thread: None,
             status: None,
             provider_id: None,
+            body: String::new(),
         }
     }
 }
@@ -84,6 +88,7 @@ pub async fn over_http(
                 thread,
                 status: Some(answer.status),
                 provider_id,
+                body: answer.body,
             }
         }
         Err(CallError::Unreachable(why)) => Heard::nothing(Outcome::Unreachable { why }),
