@@ -13,7 +13,7 @@ use tokio::sync::{mpsc::Sender, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Found, Health, Options, StoreError, chain, commit, contents,
+    Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
@@ -26,10 +26,7 @@ use super::{
     },
     thread::{self, Job, Queues},
 };
-use crate::{
-    clock::{Now, Wall},
-    verify::rows::{Account, Page},
-};
+use crate::clock::{Now, Wall};
 
 /// A started store.
 #[derive(Debug)]
@@ -281,30 +278,6 @@ impl Store {
         .await
     }
 
-    /// What the record says of itself, for a proof.
-    pub async fn account(&self) -> Result<Account, StoreError> {
-        let job = |keeper: &mut Keeper| {
-            let in_memory = !keeper.is_durable();
-            let account = keeper.read(chain::account)?;
-            Ok(Account {
-                in_memory,
-                ..account
-            })
-        };
-        let failed = |source| StoreError::Record { source };
-        let asked = self.ask(job).await;
-        asked.map_err(|fault| fault.of(&self.dir, failed))
-    }
-
-    /// The entries of the record after this event, oldest first; at most 50 events.
-    pub async fn record(&self, after: i64) -> Result<Page, StoreError> {
-        self.read(
-            move |db| chain::page(db, after),
-            |source| StoreError::Record { source },
-        )
-        .await
-    }
-
     /// What is owed, by destination.
     pub async fn counts(&self) -> Result<Vec<Backlog>, StoreError> {
         self.read(outbox::counts, |source| StoreError::Counts { source })
@@ -370,7 +343,7 @@ impl Store {
         &self.queues
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,

@@ -24,6 +24,7 @@ mod memory;
 mod numbers;
 mod open;
 mod outbox;
+mod proof;
 pub mod put_back;
 pub mod restore;
 pub mod rows;
