@@ -87,6 +87,12 @@ impl Loop {
                         .push(format!("nothing is written to disk: {why}"));
                 }
             }
+            if view.store.durable
+                && let Ok(account) = store.account().await
+            {
+                view.store.stream = account.stream;
+                view.store.head = Some(account.head);
+            }
             let _ = reply.send(Arc::new(view));
         });
     }

@@ -14,6 +14,7 @@ pub mod keep;
 mod names;
 pub mod order;
 mod peer;
+mod record;
 mod site;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -125,6 +126,8 @@ fn router(shared: Shared) -> Router {
         .route("/v1/outbox/{id}", get(deliveries::show))
         .route("/v1/outbox/{id}/retry", post(deliveries::retry))
         .route("/v1/outbox/{id}/drop", post(deliveries::give_up))
+        .route("/v1/record", get(record::list))
+        .route("/v1/record/account", get(record::account))
         .fallback(async || ApiError::Unknown("there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || ApiError::Method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

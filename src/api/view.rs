@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::verify::rows::Point;
+
 /// Everything at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -185,6 +187,10 @@ pub struct StoreView {
     pub most_bytes: u64,
     /// Bytes that the agent writes to disks in a day, as it has since it started; 0 where the kernel does not say.
     pub written_a_day: u64,
+    /// Names this database: sequence numbers count in it.
+    pub stream: String,
+    /// The last event in the chain; none in memory mode, where it may still be lost.
+    pub head: Option<Point>,
 }
 
 /// What a command did.

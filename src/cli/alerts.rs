@@ -125,7 +125,7 @@ fn show(story: &AlertStory, terminal: &mut Terminal<'_>) -> Result<(), Failure> 
     }
     if !story.deliveries.is_empty() {
         terminal.heading("Who was told")?;
-        outbox::table(&story.deliveries, terminal)?;
+        outbox::told(&story.deliveries, terminal)?;
     }
     Ok(())
 }

@@ -70,6 +70,15 @@ impl Terminal<'_> {
         self.line(harmless(text, LONGEST))
     }
 
+    /// Says how far a long job has come, in place, where somebody looks on; an empty text wipes it.
+    pub(super) fn progress(&mut self, text: &str) -> io::Result<()> {
+        if self.colour {
+            write!(self.out, "\r\x1b[K{text}")?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
     /// Writes a heading after an empty line.
     pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.paint(text, Tone::Head);

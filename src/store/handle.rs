@@ -365,7 +365,7 @@ impl Store {
         &self.queues
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,

@@ -25,7 +25,7 @@ const ARROWS: [(&str, &str); 12] = [
     ),
     (
         "store",
-        "clock alert::event alert::plant alert::state destination::notice delivery::schedule",
+        "clock verify::chain verify::rows alert::event alert::plant alert::state destination::notice delivery::schedule",
     ),
     // What it has to say about a destination is an input of the core: a signal.
     (
@@ -40,7 +40,7 @@ const ARROWS: [(&str, &str); 12] = [
     // The state is looked at through views and changed by commands, never in the engine.
     (
         "api",
-        "clock sample config store delivery alert::command alert::event alert::plant alert::views",
+        "clock verify::rows sample config store delivery alert::command alert::event alert::plant alert::views",
     ),
 ];
 

@@ -15,6 +15,7 @@ mod lab;
 mod oauth2;
 mod offline;
 mod pipeline;
+mod record;
 mod restarts;
 mod simulation;
 mod support;

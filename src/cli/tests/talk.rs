@@ -149,8 +149,9 @@ async fn an_alert_is_shown_with_its_story() {
         "2026-04-04 10:20:05 UTC  acknowledged  Otto (as typed)  taken / on my way",
         "",
         "Who was told",
-        "ID  DESTINATION  STATE    ALERT   EVENT      DECIDED                  ATTEMPTS  RESULT",
-        "7   ops          pending  A-1042  triggered  2026-04-04 10:16:05 UTC  2         503 Service Unavailable",
+        "ID  DESTINATION  EVENT      DECIDED                  OUTCOME                           WHEN                     ATTEMPTS  THEIR ID",
+        "7   ops          triggered  2026-04-04 10:16:05 UTC  pending: 503 Service Unavailable  -                        2         -",
+        "8   ops          triggered  2026-04-04 10:16:05 UTC  accepted by ops (HTTP 202)        2026-04-04 10:16:07 UTC  2         evt-8",
     ]);
     assert_eq!(said, expected);
 }
@@ -283,14 +284,17 @@ async fn a_delivery_is_shown_with_its_attempts_and_body() {
     let said = ask(&["outbox", "show", "7"]).await.ended(Exit::Fine);
     let expected = text(&[
         "delivery 7 to ops: pending, triggered of A-1042, number 42 there",
+        "  event        2026-04-04 10:16:05 UTC: spindle 97.3 °C",
+        "  told because the routes choose it",
+        "  waits for    delivery 5, an older one of the same watch",
         "  decided      2026-04-04 10:16:05 UTC",
         "  next try     due; waits for its turn, or for the destination to answer again",
         "  settled      -",
-        "  result       503 Service Unavailable",
+        "  outcome      pending: 503 Service Unavailable, used 2 attempts",
         "",
         "Attempts",
-        "TIME                     ATTEMPTS  RESULT",
-        "2026-04-04 10:16:06 UTC  1         503 Service Unavailable",
+        "TIME                     TOOK   ATTEMPTS  RESULT                   THEIR ID",
+        "2026-04-04 10:16:06 UTC  31 ms  1         503 Service Unavailable  req-9",
         "",
         "Body",
         "{",

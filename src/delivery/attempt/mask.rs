@@ -59,11 +59,18 @@ impl Hidden {
 
     /// The outcome without it.
     pub(super) fn mask(&self, mut outcome: Outcome) -> Outcome {
-        let (Outcome::Accepted { detail: text }
+        let (Outcome::Accepted { detail: text, .. }
         | Outcome::Unreachable { why: text }
         | Outcome::Failed { why: text, .. }
         | Outcome::Refused { why: text, .. }) = &mut outcome;
         *text = self.mask_text(std::mem::take(text));
+        if let Outcome::Accepted {
+            provider_id: Some(id),
+            ..
+        } = &mut outcome
+        {
+            *id = self.mask_text(std::mem::take(id));
+        }
         outcome
     }
 

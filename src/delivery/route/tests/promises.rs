@@ -126,7 +126,7 @@ proptest! {
         let mut heard: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut row = 0;
         for (routes, event) in &history {
-            let owed = audience.owe(event, &[], routes);
+            let (owed, _) = audience.owe(event, &[], routes);
             for name in &heard {
                 let plainly = Owed { destination: name.clone(), as_trigger: false, withdrawable: false };
                 let takes = routes.tells(&plainly, event.kind);
