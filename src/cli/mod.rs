@@ -14,6 +14,7 @@ mod exit;
 mod init;
 mod outbox;
 mod reload;
+mod routes;
 mod run;
 mod shelve;
 mod socket;
@@ -69,6 +70,8 @@ enum Verb {
     Run(run::Args),
     /// Read the configuration and say every mistake in it
     Check(check::Args),
+    /// List the routes, or say who would hear of an alert
+    Routes(routes::Args),
     /// Prove that a receiver has everything that was sent to it
     Verify(verify::Args),
     #[command(flatten)]
@@ -130,6 +133,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Demo(args) => demo::run(&args, terminal),
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
+        Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Verify(args) => verify::run(&args, terminal),
         Verb::Talk(verb) => {

@@ -111,6 +111,11 @@ impl Destination {
         self.wants(EventKind::Acknowledged)
     }
 
+    /// Whether somebody can acknowledge an alert where it arrives, so that the agent hears of it.
+    pub fn takes_acknowledgements(&self) -> bool {
+        self.kind.takes_acknowledgements()
+    }
+
     /// Whether it hears that an alert is over.
     pub fn can_end(&self) -> bool {
         self.wants(EventKind::Resolved)
@@ -142,6 +147,8 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn events(&self) -> &[EventKind];
     /// See [`Destination::notifies_again`].
     fn notifies_again(&self) -> bool;
+    /// See [`Destination::takes_acknowledgements`].
+    fn takes_acknowledgements(&self) -> bool;
     /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
     fn stays_open(&self) -> bool;
     /// See [`Destination::access`].

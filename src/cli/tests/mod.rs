@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod routes;
 mod talk;
 mod verify;
 

@@ -45,6 +45,7 @@ fn some_route() -> impl Strategy<Value = Route> {
             hours: names(&hours),
             to,
             goes_on,
+            number: 0,
             place: None,
         },
     )
