@@ -11,6 +11,7 @@ mod history;
 mod journal;
 mod record;
 mod reload;
+mod sight;
 mod sources;
 mod start;
 mod view;

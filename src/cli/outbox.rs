@@ -70,7 +70,10 @@ pub(super) async fn run(
             let story: DeliveryStory = client.get(&["outbox", &id], &[]).await?;
             match args.json {
                 true => terminal.json(&story)?,
-                false => show(&story, terminal)?,
+                false => {
+                    client.tell_time(terminal).await;
+                    show(&story, terminal)?;
+                }
             }
             Ok(Exit::Fine)
         }
@@ -106,7 +109,10 @@ async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Resu
         (true, _) => terminal.json(&deliveries)?,
         (false, true) if args.state == "pending" => terminal.line("nothing waits")?,
         (false, true) => terminal.line("no such delivery")?,
-        (false, false) => table(&deliveries, terminal)?,
+        (false, false) => {
+            client.tell_time(terminal).await;
+            table(&deliveries, terminal)?;
+        }
     }
     Ok(Exit::Fine)
 }
