@@ -101,6 +101,12 @@ pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
     finish(files, env, Problems::new())
 }
 
+/// Where the data of this configuration is kept, as far as even a refused one tells.
+pub fn data_dir(paths: &Paths, env: &Env) -> PathBuf {
+    let mut dirs = data_dirs(paths, env).into_iter();
+    dirs.next().unwrap_or_else(|| agent::DATA_DIR.into())
+}
+
 /// Where the data of this configuration may be kept, as far as even a refused one tells, the likeliest first: the last good one
 /// is looked for there. Where the files say nothing any more, systemd does.
 pub fn data_dirs(paths: &Paths, env: &Env) -> Vec<PathBuf> {

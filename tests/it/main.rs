@@ -6,6 +6,7 @@
 mod architecture;
 mod clock;
 mod config;
+mod copies;
 mod documents;
 mod heartbeat;
 mod kill;
