@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod copies;
 mod documents;
+mod formats;
 mod heartbeat;
 mod kill;
 mod offline;
