@@ -109,6 +109,7 @@ impl Shared {
 fn router(shared: Shared) -> Router {
     Router::new()
         .route("/v1/status", get(site::status))
+        .route("/v1/site", get(site::site))
         .route("/v1/reload", post(site::reload))
         .route("/v1/shelve", post(site::shelve))
         .route("/v1/unshelve", post(site::unshelve))

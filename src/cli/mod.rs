@@ -16,6 +16,7 @@ mod init;
 mod outbox;
 mod reload;
 mod restore;
+mod routes;
 mod run;
 mod shelve;
 mod socket;
@@ -73,6 +74,8 @@ enum Verb {
     Check(check::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
+    /// List the routes, or say who would hear of an alert
+    Routes(routes::Args),
     #[command(flatten)]
     Talk(Talk),
 }
@@ -138,6 +141,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
+        Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Talk(Talk::Verify(args)) if args.needs_no_agent() => verify::alone(&args, terminal),
         Verb::Talk(verb) => {

@@ -84,6 +84,7 @@ pub(super) async fn run(
             match args.json {
                 true => terminal.json(&story)?,
                 false => {
+                    client.tell_time(terminal).await;
                     let standing = standing(&story, client).await?;
                     show(&story, standing, terminal)?;
                 }
@@ -153,7 +154,10 @@ async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Resu
         (true, _) => terminal.json(&deliveries)?,
         (false, true) if args.state == "pending" => terminal.line("nothing waits")?,
         (false, true) => terminal.line("no such delivery")?,
-        (false, false) => table(&deliveries, terminal)?,
+        (false, false) => {
+            client.tell_time(terminal).await;
+            table(&deliveries, terminal)?;
+        }
     }
     Ok(Exit::Fine)
 }

@@ -30,7 +30,7 @@ const ARROWS: [(&str, &str); 12] = [
     // What it has to say about a destination is an input of the core: a signal.
     (
         "delivery",
-        "clock store link destination alert::event alert::plant alert::signal config::section config::tree config::values config::when config::secret",
+        "clock store link destination alert::event alert::plant alert::signal alert::BLIND_RULE config::section config::tree config::values config::when config::secret",
     ),
     ("rules", "clock sample source config alert::plant"),
     (

@@ -1,7 +1,10 @@
 //! Verbs that talk to an agent.
 
 use super::{ask, talk, *};
-use crate::api::tests::{Fake, Script, view};
+use crate::api::{
+    tests::{Fake, Script, view},
+    view::SourceView,
+};
 
 fn text(lines: &[&str]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
@@ -46,6 +49,66 @@ async fn status_names_whom_to_call_if_somebody_was_named() {
     });
     let said = talk(&fake.socket, &["status"]).await.ended(Exit::Fine);
     assert!(said.contains("\ncontact: shift leader, 4711\n\n"), "{said}");
+}
+
+#[tokio::test]
+async fn status_shows_sources_the_worst_first() {
+    let source = |name: &str, state: &str, heard, why: Option<&str>| SourceView {
+        name: name.to_owned(),
+        kind: "modbus".to_owned(),
+        address: "10.0.0.1:502".to_owned(),
+        state: state.to_owned(),
+        heard_seconds: heard,
+        why: why.map(str::to_owned),
+    };
+    let mut view = view();
+    view.sources = vec![
+        source("hall-1", "ok", Some(1), None),
+        source("hall-2", "silent", Some(125), Some("no answer")),
+        source("hall-3", "waiting", None, None),
+    ];
+    let fake = Fake::with(Script {
+        view: Some(view),
+        ..Script::default()
+    });
+    let said = talk(&fake.socket, &["status"]).await.ended(Exit::Fine);
+    let sources = text(&[
+        "",
+        "Sources",
+        "SOURCE  TYPE    ADDRESS       STATE    HEARD          WHY",
+        "hall-2  modbus  10.0.0.1:502  silent   2 min 5 s ago  no answer",
+        "hall-3  modbus  10.0.0.1:502  waiting  never",
+        "hall-1  modbus  10.0.0.1:502  ok       1 s ago",
+        "",
+    ]);
+    assert!(said.contains(&sources), "{said}");
+}
+
+#[tokio::test]
+async fn times_are_in_the_zone_of_the_site_and_in_utc_for_programs() {
+    let mut view = view();
+    view.timezone = "Europe/Berlin".to_owned();
+    let fake = Fake::with(Script {
+        view: Some(view),
+        ..Script::default()
+    });
+    for verb in [
+        &["alerts", "show", "A-1042"][..],
+        &["outbox"],
+        &["outbox", "show", "7"],
+    ] {
+        let said = talk(&fake.socket, verb).await.ended(Exit::Fine);
+        let (people, _) = said.split_once("Body").unwrap_or((&said, ""));
+        assert!(people.contains(" CEST"), "{verb:?}: {said}");
+        assert!(!people.contains("UTC"), "{verb:?}: {said}");
+        let json = talk(&fake.socket, &[verb, &["--json"]].concat())
+            .await
+            .ended(Exit::Fine);
+        assert!(
+            json.contains("2026-04-04T") && json.contains("Z\""),
+            "{json}"
+        );
+    }
 }
 
 #[tokio::test]
