@@ -100,7 +100,7 @@ async fn times_are_in_the_zone_of_the_site_and_in_utc_for_programs() {
         let said = talk(&fake.socket, verb).await.ended(Exit::Fine);
         let (people, _) = said.split_once("Body").unwrap_or((&said, ""));
         assert!(people.contains(" CEST"), "{verb:?}: {said}");
-        assert!(!people.contains("UTC"), "{verb:?}: {said}");
+        assert!(!people.contains(" UTC"), "{verb:?}: {said}");
         let json = talk(&fake.socket, &[verb, &["--json"]].concat())
             .await
             .ended(Exit::Fine);

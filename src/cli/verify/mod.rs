@@ -16,7 +16,12 @@ use super::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Count only what was decided in this time: 7d, 12h; everything is proven all the same
-    #[arg(long, value_name = "TIME", conflicts_with = "received")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with = "received",
+        allow_hyphen_values = true
+    )]
     since: Option<String>,
     /// The hash of an event as it was kept elsewhere, from a heartbeat: HASH@N
     #[arg(long, value_name = "HASH@N", conflicts_with = "received")]
