@@ -12,6 +12,7 @@ mod journal;
 mod keep;
 mod record;
 mod reload;
+mod sight;
 mod sources;
 mod start;
 mod view;

@@ -114,7 +114,7 @@ impl Recorder {
             gone = audience.withdrawn(&taken);
             withdraws = taken.into_iter().map(|(id, _)| id).collect();
         }
-        let owed = audience.owe(event, later, &self.routes);
+        let (owed, untold) = audience.owe(event, later, &self.routes);
         let notice = Notice::of(event, &self.site, true);
         let alert = &event.alert;
         let severity = alert.severity as u8;
@@ -136,6 +136,7 @@ impl Recorder {
             at: event.at,
             body: to_json(&notice),
             withdraws,
+            untold: untold.iter().map(ToString::to_string).collect(),
             deliveries: owed
                 .into_iter()
                 .map(|owed| NewDelivery {

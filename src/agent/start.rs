@@ -185,14 +185,14 @@ fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
     if start.strict {
         return Err(AgentError::Config(problems));
     }
-    let data_dir = config::data_dir(&start.paths, &start.env);
-    let kept = match last_good::take_back(&data_dir) {
-        Ok(kept) => kept,
-        Err(error) => {
-            tracing::error!("the last good configuration cannot be read: {error}");
+    let dirs = config::data_dirs(&start.paths, &start.env);
+    let kept = dirs.iter().find_map(|data_dir| {
+        last_good::take_back(data_dir).unwrap_or_else(|error| {
+            let error = anyhow::Error::from(error);
+            tracing::error!("the last good configuration cannot be read: {error:#}");
             None
-        }
-    };
+        })
+    });
     match kept.map(|files| config::load_set(files, &start.env)) {
         Some(Ok(loaded)) => {
             tracing::error!("the configuration is refused; the last good one runs");

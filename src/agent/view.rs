@@ -87,6 +87,12 @@ impl Loop {
                         .push(format!("nothing is written to disk: {why}"));
                 }
             }
+            if view.store.durable
+                && let Ok(account) = store.account().await
+            {
+                view.store.stream = account.stream;
+                view.store.head = Some(account.head);
+            }
             let _ = reply.send(Arc::new(view));
         });
     }
@@ -105,6 +111,7 @@ impl Loop {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: agent.site.to_string(),
             site_name: agent.site_name.to_string(),
+            timezone: agent.timezone.iana_name().unwrap_or("UTC").to_owned(),
             contact: agent.contact.to_string(),
             agent: self.recorder.site.agent.clone(),
             started: self.seen.started.to_string(),
@@ -119,6 +126,7 @@ impl Loop {
             watches,
             not_watching,
             shelves: self.shelves(now),
+            sources: self.source_views(now),
             machines: self.machines(&alerts, now),
             alerts: alerts.iter().map(|alert| self.alert(alert)).collect(),
             destinations: Vec::new(),

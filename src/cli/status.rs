@@ -9,8 +9,7 @@ use super::{
     terminal::{Terminal, Tone},
 };
 use crate::{
-    api::view::{DestinationView, MachineView, ShelfView, StoreView, View},
-    clock::Wall,
+    api::view::{DestinationView, MachineView, ShelfView, SourceView, StoreView, View},
     destination::text::{harmless, lasting},
 };
 
@@ -36,9 +35,7 @@ pub(super) async fn run(
         terminal.json(&view)?;
     } else {
         // Ages are told by the agent's clock, which made the times.
-        if let Ok(now) = view.now.parse::<jiff::Timestamp>() {
-            terminal.now = Wall::from_millis(now.as_millisecond());
-        }
+        terminal.adopt(&view.timezone, &view.now);
         show(&view, args.tags, terminal)?;
     }
     Ok(match problems(&view).is_empty() {
@@ -64,6 +61,10 @@ fn show(view: &View, tags: bool, terminal: &mut Terminal<'_>) -> Result<(), Fail
     if !view.shelves.is_empty() {
         terminal.heading("Silenced")?;
         shelves(&view.shelves).print(terminal)?;
+    }
+    if !view.sources.is_empty() {
+        terminal.heading("Sources")?;
+        sources(&view.sources).print(terminal)?;
     }
     if !view.machines.is_empty() {
         terminal.heading("Machines")?;
@@ -164,6 +165,23 @@ fn shelves(shelves: &[ShelfView]) -> Table {
     for shelf in shelves {
         let left = lasting(std::time::Duration::from_secs(shelf.left_seconds));
         table.row([&shelf.target, &left, &shelf.by, &shelf.reason]);
+    }
+    table
+}
+
+/// The table of sources, the worst first.
+fn sources(sources: &[SourceView]) -> Table {
+    const WORST_FIRST: [&str; 3] = ["silent", "partly", "waiting"];
+    let mut sorted: Vec<&SourceView> = sources.iter().collect();
+    sorted.sort_by_key(|source| rank(&WORST_FIRST, &source.state));
+    let mut table = Table::new(&["SOURCE", "TYPE", "ADDRESS", "STATE", "HEARD", "WHY"]);
+    for one in sorted {
+        let heard = match one.heard_seconds {
+            Some(age) => format!("{} ago", lasting(std::time::Duration::from_secs(age))),
+            None => "never".to_owned(),
+        };
+        let why = one.why.as_deref().unwrap_or_default();
+        table.row([&one.name, &one.kind, &one.address, &one.state, &heard, why]);
     }
     table
 }

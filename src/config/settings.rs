@@ -18,7 +18,7 @@ use crate::{
     alert::plant::Policy,
     clock::Synchronised,
     delivery::{attempt::mistakes, calendar::Calendar, route::Routes},
-    destination::{Access, Destination},
+    destination::{Access, Destination, Signing},
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
     source::{
@@ -96,12 +96,14 @@ impl Settings {
         };
         let destinations = Destinations {
             would_notify: &would_notify,
+            calls: &|name, severity| parts.routes.calls(&name.into(), severity),
             names: parts.named.iter().map(AsRef::as_ref).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
         let heartbeat = Heartbeat::read(&root);
         if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
-            check_way(&heartbeat.access, "heartbeat", node, root.problems());
+            let (access, sign) = (&heartbeat.access, heartbeat.sign.as_ref());
+            check_way(access, sign, "heartbeat", node, root.problems());
         }
         let settings = Self {
             agent,
@@ -189,9 +191,11 @@ fn parts<'a>(
             destination.terms.call_every = alerts.notify_at_most_every;
         }
         if problems.errors() == before
-            && let Some(access) = read.as_ref().and_then(Destination::access)
+            && let Some(destination) = &read
+            && let Some(access) = destination.access()
         {
-            check_way(access, &format!("destination.{name}"), node, problems);
+            let owner = format!("destination.{name}");
+            check_way(access, destination.sign(), &owner, node, problems);
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
@@ -201,14 +205,22 @@ fn parts<'a>(
     for destination in &parts.destinations {
         parts.routes.limit(destination);
     }
+    parts.routes.check_limits(problems);
     profiles.finish();
     parts
 }
 
 /// Reports what would keep every attempt from being made, so that it does not first show when something is wrong.
-fn check_way(access: &Access, owner: &str, node: &Node, problems: &Problems) {
-    for (key, message, warning) in mistakes(access) {
-        let place = node.get(key).map(|node| &node.place);
+fn check_way(
+    access: &Access,
+    sign: Option<&Signing>,
+    owner: &str,
+    node: &Node,
+    problems: &Problems,
+) {
+    for (key, message, warning) in mistakes(access, sign) {
+        let found = key.split('.').try_fold(node, |node, key| node.get(key));
+        let place = found.map(|node| &node.place);
         let path = format!("{owner}.{key}");
         match warning {
             true => problems.warn(place, &path, message),

@@ -23,13 +23,22 @@ pub enum SealError {
     /// A signing key is not what Standard Webhooks wants.
     #[error("a signing secret {NO_KEY}")]
     Key,
+    /// Whoever sends has not brought the token that the destination wants.
+    #[error("there is no token to show")]
+    NoToken,
 }
 
-/// The request as it goes out in the attempt at `now_seconds` (Unix time), with `id` as the receiver's idempotency key.
+/// The request as it goes out in the attempt at `now_seconds` (Unix time), with `id` as the receiver's idempotency key and `token`
+/// where one was fetched for it.
 ///
 /// # Errors
 /// [`SealError`] when a secret cannot be read or used: nothing may be sent then.
-pub fn seal(request: &HttpRequest, id: &str, now_seconds: i64) -> Result<Call, SealError> {
+pub fn seal(
+    request: &HttpRequest,
+    id: &str,
+    now_seconds: i64,
+    token: Option<&str>,
+) -> Result<Call, SealError> {
     let mut headers = Vec::with_capacity(request.headers.len() + 3);
     for (name, value) in &request.headers {
         let value = match value {
@@ -55,6 +64,10 @@ pub fn seal(request: &HttpRequest, id: &str, now_seconds: i64) -> Result<Call, S
             let both = format!("{user}:{}", &*secret.reveal()?);
             let value = format!("Basic {}", STANDARD.encode(both));
             headers.push(("authorization".to_owned(), value));
+        }
+        Some(Signing::OAuth2(_)) => {
+            let token = token.ok_or(SealError::NoToken)?;
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
         Some(Signing::Bearer(secret)) => {
             let value = format!("Bearer {}", &*secret.reveal()?);
@@ -168,7 +181,7 @@ mod tests {
         let now = Clock::system(Synchronised::Assume).now().wall.as_seconds();
         let sign = Signing::StandardWebhooks(vec![secret(FIRST), secret(SECOND)]);
         let body = "{\"text\":\"97.3 °C\"}";
-        let call = seal(&request(Some(sign), body), "01JQ", now).expect("sealed");
+        let call = seal(&request(Some(sign), body), "01JQ", now, None).expect("sealed");
         let mut headers = axum::http::HeaderMap::new();
         for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
             headers.insert(name, header(&call, name).parse().expect("a value"));
@@ -189,8 +202,8 @@ mod tests {
     fn every_attempt_has_the_same_id_and_its_own_time_and_signature() {
         let request = request(Some(Signing::StandardWebhooks(vec![secret(FIRST)])), "{}");
         let (first, second) = (
-            seal(&request, "01JQ", 100).unwrap(),
-            seal(&request, "01JQ", 200).unwrap(),
+            seal(&request, "01JQ", 100, None).unwrap(),
+            seal(&request, "01JQ", 200, None).unwrap(),
         );
         assert_eq!(header(&first, "webhook-id"), header(&second, "webhook-id"));
         assert_eq!(header(&second, "webhook-timestamp"), "200");
@@ -221,13 +234,16 @@ mod tests {
             Some(Signing::Header("X-Webhook-Secret".to_owned(), secret)),
             "{}",
         );
-        let missing = seal(&request, "01JQ", 1).unwrap_err();
+        let missing = seal(&request, "01JQ", 1, None).unwrap_err();
         assert!(matches!(missing, SealError::Secret(_)));
         for text in ["one", "two"] {
             std::fs::write(&path, format!("{text}\n")).unwrap();
             private(&path);
             assert_eq!(
-                header(&seal(&request, "01JQ", 1).unwrap(), "X-Webhook-Secret"),
+                header(
+                    &seal(&request, "01JQ", 1, None).unwrap(),
+                    "X-Webhook-Secret"
+                ),
                 text
             );
         }
@@ -264,15 +280,15 @@ mod tests {
             Signing::Bearer(kept),
         ] {
             let request = request(Some(sign), "{}");
-            let missing = seal(&request, "01JQ", 1).unwrap_err();
+            let missing = seal(&request, "01JQ", 1, None).unwrap_err();
             assert!(matches!(missing, SealError::Secret(_)));
             let sent = ["b25lb25lb25l", "dHdvdHdvdHdv"].map(|text| {
                 std::fs::write(&path, format!("{text}\n")).unwrap();
                 private(&path);
-                seal(&request, "01JQ", 1).unwrap().headers
+                seal(&request, "01JQ", 1, None).unwrap().headers
             });
             assert_ne!(sent[0], sent[1], "{:?}", request.sign);
-            assert_eq!(sent[1], seal(&request, "01JQ", 1).unwrap().headers);
+            assert_eq!(sent[1], seal(&request, "01JQ", 1, None).unwrap().headers);
             std::fs::remove_file(&path).unwrap();
         }
     }
@@ -335,7 +351,7 @@ mod tests {
             (Signing::Bearer(password()), "Bearer pass:word"),
         ] {
             let says = sign.headers().join(" ");
-            let call = seal(&request(Some(sign), r#"{"a":1}"#), "01JQ", 1).expect("sealed");
+            let call = seal(&request(Some(sign), r#"{"a":1}"#), "01JQ", 1, None).expect("sealed");
             let [(name, value)] = &call.headers[..] else {
                 panic!("{:?}", call.headers)
             };

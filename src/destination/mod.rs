@@ -15,6 +15,7 @@ pub use self::{
     access::{Access, Allowed},
     headers::{HeaderText, may_be_secret},
     key::{NO_KEY, signing_key},
+    oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
@@ -26,6 +27,7 @@ pub mod access;
 mod headers;
 mod key;
 pub mod notice;
+mod oauth2;
 mod outcome;
 mod sign;
 mod terms;
@@ -116,6 +118,11 @@ impl Destination {
         self.can_end() && self.kind.ends_tests()
     }
 
+    /// Whether somebody can acknowledge an alert where it arrives, so that the agent hears of it.
+    pub fn takes_acknowledgements(&self) -> bool {
+        self.kind.takes_acknowledgements()
+    }
+
     /// Whether it hears that an alert is over.
     pub fn can_end(&self) -> bool {
         self.wants(EventKind::Resolved)
@@ -124,6 +131,11 @@ impl Destination {
     /// How it is reached, if over HTTP.
     pub fn access(&self) -> Option<&Access> {
         self.kind.access()
+    }
+
+    /// How its requests prove who sent them, where that is configured.
+    pub fn sign(&self) -> Option<&Signing> {
+        self.kind.sign()
     }
 }
 
@@ -147,6 +159,8 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn events(&self) -> &[EventKind];
     /// See [`Destination::notifies_again`].
     fn notifies_again(&self) -> bool;
+    /// See [`Destination::takes_acknowledgements`].
+    fn takes_acknowledgements(&self) -> bool;
     /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
     fn stays_open(&self) -> bool;
     /// See [`Destination::ends_tests`].
@@ -155,6 +169,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     }
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
+    /// See [`Destination::sign`].
+    fn sign(&self) -> Option<&Signing> {
+        None
+    }
 }
 
 /// What an attempt sends. Mail, MQTT messages, lines and commands will be variants of their own.

@@ -1,7 +1,7 @@
 //! How a request proves who sent it, as configured: `sign`. Reading the secrets and signing is done at each attempt, by
 //! `delivery::signature`.
 
-use super::{NO_KEY, headers::is_free, signing_key};
+use super::{NO_KEY, OAuth2, headers::is_free, signing_key};
 use crate::config::{secret::Secret, section::Section};
 
 /// How a request proves who sent it.
@@ -29,6 +29,8 @@ pub enum Signing {
     },
     /// A token that opens the door to whoever has it (RFC 6750).
     Bearer(Secret),
+    /// A token like that, fetched by client credentials (RFC 6749).
+    OAuth2(Box<OAuth2>),
 }
 
 impl Signing {
@@ -39,7 +41,7 @@ impl Signing {
                 vec!["webhook-id", "webhook-timestamp", "webhook-signature"]
             }
             Self::Body { header, .. } | Self::Header(header, _) => vec![header],
-            Self::Basic { .. } | Self::Bearer(_) => vec!["Authorization"],
+            Self::Basic { .. } | Self::Bearer(_) | Self::OAuth2(_) => vec!["Authorization"],
         }
     }
 }
@@ -53,16 +55,18 @@ pub(super) enum Scheme {
     Header,
     Basic,
     Bearer,
+    OAuth2,
 }
 
 /// The schemes: their word, and which keys beside `secret` they have.
-pub(super) const SCHEMES: [(&str, Scheme, &[&str]); 6] = [
+pub(super) const SCHEMES: [(&str, Scheme, &[&str]); 7] = [
     ("standard-webhooks", Scheme::StandardWebhooks, &["secrets"]),
     ("x-signature", Scheme::XSignature, &["header", "prefix"]),
     ("opshift", Scheme::OpShift, &[]),
     ("header", Scheme::Header, &["header"]),
     ("basic", Scheme::Basic, &["user"]),
     ("bearer", Scheme::Bearer, &[]),
+    ("oauth2", Scheme::OAuth2, &[]),
 ];
 
 /// Reads `sign`, which destinations and the heartbeat have.
@@ -100,13 +104,22 @@ fn read(sign: &Section<'_>) -> Option<Signing> {
         check_keys(sign, &keys);
         return Some(Signing::StandardWebhooks(keys));
     }
+    if scheme == Scheme::OAuth2 {
+        if sign.raw("secret").is_some() {
+            sign.error(
+                "secret",
+                "is not for `scheme = \"oauth2\"`, which has `client_secret`",
+            );
+        }
+        return OAuth2::read(sign).map(|oauth2| Signing::OAuth2(Box::new(oauth2)));
+    }
     // What is written and cannot be read was reported.
     if sign.raw("secret").is_none() {
         sign.error("secret", "is missing: this scheme needs one `secret`");
     }
     let secret = secret?;
     Some(match scheme {
-        Scheme::StandardWebhooks => return None,
+        Scheme::StandardWebhooks | Scheme::OAuth2 => return None,
         Scheme::XSignature => Signing::Body {
             header: free_header(sign, header, "X-Signature")?,
             prefix: prefix.unwrap_or("sha256="),

@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
-    history::{self, AlertFilter, DeliveryFilter},
+    history::DeliveryFilter,
     keeper::{Failure, Keeper},
     outbox,
     restore::{self, Restored},
     rows::{
-        AlertRow, AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
-        DestinationRow, EventRow, Mark, Settlement,
+        AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
+        DestinationRow, Mark, Settlement,
     },
     thread::{self, Job, Queues},
 };
@@ -201,37 +201,6 @@ impl Store {
         Ok(counted)
     }
 
-    /// Alerts that match, newest first; at most 200.
-    pub async fn alerts(
-        &self,
-        filter: AlertFilter,
-        limit: usize,
-    ) -> Result<Vec<AlertRow>, StoreError> {
-        self.read(
-            move |db| history::alerts(db, &filter, limit),
-            |source| StoreError::Alerts { source },
-        )
-        .await
-    }
-
-    /// One alert by its number.
-    pub async fn alert(&self, number: u64) -> Result<Option<AlertRow>, StoreError> {
-        self.read(
-            move |db| history::alert(db, number.cast_signed()),
-            |source| StoreError::Alerts { source },
-        )
-        .await
-    }
-
-    /// The events of an alert, by its number, after this row, oldest first; at most 200.
-    pub async fn events_of(&self, alert: u64, after: i64) -> Result<Vec<EventRow>, StoreError> {
-        self.read(
-            move |db| history::events_of(db, alert.cast_signed(), after),
-            |source| StoreError::EventsOf { alert, source },
-        )
-        .await
-    }
-
     /// Deliveries that match, newest first; at most 200.
     pub async fn deliveries(
         &self,
@@ -336,7 +305,7 @@ impl Store {
         &self.queues
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, chain,
     outbox::{self, BATCH, OF_EVENT, PLACES},
     rows::DeliveryState,
 };
@@ -52,6 +52,8 @@ enum Phase {
     Mildest,
     /// What that has freed.
     Freed,
+    /// The start of the chain follows.
+    Chain,
     Done,
 }
 
@@ -87,7 +89,7 @@ impl Pruner {
 
     /// One short job; inside a transaction.
     pub(crate) fn step(mut self, db: &Connection) -> rusqlite::Result<Self> {
-        if self.phase != Phase::Old && !self.is_over(db)? {
+        if !matches!(self.phase, Phase::Old | Phase::Chain) && !self.is_over(db)? {
             self.phase = Phase::Done;
         }
         match self.phase {
@@ -99,9 +101,15 @@ impl Pruner {
             Phase::Collapsed => self.sweep(db, false, Phase::Mildest)?,
             Phase::Mildest => self.give_up_mildest(db)?,
             Phase::Freed => self.sweep(db, false, Phase::Mildest)?,
+            Phase::Chain => self.go(Phase::Done),
             Phase::Done => {}
         }
+        let more = chain::advance(db)?;
+        if self.is_done() && more {
+            self.go(Phase::Chain);
+        }
         if self.is_done() {
+            chain::within_limits(db)?;
             forget_boots(db)?;
         }
         Ok(self)
@@ -236,6 +244,7 @@ pub(crate) fn used_bytes(db: &Connection) -> rusqlite::Result<u64> {
 
 /// Deletes one event, and its alert with the last one of it.
 fn forget(db: &Connection, seq: i64, alert: i64) -> rusqlite::Result<()> {
+    chain::bury(db, seq)?;
     db.prepare_cached("DELETE FROM deliveries WHERE id BETWEEN ?1 AND ?2")?
         .execute([seq * PLACES, (seq + 1) * PLACES - 1])?;
     db.prepare_cached("DELETE FROM events WHERE seq = ?1")?

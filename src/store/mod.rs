@@ -9,6 +9,7 @@
 
 pub mod backup;
 mod ballast;
+mod chain;
 mod commit;
 pub mod contents;
 mod error;
@@ -23,10 +24,12 @@ mod memory;
 mod numbers;
 mod open;
 mod outbox;
+mod proof;
 pub mod put_back;
 pub mod restore;
 pub mod rows;
 mod schema;
+mod state;
 mod thread;
 mod tries;
 

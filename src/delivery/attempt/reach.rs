@@ -2,10 +2,10 @@
 
 use super::chain;
 use crate::{
-    destination::{Access, access},
+    destination::{Access, OAuth2, Signing, access},
     link::{
         guard::Guard,
-        http::{self, BuildError, HttpClient, Settings},
+        http::{self, BuildError, Settings},
     },
 };
 
@@ -21,7 +21,7 @@ pub fn guard_of(access: &Access) -> Guard {
 
 /// What is wrong with the way as it is written: the key, what about it, and whether that is only a warning. It would otherwise show
 /// first when something is wrong in the plant.
-pub fn mistakes(access: &Access) -> Vec<(&'static str, String, bool)> {
+pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, String, bool)> {
     let mut found = Vec::new();
     match http::check(&access.url, &settings_of(access)) {
         Err(BuildError::Refused(refusal)) => found.push(("url", refusal.to_string(), false)),
@@ -33,6 +33,12 @@ pub fn mistakes(access: &Access) -> Vec<(&'static str, String, bool)> {
             true,
         )),
         _ => {}
+    }
+    if let Some(Signing::OAuth2(oauth2)) = sign
+        && let Err(BuildError::Refused(refusal)) =
+            http::check(&oauth2.token_url, &token_settings(oauth2, access))
+    {
+        found.push(("sign.token_url", refusal.to_string(), false));
     }
     found
 }
@@ -60,12 +66,16 @@ pub fn settings_of(access: &Access) -> Settings {
     }
 }
 
-/// A client for a receiver; it opens nothing yet.
-///
-/// # Errors
-/// When the address is refused, or its certificates or secrets cannot be used.
-pub fn client_of(access: &Access) -> Result<HttpClient, BuildError> {
-    HttpClient::new(&access.url, settings_of(access))
+/// The way to the issuer of tokens: that to the receiver, but with a list of addresses of its own.
+pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
+    Settings {
+        guard: Guard {
+            allow_http: oauth2.allow_http,
+            allow: access::networks(&oauth2.allow_addresses),
+            own: Vec::new(),
+        },
+        ..settings_of(access)
+    }
 }
 
 /// Why no client could be made for a receiver, as far as that can be told from files and secrets alone.

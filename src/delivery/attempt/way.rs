@@ -5,14 +5,13 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, chain, client_of, exchange, over_http, shown};
+use super::{super::owed::age, Contact, Exchange, chain, over_http, shown};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
         Destination, Outcome, Request,
         notice::{Attempt, GivenUp, Notice},
     },
-    link::http::HttpClient,
     store::{
         Store,
         given_up::Range,
@@ -25,8 +24,8 @@ use crate::{
 pub struct Way {
     destination: Destination,
     boot: BootId,
-    /// Made at the first attempt, and again after one that reached nobody, so that changed certificates are read.
-    client: Mutex<Option<Arc<HttpClient>>>,
+    /// Made at the first attempt, and again when its files have changed, and after one that reached nobody or was not let in.
+    contact: Mutex<Option<Arc<Contact>>>,
 }
 
 /// What came of one attempt.
@@ -34,8 +33,14 @@ pub struct Way {
 pub struct Tried {
     /// When it began.
     pub at: Wall,
+    /// How long it took.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    pub provider_id: Option<String>,
     /// Attempts that it used: 0 where nobody was reached.
     pub used: u32,
     /// What the destination wants remembered about this alert.
@@ -88,7 +93,10 @@ impl Tried {
         let used = u32::from(!matches!(outcome, Outcome::Unreachable { .. }));
         Self {
             at,
+            took: Duration::ZERO,
             outcome,
+            status: None,
+            provider_id: None,
             used,
             thread: None,
             told: Vec::new(),
@@ -102,7 +110,7 @@ impl Way {
         Self {
             destination,
             boot,
-            client: Mutex::default(),
+            contact: Mutex::default(),
         }
     }
 
@@ -115,12 +123,18 @@ impl Way {
         row: i64,
         ready: Option<Box<Delivery>>,
     ) -> Option<Tried> {
-        if let Some(delivery) = ready {
-            return Some(self.try_once(&delivery, clock.now()).await);
-        }
-        match store.delivery(row).await {
+        let found = match ready {
+            Some(delivery) => Ok(Some(*delivery)),
+            None => store.delivery(row).await,
+        };
+        match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
-                Some(self.try_once(&delivery, clock.now()).await)
+                let now = clock.now();
+                let tried = self.try_once(&delivery, now).await;
+                Some(Tried {
+                    took: clock.now().mono.since(now.mono),
+                    ..tried
+                })
             }
             // A limit of the store gave it up, or it is out of reach while the disk is.
             Ok(_) => None,
@@ -137,22 +151,42 @@ impl Way {
         notice.id =
             super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
         let attempt = about(delivery, &notice, &self.boot, now);
-        let client = match self.client() {
-            Ok(client) => client,
-            // A person can mend a certificate or an address, so this waits like a dead line does.
-            Err(why) => return Tried::of(now.wall, Outcome::Unreachable { why }),
-        };
-        let thread = delivery.thread.as_deref();
-        let (outcome, thread) =
-            over_http(&self.destination, &client, &notice, &attempt, thread, now).await;
-        if matches!(outcome, Outcome::Unreachable { .. }) {
-            self.forget_client();
-        }
+        let Exchange {
+            outcome,
+            thread,
+            status,
+            provider_id,
+            ..
+        } = self
+            .exchange(&notice, &attempt, delivery.thread.as_deref(), now)
+            .await;
         Tried {
             thread,
+            status,
+            provider_id,
             told: delivery.given_up.clone(),
             ..Tried::of(now.wall, outcome)
         }
+    }
+
+    /// One exchange, with the contact that is kept if it still is what the files say.
+    pub(super) async fn exchange(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+        thread: Option<&str>,
+        now: Now,
+    ) -> Exchange {
+        let contact = match self.contact() {
+            Ok(contact) => contact,
+            // A person can mend a certificate or an address, so this waits like a dead line does.
+            Err(why) => return Exchange::of(Outcome::Unreachable { why }),
+        };
+        let exchange = over_http(&self.destination, &contact, notice, attempt, thread, now).await;
+        if exchange.denied || matches!(exchange.outcome, Outcome::Unreachable { .. }) {
+            self.forget_contact();
+        }
+        exchange
     }
 
     /// Sends a notice once, for a person who wants to see what happens.
@@ -163,15 +197,8 @@ impl Way {
             ..Attempt::default()
         };
         let request = self.shown(notice, &attempt);
-        let (outcome, body) = match self.client() {
-            Ok(client) => {
-                let all = exchange(&self.destination, &client, notice, &attempt, None, now);
-                let (outcome, _, body) = all.await;
-                (outcome, body)
-            }
-            Err(why) => (Outcome::Unreachable { why }, String::new()),
-        };
-        self.forget_client();
+        let Exchange { outcome, body, .. } = self.exchange(notice, &attempt, None, now).await;
+        self.forget_contact();
         Tested {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
@@ -195,21 +222,29 @@ impl Way {
         }
     }
 
-    fn client(&self) -> Result<Arc<HttpClient>, String> {
-        let mut kept = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = kept.as_ref() {
-            return Ok(Arc::clone(client));
-        }
+    fn contact(&self) -> Result<Arc<Contact>, String> {
         let access = self
             .destination
             .access()
             .ok_or("the destination is not reached over HTTP")?;
-        let client = client_of(access).map_err(|error| chain(&error))?;
-        Ok(Arc::clone(kept.insert(Arc::new(client))))
+        let mut kept = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(contact) = kept.as_ref().filter(|contact| contact.is_current(access)) {
+            return Ok(Arc::clone(contact));
+        }
+        *kept = None;
+        let contact =
+            Contact::new(access, self.destination.sign()).map_err(|error| chain(&error))?;
+        Ok(Arc::clone(kept.insert(Arc::new(contact))))
     }
 
-    fn forget_client(&self) {
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    #[cfg(test)]
+    pub(super) fn has_contact(&self) -> bool {
+        let kept = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.is_some()
+    }
+
+    fn forget_contact(&self) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -250,7 +285,7 @@ fn gave_up(now: Now, why: &str) -> Tried {
 
 fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Accepted { detail } => detail.clone(),
+        Outcome::Accepted { detail, .. } => detail.clone(),
         Outcome::Unreachable { why } => format!("unreachable: {why}"),
         Outcome::Failed { why, .. } => format!("failed: {why}"),
         Outcome::Refused { why, .. } => format!("refused: {why}"),

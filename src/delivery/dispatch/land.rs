@@ -70,6 +70,9 @@ impl Desk {
             at: tried.at,
             used: tried.used,
             result: tried.words(),
+            took_ms: u64::try_from(tried.took.as_millis()).ok(),
+            status: tried.status,
+            provider_id: tried.provider_id.clone(),
             not_before: None,
         };
         match verdict {

@@ -20,7 +20,7 @@ use crate::{
         event::{Event, EventKind, State},
         plant::{Severity, When},
     },
-    config::tree::Place,
+    config::{section::Problems, tree::Place},
     destination::Destination,
 };
 
@@ -60,6 +60,8 @@ pub struct Route {
     pub to: Vec<Arc<str>>,
     /// The routes after it are asked too.
     pub goes_on: bool,
+    /// As it is counted in messages, over all files.
+    pub number: u32,
     /// Where it is written.
     pub place: Option<Place>,
 }
@@ -133,6 +135,24 @@ impl Routes {
         };
         if limits != all {
             self.limits.insert(Arc::clone(&destination.name), limits);
+        }
+    }
+
+    /// Reports whom a route names and never calls, as all that it takes is too mild for them.
+    pub fn check_limits(&self, problems: &Problems) {
+        for route in &self.routes {
+            let severities = &route.when.severity;
+            let never = |name: &&Arc<str>| {
+                let mut severities = severities.iter();
+                severities.len() > 0 && !severities.any(|severity| self.calls(name, *severity))
+            };
+            for name in route.to.iter().filter(never) {
+                let message = format!(
+                    "names \"{name}\", whose `min_severity` is above everything that this route takes, so it is never called"
+                );
+                let path = format!("route.{:04}.to", route.number);
+                problems.warn(route.place.as_ref(), &path, message);
+            }
         }
     }
 

@@ -79,11 +79,16 @@ impl Access {
 
     /// Scheme, host and port, without what may be secret.
     pub fn origin(&self) -> String {
-        url::Url::parse(&self.url).map_or_else(
-            |_| "no url".to_owned(),
-            |url| url.origin().ascii_serialization(),
-        )
+        origin(&self.url)
     }
+}
+
+/// Scheme, host and port of a URL.
+pub fn origin(url: &str) -> String {
+    url::Url::parse(url).map_or_else(
+        |_| "no url".to_owned(),
+        |url| url.origin().ascii_serialization(),
+    )
 }
 
 /// Networks with their ports, as the guard takes them.

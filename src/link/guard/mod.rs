@@ -208,12 +208,13 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u8) -> Ipv6Net {
 const METADATA: &str = "a cloud metadata address";
 
 /// IPv4 networks that are never dialled (RFC 6890 and the clouds' own documentation).
-const NEVER_V4: [(Ipv4Net, &str); 7] = [
+const NEVER_V4: [(Ipv4Net, &str); 8] = [
     (v4(0, 0, 0, 0, 8), "an unspecified address"),
     (v4(169, 254, 169, 254, 32), METADATA),
     (v4(169, 254, 0, 0, 16), "a link-local address"),
     (v4(100, 100, 100, 200, 32), METADATA),
     (v4(192, 0, 0, 192, 32), METADATA),
+    (v4(168, 63, 129, 16, 32), METADATA),
     (v4(224, 0, 0, 0, 4), "a multicast address"),
     (v4(240, 0, 0, 0, 4), "a reserved or broadcast address"),
 ];
@@ -234,10 +235,11 @@ const LISTED_V4: [(Ipv4Net, &str); 11] = [
 ];
 
 /// IPv6 networks that are never dialled.
-const NEVER_V6: [(Ipv6Net, &str); 3] = [
+const NEVER_V6: [(Ipv6Net, &str); 4] = [
     (v6(0xfe80, 0, 0, 10), "a link-local address"),
     (v6(0xff00, 0, 0, 8), "a multicast address"),
     (v6(0xfd00, 0xec2, 0, 32), METADATA),
+    (v6(0xfd20, 0xce, 0, 32), METADATA),
 ];
 
 /// IPv6 networks inside the public range that are not public. All outside of that range is not public either.
@@ -301,5 +303,7 @@ fn unmapped(address: IpAddr) -> IpAddr {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,8 @@ fn some_addresses_are_never_dialled_even_if_a_network_over_them_is_allowed() {
         "[febf::1]",
         "[ff02::1]",
         "[fd00:ec2::254]",
+        "[fd20:ce::254]",
+        "168.63.129.16",
     ] {
         let result = open.check_url(&url(&format!("http://{host}/")));
         assert!(

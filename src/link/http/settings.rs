@@ -1,8 +1,9 @@
 //! What a client needs to know of its peer and of the way there. Secrets are named here and read when the client is made.
 
-use std::{fmt, io, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt, fs, io, net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{config::secret::Secret, link::guard::Guard};
@@ -35,6 +36,35 @@ impl Settings {
             proxy: None,
             bind: None,
         }
+    }
+}
+
+impl Settings {
+    /// A digest of the files and secrets that a client is made from, as they are now: another one means that they were replaced.
+    pub fn material(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut add = |found: Result<Vec<u8>, String>| {
+            // What cannot be read is told apart by why, so that a file that comes back counts as another.
+            let bytes = found.unwrap_or_else(|why| why.into_bytes());
+            digest.update(bytes.len().to_le_bytes());
+            digest.update(bytes);
+        };
+        let file = |path: &PathBuf| fs::read(path).map_err(|error| error.to_string());
+        let secret = |secret: &Secret| {
+            let revealed = secret.reveal().map_err(|error| error.to_string());
+            revealed.map(|text| text.as_bytes().to_vec())
+        };
+        if let Some(ca) = &self.ca {
+            add(file(ca));
+        }
+        if let Some(identity) = &self.identity {
+            add(file(&identity.cert));
+            add(secret(&identity.key));
+        }
+        if let Some((_, password)) = self.proxy.as_ref().and_then(|proxy| proxy.user.as_ref()) {
+            add(secret(password));
+        }
+        digest.finalize().into()
     }
 }
 

@@ -340,7 +340,7 @@ impl World {
             }
             let routes = &self.routes;
             let audience = self.run.audiences.entry(event.alert.id).or_default();
-            let owed = audience.owe(event, &events[index + 1..], routes);
+            let (owed, _) = audience.owe(event, &events[index + 1..], routes);
             decided.push((event.clone(), withdraws, owed));
         }
         self.crash(Point::BeforeCommit)?;

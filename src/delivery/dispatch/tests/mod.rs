@@ -289,6 +289,7 @@ async fn commit_to(
         kind: kind.to_owned(),
         at: now.wall,
         body: serde_json::to_string(&notice).unwrap(),
+        untold: Vec::new(),
         withdraws: Vec::new(),
         deliveries: vec![NewDelivery {
             destination: to.to_owned(),

@@ -477,7 +477,7 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer",
+            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer, oauth2",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),
@@ -597,6 +597,7 @@ fn an_answer_means_what_its_status_says() {
             retry_after,
             body: "no\r\n\u{1b}[1m".to_owned(),
             synchronised,
+            ..Answer::default()
         };
         destination.interpret(&answer).0
     };

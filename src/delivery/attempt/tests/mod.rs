@@ -15,6 +15,8 @@ use crate::{
     destination::webhook::tests::read,
 };
 
+mod rotation;
+
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn now() -> Now {
@@ -55,7 +57,7 @@ async fn receiver() -> (SocketAddr, Heard) {
     (address, heard)
 }
 
-fn destination(address: SocketAddr, more: &str) -> (Destination, HttpClient) {
+fn destination(address: SocketAddr, more: &str) -> (Destination, Contact) {
     let destination = read(&format!(
         "type = \"webhook\"\nurl = \"http://{address}/hook\"\nallow_http = true\nallow_addresses = [\"{}/32:{}\"]\n{more}",
         address.ip(),
@@ -63,7 +65,7 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, HttpClient) {
     ))
     .expect("a destination");
     let access = destination.access().expect("http");
-    let client = client_of(access).expect("a client");
+    let client = Contact::new(access, destination.sign()).expect("a client");
     (destination, client)
 }
 
@@ -74,11 +76,13 @@ async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
         address,
         &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"),
     );
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
     assert_eq!(
         outcome,
         Outcome::Accepted {
-            detail: "HTTP 204".to_owned()
+            detail: "HTTP 204".to_owned(),
+            provider_id: None
         }
     );
     let heard = heard.lock().await;
@@ -101,12 +105,13 @@ async fn a_signature_that_is_too_old_is_the_clocks_fault_while_the_clock_is_wron
         synchronised: false,
         ..right
     };
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
+    let Exchange { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
     assert!(
         matches!(outcome, Outcome::Unreachable { .. }),
         "{outcome:?}"
     );
-    let (outcome, _) = over_http(
+    let Exchange { outcome, .. } = over_http(
         &ops,
         &client,
         &notice(),
@@ -129,7 +134,8 @@ async fn a_secret_that_cannot_be_read_sends_nothing_and_waits_for_a_person() {
     let (address, heard) = receiver().await;
     let missing = "sign = { scheme = \"header\", secret = { file = \"/nonexistent/andon.key\" } }";
     let (ops, client) = destination(address, missing);
-    let (outcome, _) = over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } =
+        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
     let Outcome::Unreachable { why } = outcome else {
         panic!("{outcome:?}")
     };
@@ -145,7 +151,8 @@ async fn a_notice_that_can_never_be_rendered_is_given_up() {
         kind: "promoted".to_owned(),
         ..notice()
     };
-    let (outcome, _) = over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } =
+        over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
     assert!(
         matches!(outcome, Outcome::Refused { give_up: true, .. }),
         "{outcome:?}"
