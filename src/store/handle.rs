@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::sync::{mpsc::Sender, oneshot};
@@ -17,7 +16,6 @@ use super::{
     error::{Fault, fatal},
     history::DeliveryFilter,
     keeper::{Failure, Keeper},
-    limits::{Goal, Pruned, Pruner},
     outbox,
     restore::{self, Restored},
     rows::{
@@ -26,7 +24,7 @@ use super::{
     },
     thread::{self, Job, Queues},
 };
-use crate::clock::{Now, Wall};
+use crate::clock::Wall;
 
 /// A started store.
 #[derive(Debug)]
@@ -270,33 +268,6 @@ impl Store {
             .await
     }
 
-    /// Brings the store within its limits, as many short jobs. While the clock is not synchronised nothing goes for its age.
-    pub async fn prune(
-        &self,
-        keep_for: Duration,
-        keep_size: u64,
-        now: Now,
-    ) -> Result<Pruned, StoreError> {
-        let keep_from = now.synchronised.then(|| now.wall - keep_for);
-        let mut pruner = Pruner::new(Goal::Bytes(keep_size), keep_from, now.wall);
-        while !pruner.is_done() {
-            let next = move |db: &rusqlite::Connection| pruner.clone().step(db);
-            pruner = self
-                .write(next, |source| StoreError::Prune { source })
-                .await?;
-        }
-        Ok(pruner.pruned)
-    }
-
-    /// Somebody was told that this database was put here from a backup; it is not told again.
-    pub async fn told_put_back(&self) -> Result<(), StoreError> {
-        self.write(
-            |db| restore::forget_meta(db, restore::PUT_BACK),
-            |source| StoreError::Mark { source },
-        )
-        .await
-    }
-
     /// Where the store writes, and how well.
     pub async fn health(&self) -> Result<Health, StoreError> {
         self.ask(Keeper::health)
@@ -344,7 +315,7 @@ impl Store {
             .map_err(|fault| fault.of(&self.dir, failed))
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,

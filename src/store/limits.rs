@@ -2,14 +2,16 @@
 //!
 //! A [`Pruner`] is a loop of short jobs; it keeps its place between them and no transaction open.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
 use super::{
-    chain,
+    Store, StoreError, chain,
     outbox::{self, BATCH, OF_EVENT, PLACES},
     rows::DeliveryState,
 };
-use crate::clock::Wall;
+use crate::clock::{Now, Wall};
 
 /// Owed deliveries that are given up before the size is looked at again: few, so that hardly more goes than has to.
 const GIVE_UP: i64 = 20;
@@ -210,6 +212,26 @@ impl Pruner {
             self.pruned.given_up += 1;
         }
         Ok(())
+    }
+}
+
+impl Store {
+    /// Brings the store within its limits, as many short jobs. While the clock is not synchronised nothing goes for its age.
+    pub async fn prune(
+        &self,
+        keep_for: Duration,
+        keep_size: u64,
+        now: Now,
+    ) -> Result<Pruned, StoreError> {
+        let keep_from = now.synchronised.then(|| now.wall - keep_for);
+        let mut pruner = Pruner::new(Goal::Bytes(keep_size), keep_from, now.wall);
+        while !pruner.is_done() {
+            let next = move |db: &rusqlite::Connection| pruner.clone().step(db);
+            pruner = self
+                .write(next, |source| StoreError::Prune { source })
+                .await?;
+        }
+        Ok(pruner.pruned)
     }
 }
 
