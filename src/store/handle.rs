@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found, Health, Options, StoreError, commit,
     error::{Fault, fatal},
+    fallback,
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
     limits::{Goal, Pruned, Pruner},
@@ -22,7 +23,7 @@ use super::{
     restore::{self, Restored},
     rows::{
         AlertRow, AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
-        DestinationRow, EventRow, Mark, Settlement,
+        DestinationRow, EventRow, FallBack, Mark, Settlement,
     },
     thread::{self, Job, Queues},
 };
@@ -244,6 +245,17 @@ impl Store {
         self.write(
             move |db| outbox::retell(db, id),
             move |source| StoreError::Retell { id, source },
+        )
+        .await
+    }
+
+    /// Owes the latest state of an alert to others, because a delivery was not accepted in time; the new rows, none if that was
+    /// done before.
+    pub async fn fall_back(&self, what: FallBack) -> Result<Vec<DeliveryRow>, StoreError> {
+        let id = what.row;
+        self.write(
+            move |db| fallback::fall_back(db, &what),
+            move |source| StoreError::FallBack { id, source },
         )
         .await
     }

@@ -10,6 +10,7 @@
 mod ballast;
 mod commit;
 mod error;
+mod fallback;
 pub mod given_up;
 mod handle;
 pub mod history;

@@ -14,7 +14,7 @@ pub(crate) const VERSION: i32 = MIGRATIONS.len() as i32;
 pub(crate) const APPLICATION_ID: i32 = 0x414E_444E;
 
 /// Step k leads from `user_version` k to k + 1.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 // Severities are ranks. Times end in nothing and are milliseconds since the Unix epoch unless a column says nanoseconds.
 // `pending_order` covers what a count per destination reads, so that it never touches the rows themselves.
@@ -126,6 +126,12 @@ ALTER TABLE destinations DROP COLUMN next_sequence;
 CREATE INDEX open_alerts ON alerts(number) WHERE ended IS NULL;
 CREATE UNIQUE INDEX events_of_alert ON events(alert, id);
 CREATE INDEX pending ON deliveries(state) WHERE state = 0;
+";
+
+// A delivery that others were told in place of, and the first of those that they were told: each names the other.
+const V3: &str = "
+ALTER TABLE deliveries ADD COLUMN fallback_of INTEGER;
+ALTER TABLE deliveries ADD COLUMN fallback_to INTEGER;
 ";
 
 /// The shape that a database has; 0 is an empty one.

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::{Id, JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{Id, JoinSet},
+};
 
 pub use self::job::{Job, Parts, Receivers, Standing};
 pub use super::owed::Owed;
@@ -47,6 +50,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         receivers,
         mut jobs,
         signals,
+        fallbacks,
         stop,
         grace,
     } = parts;
@@ -57,6 +61,8 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
         ends: VecDeque::new(),
+        unaccepted: VecDeque::new(),
+        fallbacks,
         durable: true,
         boot,
         flights: JoinSet::new(),
@@ -101,6 +107,10 @@ struct Desk {
     reasons: HashMap<i64, String>,
     /// What is over without an attempt and not on record yet.
     ends: VecDeque<Settlement>,
+    /// What others are to be told in place of, and where that is said. The loop hears of it when it can; until it has acted, a
+    /// restart finds it again.
+    unaccepted: VecDeque<i64>,
+    fallbacks: mpsc::Sender<i64>,
     /// Whether the store was on disk when it was last looked at.
     durable: bool,
     boot: BootId,
@@ -161,7 +171,7 @@ impl Desk {
             attempts,
             settled,
             retold,
-            ..
+            fallbacks,
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
@@ -177,6 +187,12 @@ impl Desk {
         }
         for attempt in attempts {
             self.start(attempt);
+        }
+        self.unaccepted.extend(fallbacks);
+        while let Some(&row) = self.unaccepted.front()
+            && self.fallbacks.try_send(row).is_ok()
+        {
+            self.unaccepted.pop_front();
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
         Ok(())
