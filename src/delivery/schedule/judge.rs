@@ -95,7 +95,7 @@ impl Desk {
     /// What an outcome says about the destination, as opposed to the delivery.
     fn note(&mut self, row: i64, key: LaneKey, outcome: Outcome, random: f64, now: Mono) {
         let answered = matches!(outcome, Outcome::Accepted | Outcome::Refused { .. });
-        let was_active = self.is_active();
+        let was_active = self.activity.off().is_none();
         let back = match outcome {
             Outcome::Accepted => self.activity.accepted(),
             _ => None,
@@ -123,8 +123,8 @@ impl Desk {
                 }
             }
         }
-        // While it is deactivated, only that counts.
-        if !self.is_active() {
+        // While it is deactivated, only that counts. One that has left the configuration may return.
+        if self.activity.off().is_some() {
             return;
         }
         match outcome {

@@ -396,3 +396,21 @@ fn what_was_given_up_before_its_time_is_told_to_others_at_once() {
     bench.run(secs(7200));
     assert_eq!(bench.fallbacks, [refused], "a person did not want it");
 }
+
+#[test]
+fn a_probe_that_comes_back_while_its_destination_is_not_configured_frees_the_next() {
+    let mut bench = Bench::one(|_| {});
+    bench.mode(Mode::Down);
+    let id = bench.call(1);
+    bench.run(secs(1));
+    while bench.flying.is_empty() {
+        bench.run(Duration::from_millis(5));
+    }
+    bench.schedule.reload(Vec::new(), bench.now);
+    bench.land(id);
+    bench.mode(Mode::Up);
+    bench.schedule.reload(bench.plans.clone(), bench.now);
+    bench.pump();
+    bench.run(secs(600));
+    assert_eq!(bench.heard(), [id]);
+}
