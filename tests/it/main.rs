@@ -6,7 +6,9 @@
 mod architecture;
 mod clock;
 mod config;
+mod copies;
 mod documents;
+mod formats;
 mod heartbeat;
 mod kill;
 mod offline;

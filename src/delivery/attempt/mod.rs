@@ -2,6 +2,7 @@
 
 mod key;
 mod reach;
+mod shown;
 mod way;
 
 use std::error::Error as StdError;
@@ -30,31 +31,52 @@ pub async fn over_http(
     thread: Option<&str>,
     now: Now,
 ) -> (Outcome, Option<String>) {
+    let (outcome, thread, _) = exchange(destination, client, notice, attempt, thread, now).await;
+    (outcome, thread)
+}
+
+/// The same, with the beginning of what was answered.
+async fn exchange(
+    destination: &Destination,
+    client: &HttpClient,
+    notice: &Notice,
+    attempt: &Attempt,
+    thread: Option<&str>,
+    now: Now,
+) -> (Outcome, Option<String>, String) {
+    let nothing = String::new;
     let Request::Http(request) = match destination.render(notice, attempt, thread) {
         Ok(request) => request,
         // It would fail in the same way for ever, and the lane must go on.
-        Err(error) => return (refused(&error), None),
+        Err(error) => return (refused(&error), None, nothing()),
     };
     let call = match seal(&request, &notice.id, now.wall.as_seconds()) {
         Ok(call) => call,
         // A person can mend a secret, so this waits like a dead line does.
-        Err(error) => return (Outcome::Unreachable { why: chain(&error) }, None),
+        Err(error) => {
+            let why = chain(&error);
+            return (Outcome::Unreachable { why }, None, nothing());
+        }
     };
     match client.send(&call, now.wall).await {
-        Ok(reply) => destination.interpret(&Answer {
-            status: reply.status,
-            retry_after: reply.retry_after,
-            body: reply.body,
-            synchronised: now.synchronised,
-        }),
-        Err(CallError::Unreachable(why)) => (Outcome::Unreachable { why }, None),
-        Err(CallError::Failed(why)) => (
-            Outcome::Failed {
+        Ok(reply) => {
+            let answer = Answer {
+                status: reply.status,
+                retry_after: reply.retry_after,
+                body: reply.body,
+                synchronised: now.synchronised,
+            };
+            let (outcome, thread) = destination.interpret(&answer);
+            (outcome, thread, answer.body)
+        }
+        Err(CallError::Unreachable(why)) => (Outcome::Unreachable { why }, None, nothing()),
+        Err(CallError::Failed(why)) => {
+            let failed = Outcome::Failed {
                 why,
                 retry_after: None,
-            },
-            None,
-        ),
+            };
+            (failed, None, nothing())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, chain, client_of, over_http};
+use super::{super::owed::age, chain, client_of, exchange, over_http, shown};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
@@ -51,8 +51,8 @@ pub struct Tested {
     pub accepted: bool,
     /// What was sent, secrets masked.
     pub request: Vec<String>,
-    /// What came back, or why nothing did.
-    pub answer: String,
+    /// What came back, or why nothing did: what it means, and the body.
+    pub answer: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -154,19 +154,21 @@ impl Way {
             ..Attempt::default()
         };
         let request = self.shown(notice, &attempt);
-        let outcome = match self.client() {
+        let (outcome, body) = match self.client() {
             Ok(client) => {
-                over_http(&self.destination, &client, notice, &attempt, None, now)
-                    .await
-                    .0
+                let all = exchange(&self.destination, &client, notice, &attempt, None, now);
+                let (outcome, _, body) = all.await;
+                (outcome, body)
             }
-            Err(why) => Outcome::Unreachable { why },
+            Err(why) => (Outcome::Unreachable { why }, String::new()),
         };
         self.forget_client();
         Tested {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
-            answer: words(&outcome),
+            answer: std::iter::once(words(&outcome))
+                .chain(shown::body(&body))
+                .collect(),
             took: clock.now().mono.since(now.mono),
         }
     }
@@ -178,16 +180,7 @@ impl Way {
             .map_or_else(String::new, |access| access.origin());
         match self.destination.render(notice, attempt, None) {
             Ok(Request::Http(request)) => {
-                let mut lines = vec![format!("{} {origin}/...", request.method)];
-                lines.extend(
-                    request
-                        .headers
-                        .iter()
-                        .map(|(name, _)| format!("{name}: ***")),
-                );
-                lines.push(String::new());
-                lines.push(request.body);
-                lines
+                shown::request(&request, &origin, &notice.id, attempt.now_seconds)
             }
             Err(error) => vec![chain(&error)],
         }
@@ -236,8 +229,6 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
     }
 }
 
-/// The id of the trigger that somebody who joins late is told.
-///
 fn gave_up(now: Now, why: &str) -> Tried {
     Tried::of(
         now.wall,

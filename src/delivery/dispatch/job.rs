@@ -22,6 +22,8 @@ use crate::{
 pub enum Job {
     /// These rows are on disk and owed, and what was withdrawn is recorded.
     Owed(Vec<Owed>),
+    /// These rows came from another database and are owed here from now on.
+    Imported(Vec<Owed>),
     /// Take back what is withdrawable in a lane and cannot have been heard; answers with rows and destinations. Nothing
     /// starts until [`Job::Owed`] says that this is on disk.
     Withdraw {

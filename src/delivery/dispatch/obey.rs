@@ -14,6 +14,7 @@ impl Desk {
                 self.withdrawable.decided();
                 self.add(owed, now.mono);
             }
+            Job::Imported(owed) => self.add(owed, now.mono),
             Job::Withdraw { lane, reply } => {
                 let taken = self.withdrawable.take(lane, &mut self.schedule, now.mono);
                 let _ = reply.send(taken);
