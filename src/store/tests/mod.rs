@@ -3,6 +3,7 @@
 mod backup;
 mod bytes;
 mod disk;
+mod fallback;
 mod found;
 mod import;
 mod limits;
