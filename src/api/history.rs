@@ -124,6 +124,10 @@ pub struct DeliveryView {
     pub next: Option<String>,
     /// When it stopped being owed, RFC 3339.
     pub settled: Option<String>,
+    /// The delivery in whose place this one is told.
+    pub fallback_of: Option<i64>,
+    /// The first delivery that is told to others in place of this one.
+    pub fallback_to: Option<i64>,
 }
 
 /// A delivery with all that was tried.
