@@ -25,13 +25,23 @@ impl Audiences {
         event: &Event,
         store: &Store,
     ) -> Result<&mut Audience, StoreError> {
-        let id = event.alert.id;
+        let alert = &event.alert;
+        // A new alert has no past, so its first event costs no look into the store.
+        if event.kind == EventKind::Triggered {
+            return Ok(self.0.entry(alert.id).or_default());
+        }
+        self.of_alert(alert.id, alert.number, store).await
+    }
+
+    /// The audience of an alert that has a past.
+    pub(super) async fn of_alert(
+        &mut self,
+        id: Ulid,
+        number: u64,
+        store: &Store,
+    ) -> Result<&mut Audience, StoreError> {
         if let Entry::Vacant(vacant) = self.0.entry(id) {
-            // A new alert has no past, so its first event costs no look into the store.
-            vacant.insert(match event.kind {
-                EventKind::Triggered => Audience::default(),
-                _ => load(store, event.alert.number).await?,
-            });
+            vacant.insert(load(store, number).await?);
         }
         Ok(self.0.entry(id).or_default())
     }

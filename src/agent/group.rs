@@ -61,6 +61,10 @@ impl Loop {
         for order in later {
             self.other_order(order).await?;
         }
+        while let Ok(row) = self.fallbacks.try_recv() {
+            let now = self.clock.now();
+            self.recorder.fall_back(row, now).await?;
+        }
         self.keep_house();
         Ok(())
     }
@@ -166,7 +170,7 @@ impl Loop {
             }
             Order::TestDestination { name, reply } => self.test_destination(name, reply).await,
             Order::RetryDelivery { id, reply } => {
-                let _ = self.recorder.jobs.send(Job::Retry(id, reply)).await;
+                self.recorder.retry(id, reply).await?;
             }
             Order::DropDelivery { id, why, reply } => {
                 let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;

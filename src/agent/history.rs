@@ -281,6 +281,8 @@ fn delivery(row: &DeliveryRow, number: u64) -> DeliveryView {
         sequence: row.sequence,
         attempts: row.attempts,
         result: row.result.clone(),
+        fallback_of: row.fallback_of,
+        fallback_to: row.fallback_to,
         decided: row.decided.wall.to_string(),
         next: row.not_before.map(|at| at.to_string()),
         settled: row.settled.map(|at| at.to_string()),

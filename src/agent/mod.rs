@@ -6,6 +6,7 @@
 
 mod audience;
 mod concerns;
+mod fallback;
 mod group;
 mod history;
 mod journal;
@@ -106,6 +107,8 @@ pub(crate) struct Loop {
     wake: Arc<Notify>,
     orders: mpsc::Receiver<Order>,
     signals: mpsc::Receiver<Signal>,
+    /// Deliveries that were not accepted in time.
+    fallbacks: mpsc::Receiver<i64>,
     concerns: Concerns,
     journal: Journal,
     watchdog: Watchdog,

@@ -3,7 +3,7 @@
 //! Who is owed an event is decided by [`crate::delivery::route`], its text is rendered here, once, and everything goes into
 //! one transaction of the store. Only after it does anybody outside hear of it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -37,6 +37,8 @@ pub(super) struct Recorder {
     pub(super) store: Store,
     pub(super) boot: BootId,
     pub(super) routes: Routes,
+    /// Who is told in place of whom.
+    pub(super) fallbacks: HashMap<Arc<str>, Vec<Arc<str>>>,
     pub(super) site: Site,
     pub(super) jobs: mpsc::Sender<Job>,
     pub(super) audiences: Audiences,

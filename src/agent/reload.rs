@@ -49,6 +49,7 @@ impl Loop {
             .engine
             .step(now, Input::Plant(Arc::clone(&loaded.plant)));
         self.recorder.routes = loaded.settings.parts.routes.clone();
+        self.recorder.fallbacks = start::fallbacks_of(&loaded);
         self.recorder.site = start::site(&loaded, &self.recorder.site.agent);
         let _ = self
             .recorder
@@ -116,9 +117,15 @@ impl Loop {
         if now.mono.since(self.seen.pruned) >= PRUNE_EVERY {
             self.seen.pruned = now.mono;
             let (store, limits) = (self.store.clone(), self.loaded.settings.store);
+            let jobs = self.recorder.jobs.clone();
             self.housekeeping.spawn(async move {
-                if let Err(error) = store.prune(limits.keep_for, limits.keep_size.0, now).await {
-                    tracing::warn!("old history is not pruned: {error}");
+                match store.prune(limits.keep_for, limits.keep_size.0, now).await {
+                    // What a limit gave up is not to be tried any more.
+                    Ok(pruned) if pruned.gave_up() => {
+                        let _ = jobs.send(Job::Compare).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!("old history is not pruned: {error}"),
                 }
             });
         }

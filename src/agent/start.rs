@@ -1,6 +1,6 @@
 //! Building the parts, in the order in which they depend on each other.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -24,7 +24,7 @@ use crate::{
     clock::{self, Clock},
     config::{self, Loaded, last_good, section::Problem},
     delivery::dispatch::{self, Receivers},
-    destination::notice::Site,
+    destination::{Destination, notice::Site},
     health::Watchdog,
     store::{Options, Store},
 };
@@ -60,6 +60,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
 
     let (jobs, jobs_in) = mpsc::channel(QUEUE);
     let (signals_out, signals) = mpsc::channel(QUEUE);
+    let (fallbacks_out, fallbacks) = mpsc::channel(QUEUE);
     let (agent, orders) = Agent::new(QUEUE);
     let tasks_stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -86,6 +87,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         receivers: receivers(&loaded),
         jobs: jobs_in,
         signals: signals_out,
+        fallbacks: fallbacks_out,
         stop: tasks_stop.clone(),
         grace: GRACE,
     };
@@ -120,6 +122,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         store: store.clone(),
         boot,
         routes: settings.parts.routes.clone(),
+        fallbacks: fallbacks_of(&loaded),
         site: site(&loaded, &opened.restored.agent_id),
         jobs,
         audiences: Audiences::default(),
@@ -133,6 +136,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         wake,
         orders,
         signals,
+        fallbacks,
         concerns,
         journal: Journal::default(),
         watchdog: Watchdog::of_process(),
@@ -221,6 +225,13 @@ pub(super) fn receivers(loaded: &Loaded) -> Receivers {
         destinations: parts.destinations.clone(),
         groups: parts.routes.groups().into_iter().chain(steps).collect(),
     }
+}
+
+/// Who is told in place of whom.
+pub(super) fn fallbacks_of(loaded: &Loaded) -> HashMap<Arc<str>, Vec<Arc<str>>> {
+    let destinations = loaded.settings.parts.destinations.iter();
+    let fallback = |of: &Destination| (Arc::clone(&of.name), of.terms.fallback.clone());
+    destinations.map(fallback).collect()
 }
 
 /// What every notice says about where it comes from.

@@ -133,6 +133,10 @@ pub struct DeliveryView {
     pub settled: Option<String>,
     /// What the destination calls it; only in a story.
     pub provider_id: Option<String>,
+    /// The delivery in whose place this one is told.
+    pub fallback_of: Option<i64>,
+    /// The first delivery that is told to others in place of this one.
+    pub fallback_to: Option<i64>,
 }
 
 /// A delivery with all that was tried.

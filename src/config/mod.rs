@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod env;
+mod fallback;
 pub mod file;
 pub mod files;
 pub mod last_good;

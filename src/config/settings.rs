@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use super::{
     agent::{self, Agent, Log},
     env::Env,
+    fallback,
     limits::{Alerts, StoreLimits},
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},
@@ -200,6 +201,7 @@ fn parts<'a>(
         parts.destinations.extend(read);
         parts.named.push(name.into());
     }
+    fallback::check(root, &parts.destinations, &parts.named);
     let calendar = Calendar::read(root, agent.timezone.clone());
     parts.routes = Routes::read(root, parts.named.clone(), calendar, known);
     for destination in &parts.destinations {

@@ -56,7 +56,7 @@ impl Owed {
                 alert: row.alert.parse::<Ulid>().map_or(0, |id| id.0),
                 // What it says is in its body; after a restart nothing is left out because of it.
                 likeness: None,
-                may_fall_back: true,
+                may_fall_back: row.fallback_to.is_none(),
             },
             withdrawable: row.withdrawable && row.attempts == 0,
             ready: None,

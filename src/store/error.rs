@@ -63,6 +63,8 @@ pub enum StoreError {
     Retry { id: i64, source: rusqlite::Error },
     #[error("cannot tell delivery {id} as a trigger")]
     Retell { id: i64, source: rusqlite::Error },
+    #[error("cannot tell others in place of delivery {id}")]
+    FallBack { id: i64, source: rusqlite::Error },
     #[error("cannot drop delivery {id}")]
     Drop { id: i64, source: rusqlite::Error },
     #[error("cannot read or write the state of destination {name}")]

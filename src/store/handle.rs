@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
+    fallback,
     history::DeliveryFilter,
     keeper::{Failure, Keeper},
     outbox,
     restore::{self, Restored},
     rows::{
         AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
-        DestinationRow, Mark, Settlement,
+        DestinationRow, FallBack, Mark, Settlement,
     },
     thread::{self, Job, Queues},
 };
@@ -228,6 +229,17 @@ impl Store {
         self.write(
             move |db| outbox::retell(db, id),
             move |source| StoreError::Retell { id, source },
+        )
+        .await
+    }
+
+    /// Owes the latest state of an alert to others, because a delivery was not accepted in time; the new rows, none if that was
+    /// done before.
+    pub async fn fall_back(&self, what: FallBack) -> Result<Vec<DeliveryRow>, StoreError> {
+        let id = what.row;
+        self.write(
+            move |db| fallback::fall_back(db, &what),
+            move |source| StoreError::FallBack { id, source },
         )
         .await
     }

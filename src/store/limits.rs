@@ -36,6 +36,13 @@ pub struct Pruned {
     pub given_up: u64,
 }
 
+impl Pruned {
+    /// Whether something was owed that is not owed any more.
+    pub fn gave_up(&self) -> bool {
+        self.collapsed + self.given_up > 0
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Too old, ended and owed to nobody.

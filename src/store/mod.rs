@@ -13,6 +13,7 @@ mod chain;
 mod commit;
 pub mod contents;
 mod error;
+mod fallback;
 pub mod given_up;
 mod handle;
 pub mod history;

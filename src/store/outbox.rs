@@ -27,7 +27,7 @@ pub(crate) const PLACES: i64 = 1000;
 
 const COLUMNS: &str = "d.id, e.seq, a.id, e.kind, e.at, d.destination, a.dedup_key, d.sequence, d.as_trigger, d.severity,
   d.withdrawable, d.state, d.attempts, d.not_before, e.decided, coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised,
-  coalesce(d.first_attempt, d.last_attempt), d.last_attempt, d.settled, d.result";
+  coalesce(d.first_attempt, d.last_attempt), d.last_attempt, d.settled, d.result, d.fallback_of, d.fallback_to";
 
 const FROM: &str =
     "FROM deliveries d JOIN events e ON e.seq = d.id / 1000 JOIN alerts a ON a.number = e.alert
@@ -318,6 +318,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         last_attempt: wall(row, 19)?,
         settled: wall(row, 20)?,
         result: row.get(21)?,
+        fallback_of: row.get(22)?,
+        fallback_to: row.get(23)?,
     })
 }
 

@@ -207,6 +207,21 @@ pub struct DeliveryRow {
     pub settled: Option<Wall>,
     /// What the last try brought, in words.
     pub result: Option<String>,
+    /// The delivery in whose place this one is told, because another destination did not accept it in time.
+    pub fallback_of: Option<i64>,
+    /// The first delivery that is told to others in place of this one.
+    pub fallback_to: Option<i64>,
+}
+
+/// Others are told the state of an alert, because a delivery was not accepted in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FallBack {
+    /// That delivery.
+    pub row: i64,
+    /// Whom.
+    pub to: Vec<String>,
+    /// Who hears of the alert from now on: those and all that did before.
+    pub audience: Vec<String>,
 }
 
 /// A delivery with everything that an attempt needs.

@@ -14,7 +14,7 @@ pub(crate) const VERSION: i32 = MIGRATIONS.len() as i32;
 pub(crate) const APPLICATION_ID: i32 = 0x414E_444E;
 
 /// Step k leads from `user_version` k to k + 1.
-const MIGRATIONS: [&str; 3] = [V1, V2, V3];
+const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
 
 // Severities are ranks. Times end in nothing and are milliseconds since the Unix epoch unless a column says nanoseconds.
 // `pending_order` covers what a count per destination reads, so that it never touches the rows themselves.
@@ -151,6 +151,12 @@ INSERT INTO totals SELECT name, 255, missing, missing, 0 FROM (
 INSERT INTO meta(key, value) SELECT 'chain_start_seq', value - 1 FROM now WHERE key = 'next_event' AND value > 1;
 INSERT INTO meta(key, value) SELECT 'chain_start_why', 'what was decided before was written by a version without the chain'
   FROM now WHERE key = 'next_event' AND value > 1;
+";
+
+// A delivery that others were told in place of, and the first of those that they were told: each names the other.
+const V4: &str = "
+ALTER TABLE deliveries ADD COLUMN fallback_of INTEGER;
+ALTER TABLE deliveries ADD COLUMN fallback_to INTEGER;
 ";
 
 /// The shape that a database has; 0 is an empty one.

@@ -148,8 +148,9 @@ impl Way {
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
         };
         notice.durable = delivery.durable;
-        notice.id =
-            super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
+        let row = &delivery.row;
+        let in_place = row.fallback_of.is_some();
+        notice.id = super::idempotency_key(&row.kind, row.as_trigger, in_place, &delivery.event);
         let attempt = about(delivery, &notice, &self.boot, now);
         let Exchange {
             outcome,

@@ -34,6 +34,8 @@ pub enum Job {
     },
     /// The configuration has changed.
     Reload(Receivers),
+    /// The store may have given something up: forget what it does not owe any more.
+    Compare,
     /// Try a delivery now. Answers whether it was waiting.
     Retry(i64, oneshot::Sender<bool>),
     /// Give a delivery up, for this reason. Answers whether it was waiting.
@@ -79,6 +81,8 @@ pub struct Parts {
     pub jobs: mpsc::Receiver<Job>,
     /// Where it says that a destination is in trouble.
     pub signals: mpsc::Sender<Signal>,
+    /// Where it says which deliveries others are to be told in place of: their rows.
+    pub fallbacks: mpsc::Sender<i64>,
     /// Ends it: what is in flight gets `grace` to come back.
     pub stop: CancellationToken,
     /// How long attempts may still run when the agent stops.

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::{Id, JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{Id, JoinSet},
+};
 
 pub use self::job::{Job, Parts, Receivers, Standing};
 pub use super::owed::Owed;
@@ -47,6 +50,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         receivers,
         mut jobs,
         signals,
+        fallbacks,
         stop,
         grace,
     } = parts;
@@ -59,6 +63,8 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         ready: HashMap::new(),
         ends: VecDeque::new(),
         returns: 0,
+        unaccepted: VecDeque::new(),
+        fallbacks,
         boot,
         flights: JoinSet::new(),
         rows: HashMap::new(),
@@ -106,6 +112,10 @@ struct Desk {
     ends: VecDeque<Settlement>,
     /// How often the store had left memory mode when it was last looked at.
     returns: u64,
+    /// What others are to be told in place of, and where that is said. The loop hears of it when it can; until it has acted, a
+    /// restart finds it again.
+    unaccepted: VecDeque<i64>,
+    fallbacks: mpsc::Sender<i64>,
     boot: BootId,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
@@ -175,7 +185,7 @@ impl Desk {
             attempts,
             settled,
             retold,
-            ..
+            fallbacks,
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
@@ -193,6 +203,12 @@ impl Desk {
         for attempt in attempts {
             let ready = fresh.remove(&attempt.row);
             self.start(attempt, ready);
+        }
+        self.unaccepted.extend(fallbacks);
+        while let Some(&row) = self.unaccepted.front()
+            && self.fallbacks.try_send(row).is_ok()
+        {
+            self.unaccepted.pop_front();
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
         Ok(())

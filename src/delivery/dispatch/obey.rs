@@ -1,9 +1,9 @@
 //! What the task that delivers does when it is asked to.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Desk, Job, Owed, Standing, plans, ways};
-use crate::{delivery::schedule::Status, store::StoreError};
+use crate::{clock::Mono, delivery::schedule::Status, store::StoreError};
 
 impl Desk {
     /// Does one job.
@@ -26,6 +26,7 @@ impl Desk {
                 self.recall().await?;
                 self.keep_all(now).await?;
             }
+            Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
                 if !known && self.store.retry(id).await? {
@@ -45,9 +46,10 @@ impl Desk {
             }
             Job::Drop(id, why, reply) => {
                 self.reasons.insert(id, why);
-                let known = self.schedule.discard(id, now.mono);
-                if !known {
-                    self.reasons.remove(&id);
+                let mut known = self.schedule.discard(id, now.mono);
+                // A later version may have left a kind of event that this one does not know: it waits, and can be dropped.
+                if !known && let Some(why) = self.reasons.remove(&id) {
+                    known = self.store.drop_delivery(id, now.wall, &why).await?;
                 }
                 // Who is told that it is dropped may rely on it.
                 self.start_due().await?;
@@ -75,6 +77,24 @@ impl Desk {
                 let _ = reply.send(self.schedule.statuses().map(standing).collect());
             }
         }
+        Ok(())
+    }
+
+    /// Forgets what the store does not owe any more. What is in flight finds out for itself.
+    async fn compare(&mut self, now: Mono) -> Result<(), StoreError> {
+        let mut gone: BTreeSet<i64> = self.schedule.row_ids().collect();
+        let mut after = 0;
+        loop {
+            let page = self.store.pending(after, 200).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = last.id;
+            for row in &page {
+                gone.remove(&row.id);
+            }
+        }
+        self.schedule.forget(gone, now);
         Ok(())
     }
 }

@@ -130,6 +130,20 @@ impl Desk {
         unheard && self.queues.take(row, key, now, settled)
     }
 
+    /// Takes a delivery out that is not owed any more, unless it is in flight.
+    pub(super) fn forget(
+        &mut self,
+        row: i64,
+        key: LaneKey,
+        now: Mono,
+        settled: &mut Vec<Settled>,
+    ) -> bool {
+        let lane = self.queues.lane(key);
+        let pending = lane.and_then(|lane| lane.get(row));
+        pending.is_some_and(|row| row.flight == Flight::None)
+            && self.queues.take(row, key, now, settled)
+    }
+
     /// Drops a delivery because a person said so; one in flight is dropped when it comes back, unless it was accepted.
     pub(super) fn discard(
         &mut self,

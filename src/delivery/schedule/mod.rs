@@ -164,7 +164,7 @@ impl Schedule {
         self.rows.insert(row.id, (Arc::clone(name), row.lane));
         let from = self.settled.len();
         desk.add(row, now, &mut self.settled);
-        self.forget(from);
+        self.leave(from);
     }
 
     /// What may start now, and what is over without an attempt. To be called after each change and at each deadline.
@@ -266,6 +266,25 @@ impl Schedule {
         withdrawn
     }
 
+    /// All deliveries that are not settled, by row.
+    pub fn row_ids(&self) -> impl Iterator<Item = i64> {
+        self.rows.keys().copied()
+    }
+
+    /// Takes out deliveries that are not owed any more, but for those in flight: they are reported as [`Outcome::Void`].
+    pub fn forget(&mut self, rows: impl IntoIterator<Item = i64>, now: Mono) {
+        self.seen = self.seen.max(now);
+        for row in rows {
+            let mut settled = Vec::new();
+            if let Some((desk, lane)) = self.find(row)
+                && desk.forget(row, lane, now, &mut settled)
+            {
+                self.rows.remove(&row);
+            }
+            self.append(settled);
+        }
+    }
+
     /// Drops a delivery because a person said so; [`Schedule::next`] reports it as given up. One that is in flight is dropped
     /// when it comes back, unless it was accepted. False if there is no such delivery.
     pub fn discard(&mut self, row: i64, now: Mono) -> bool {
@@ -360,10 +379,10 @@ impl Schedule {
     fn append(&mut self, settled: Vec<Settled>) {
         let from = self.settled.len();
         self.settled.extend(settled);
-        self.forget(from);
+        self.leave(from);
     }
 
-    fn forget(&mut self, from: usize) {
+    fn leave(&mut self, from: usize) {
         for settled in &self.settled[from..] {
             self.rows.remove(&settled.row);
         }

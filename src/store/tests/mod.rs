@@ -4,6 +4,7 @@ mod backup;
 mod bytes;
 mod chain;
 mod disk;
+mod fallback;
 mod found;
 mod import;
 mod limits;

@@ -14,6 +14,7 @@ use super::{history::routes, shell::World};
 pub(super) fn promises(world: &World) -> Result<(), String> {
     decided_once(world)?;
     told_of_every_trigger(world)?;
+    falls_back_once(world)?;
     for destination in world.heard.keys() {
         Receiver::new(world, destination)
             .check()
@@ -76,6 +77,22 @@ fn told_of_every_trigger(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Nobody is told twice in place of one delivery, and both say so.
+fn falls_back_once(world: &World) -> Result<(), String> {
+    let mut told = BTreeSet::new();
+    for row in &world.disk.rows {
+        if let Some(of) = row.fallback_of {
+            let first = told.insert((of, row.destination.as_str()));
+            ensure(first, || format!("told twice in place of {of}: {row:?}"))?;
+            let linked = world.disk.row(of).fallback_to.is_some();
+            ensure(linked && row.as_trigger, || {
+                format!("not recorded: {row:?}")
+            })?;
+        }
+    }
+    Ok(())
+}
+
 struct Receiver<'a> {
     world: &'a World,
     rows: Vec<&'a DeliveryRow>,
@@ -128,7 +145,7 @@ impl<'a> Receiver<'a> {
             })?;
             let id = self.world.disk.event_of(row).id.to_string();
             // What stands for a trigger that was superseded is that trigger.
-            let key = idempotency_key(&row.kind, row.as_trigger, &id);
+            let key = idempotency_key(&row.kind, row.as_trigger, row.fallback_of.is_some(), &id);
             ensure(is_collapsed(row) || keys.insert(key), || {
                 format!("the id of {row:?} is not its own")
             })?;

@@ -80,6 +80,8 @@ impl Disk {
                     last_attempt: None,
                     settled: None,
                     result: None,
+                    fallback_of: None,
+                    fallback_to: None,
                 });
             }
             self.events.push(event);
@@ -97,6 +99,55 @@ impl Disk {
             synchronised: now.synchronised,
         };
         made
+    }
+
+    /// Owes the latest event of a row's alert to somebody else, as a trigger, unless that was done; the new row.
+    pub(super) fn fall_back(&mut self, row: i64, to: &str) -> Option<i64> {
+        let original = self.row(row).clone();
+        let of_alert = |row: &&DeliveryRow| row.alert == original.alert;
+        let latest = self.rows.iter().rfind(of_alert)?.event_seq;
+        let latest = self.latest(&original.alert, latest);
+        if original.fallback_to.is_some() {
+            return None;
+        }
+        let same = |other: &&DeliveryRow| {
+            other.event_seq == latest && other.destination == to && other.fallback_of.is_some()
+        };
+        if let Some(known) = self.rows.iter().find(same).map(|row| row.id) {
+            self.row_mut(row).fallback_to = Some(known);
+            return None;
+        }
+        let sequence = self.sequences.entry(to.into()).or_default();
+        *sequence += 1;
+        let id = self.rows.len() as i64 + 1;
+        let event = &self.events[latest as usize];
+        self.rows.push(DeliveryRow {
+            id,
+            event_seq: latest,
+            kind: event.kind.word().to_owned(),
+            at: event.at,
+            destination: to.to_owned(),
+            sequence: *sequence,
+            as_trigger: true,
+            severity: event.alert.severity as u8,
+            withdrawable: false,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            not_before: None,
+            result: None,
+            fallback_of: Some(row),
+            fallback_to: None,
+            ..original
+        });
+        self.row_mut(row).fallback_to = Some(id);
+        Some(id)
+    }
+
+    /// The latest event of an alert, none of which is before this one.
+    fn latest(&self, alert: &str, from: i64) -> i64 {
+        let events = self.events.iter().enumerate().skip(from as usize);
+        let of_alert = events.filter(|(_, event)| event.alert.id.to_string() == alert);
+        of_alert.last().map_or(from, |(seq, _)| seq as i64)
     }
 
     /// Ends a delivery; an acceptance counts also after it was given up.

@@ -83,6 +83,8 @@ pub(super) enum Point {
     /// An attempt came back and is not recorded.
     BeforeSettle,
     AfterSettle,
+    /// Others are told in place of somebody, and nobody knows.
+    AfterFallBack,
 }
 
 /// What the next start knows of the time between.
@@ -106,6 +108,7 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Act>> {
         Just(Point::BeforeHandOver),
         Just(Point::BeforeSettle),
         Just(Point::AfterSettle),
+        Just(Point::AfterFallBack),
     ];
     let boot = prop_oneof![
         Just(Boot::Same),
@@ -289,6 +292,15 @@ pub(super) fn groups() -> Vec<Vec<Arc<str>>> {
     vec![names(&["ops", "boss"]), names(&["pager"])]
 }
 
+/// Who is told in place of whom.
+pub(super) fn fallback(of: &str) -> Option<&'static str> {
+    match of {
+        "pager" => Some("boss"),
+        "boss" => Some("ops"),
+        _ => None,
+    }
+}
+
 /// How the three are delivered to: by each late policy, with every limit at one of them.
 pub(super) fn plans() -> Vec<DestinationPlan> {
     let ops = DestinationPlan {
@@ -311,6 +323,7 @@ pub(super) fn plans() -> Vec<DestinationPlan> {
         late: Late::Collapse,
         late_after: secs(60),
         catch_up: secs(10),
+        fallback_after: Some(secs(300)),
         ..DestinationPlan::new("pager")
     };
     let boss = DestinationPlan {
@@ -318,6 +331,7 @@ pub(super) fn plans() -> Vec<DestinationPlan> {
         call_every: Duration::ZERO,
         deactivate_after: Some(5),
         duplicate_window: secs(300),
+        fallback_after: Some(secs(400)),
         ..DestinationPlan::new("boss")
     };
     vec![ops, pager, boss]

@@ -11,7 +11,7 @@ use andon::{
     alert::{
         command::{Action, AlertRef, Command, Target},
         engine::{Engine, Input},
-        event::{By, Event, EventKind},
+        event::{By, Event, EventKind, State},
         plant::Severity,
         signal::Signal,
     },
@@ -29,7 +29,7 @@ use ulid::Ulid;
 
 use super::{
     disk::Disk,
-    history::{Act, Boot, DESTINATIONS, Mode, Point, groups, plans, plant, routes, secs},
+    history::{Act, Boot, DESTINATIONS, Mode, Point, fallback, groups, plans, plant, routes, secs},
 };
 
 const STATE_EVERY: Duration = Duration::from_secs(1);
@@ -63,6 +63,8 @@ struct Run {
     withdrawable: Withdrawable,
     audiences: HashMap<Ulid, Audience>,
     flights: Vec<Flight>,
+    /// What was not accepted in time.
+    unaccepted: Vec<i64>,
     committed: Mono,
 }
 
@@ -271,6 +273,8 @@ impl World {
             self.land()?;
             self.turn(Vec::new())?;
             self.start_due();
+            self.fall_back()?;
+            self.start_due();
             let run = &self.run;
             let state = run.engine.has_changes();
             let next = [
@@ -390,9 +394,37 @@ impl World {
         for settled in due.settled {
             self.disk.settle_for(settled);
         }
+        self.run.unaccepted.extend(due.fallbacks);
         for attempt in due.attempts {
             self.start(attempt);
         }
+    }
+
+    /// Tells others what was not accepted in time, unless somebody has taken the alert.
+    fn fall_back(&mut self) -> Result<(), Crashed> {
+        for row in std::mem::take(&mut self.run.unaccepted) {
+            let stored = self.disk.row(row).clone();
+            let mut events = self.disk.events.iter().rev();
+            let latest = events.find(|event| event.alert.id.to_string() == stored.alert);
+            let event = latest.expect("its alert has events").clone();
+            let to = fallback(&stored.destination).filter(|_| event.alert.state == State::Active);
+            let Some(to) = to else {
+                continue;
+            };
+            let made = self.disk.fall_back(row, to);
+            self.crash(Point::AfterFallBack)?;
+            let Some(id) = made else {
+                continue;
+            };
+            let audience = self.run.audience(&event, &self.disk);
+            audience.made(&to.into(), id, false);
+            let made = self.disk.row(id);
+            let mut owed = owed::Owed::read(made, &boot(self.boots), self.now)
+                .expect("every stored row is understood");
+            owed.row.decided = self.now.mono;
+            self.run.schedule.add(&owed.row, self.now.mono);
+        }
+        Ok(())
     }
 
     fn start(&mut self, attempt: Attempt) {
@@ -541,6 +573,7 @@ impl Run {
             withdrawable,
             audiences: HashMap::new(),
             flights: Vec::new(),
+            unaccepted: Vec::new(),
             committed: now.mono,
         };
         (run, ends)

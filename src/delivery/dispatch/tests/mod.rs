@@ -123,6 +123,7 @@ impl Bench {
         let clock = Clock::system(Synchronised::Assume);
         let (jobs, jobs_in) = mpsc::channel(16);
         let (signals_out, signals) = mpsc::channel(16);
+        let (fallbacks, _unheard) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Parts {
             store: store.clone(),
@@ -131,6 +132,7 @@ impl Bench {
             receivers: receivers(destinations),
             jobs: jobs_in,
             signals: signals_out,
+            fallbacks,
             stop: stop.clone(),
             grace: Duration::from_secs(5),
         }));
