@@ -83,12 +83,7 @@ message = "spindle {value}, limit {limit}"
 action = "Reduce feed, check coolant flow."
 "#;
 
-fn config(
-    dir: &Path,
-    machines: usize,
-    broker: &Broker,
-    destinations: &[(String, u16)],
-) -> String {
+fn config(dir: &Path, machines: usize, broker: &Broker, destinations: &[(String, u16)]) -> String {
     let mut text = format!(
         r#"
 [agent]
