@@ -4,8 +4,10 @@
 //! missing on the machine fails the test with the command that installs it; no test skips itself.
 
 mod architecture;
+mod canary;
 mod clock;
 mod config;
+mod credentials;
 mod documents;
 mod heartbeat;
 mod kill;

@@ -11,7 +11,10 @@ use crate::{
     clock::Now,
     delivery::signature::{SealError, seal},
     destination::{Access, HttpRequest, Signing},
-    link::http::{BuildError, CallError, HttpClient, Reply},
+    link::{
+        certificate::Witness,
+        http::{BuildError, CallError, HttpClient, Reply, Settings},
+    },
 };
 
 /// A receiver as it is reached now. Made from files and secrets as they were then; see [`Contact::is_current`].
@@ -37,12 +40,19 @@ pub enum SendError {
 }
 
 impl Contact {
-    /// Opens nothing yet.
+    /// Opens nothing yet. The witness notes what certificate the receiver shows.
     ///
     /// # Errors
     /// When an address is refused, or a certificate or secret cannot be used.
-    pub fn new(access: &Access, sign: Option<&Signing>) -> Result<Self, BuildError> {
-        let settings = settings_of(access);
+    pub fn new(
+        access: &Access,
+        sign: Option<&Signing>,
+        witness: Option<Witness>,
+    ) -> Result<Self, BuildError> {
+        let settings = Settings {
+            witness,
+            ..settings_of(access)
+        };
         let material = settings.material();
         let tokens = match sign {
             Some(Signing::OAuth2(oauth2)) => {

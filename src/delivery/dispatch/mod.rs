@@ -28,6 +28,7 @@ use crate::{
     alert::signal::Signal,
     clock::{BootId, Clock, Mono},
     destination::{Destination, notice::Notice},
+    link::certificate::Seen,
     store::{
         Store, StoreError,
         rows::{DeliveryState, Settlement},
@@ -80,6 +81,8 @@ pub struct Parts {
     pub store: Store,
     /// Time.
     pub clock: Clock,
+    /// Notes what certificates receivers show.
+    pub seen: Seen,
     /// This boot, to tell how old rows from earlier ones are.
     pub boot: BootId,
     /// All destinations.
@@ -103,6 +106,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         store,
         clock,
         boot,
+        seen,
         destinations,
         mut jobs,
         signals,
@@ -111,12 +115,13 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     } = parts;
     let mut desk = Desk {
         schedule: Schedule::new(destinations.iter().map(DestinationPlan::from).collect()),
-        ways: ways(destinations, &boot),
+        ways: ways(destinations, &boot, &seen),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
         ends: VecDeque::new(),
         durable: true,
         boot,
+        seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
         concerns: Concerns::new(signals),
@@ -155,6 +160,7 @@ struct Desk {
     /// Whether the store was on disk when it was last looked at.
     durable: bool,
     boot: BootId,
+    seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
     concerns: Concerns,
@@ -279,7 +285,7 @@ impl Desk {
             Job::Reload(destinations) => {
                 let plans = destinations.iter().map(DestinationPlan::from).collect();
                 self.schedule.reload(plans, now.mono);
-                self.ways = ways(destinations, &self.boot);
+                self.ways = ways(destinations, &self.boot, &self.seen);
             }
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
@@ -350,10 +356,11 @@ impl Desk {
     }
 }
 
-fn ways(destinations: Vec<Destination>, boot: &BootId) -> HashMap<Arc<str>, Arc<Way>> {
+fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<Arc<str>, Arc<Way>> {
     let way = |destination: Destination| {
         let name = Arc::clone(&destination.name);
-        (name, Arc::new(Way::new(destination, boot.clone())))
+        let witness = seen.witness(&format!("destination.{name}"));
+        (name, Arc::new(Way::new(destination, boot.clone(), witness)))
     };
     destinations.into_iter().map(way).collect()
 }

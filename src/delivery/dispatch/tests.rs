@@ -104,6 +104,7 @@ impl Bench {
         let task = tokio::spawn(run(Parts {
             store: store.clone(),
             clock: clock.clone(),
+            seen: crate::link::certificate::Seen::default(),
             boot: boot_id(),
             destinations,
             jobs: jobs_in,
