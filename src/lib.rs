@@ -15,7 +15,7 @@
 //! | [`agent`] | the pipeline: build, loop, ordered stop | everything |
 //! | [`alert`] | the pure core: which alerts there are | `sample`, the types of `clock` |
 //! | [`api`] | HTTP over a Unix socket: views and commands | `alert::command`, `clock` |
-//! | [`cli`] | one file per verb | `api`, `config`, `link::http`; `agent` and `demo` to start them |
+//! | [`cli`] | one file per verb | `api`, `config`, `link::http`; `store` for files of backups; `agent` and `demo` to start them |
 //! | [`clock`] | the only reader of system clocks | nothing |
 //! | [`config`] | what the user typed, into what the program needs | the readers of the other rooms |
 //! | [`delivery`] | routes, the schedule (the second pure core), attempts, signatures | `destination`, `link`, `store`, `alert::event` |

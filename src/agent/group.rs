@@ -171,6 +171,7 @@ impl Loop {
             Order::DropDelivery { id, why, reply } => {
                 let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;
             }
+            Order::Keep(keep) => self.keep(keep).await?,
             Order::Command { .. } => {}
         }
         Ok(())

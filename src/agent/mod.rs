@@ -10,6 +10,7 @@ mod credentials;
 mod group;
 mod history;
 mod journal;
+mod keep;
 mod record;
 mod reload;
 mod sources;
@@ -118,6 +119,10 @@ pub(crate) struct Loop {
     /// Ends every task beside the loop.
     tasks_stop: CancellationToken,
     housekeeping: JoinSet<()>,
+    /// Alerts of another database, from an import to the loop.
+    taken_up: (mpsc::Sender<keep::TakenUp>, mpsc::Receiver<keep::TakenUp>),
+    /// The database came from a backup, and that is not told yet.
+    put_back: bool,
 }
 
 impl Loop {
@@ -125,6 +130,7 @@ impl Loop {
         self.watchdog.ready();
         // What the restart itself decided: ends of alerts whose rule is gone, and what the agent says of itself.
         self.turn(None).await?;
+        self.told_of_backup().await?;
         let reload = Arc::clone(&self.start.reload);
         let ended = loop {
             let wait = self.wait();
@@ -138,6 +144,7 @@ impl Loop {
                 arrived = self.orders.recv() => order = arrived,
                 // Nobody waits for the answer; the log and an alert tell of a mistake.
                 () = reload.notified() => order = Some(Order::Reload(oneshot::channel().0)),
+                Some(taken_up) = self.taken_up.1.recv() => self.take_up(taken_up).await?,
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }

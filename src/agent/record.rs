@@ -185,7 +185,7 @@ impl Recorder {
 
 /// What the core saved, from what the store kept. A watch whose state cannot be read keeps its alert and loses its delays.
 pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durable, StoreError> {
-    let core = match restored.core.as_deref().map(serde_json::from_str) {
+    let mut core: Option<SavedCore> = match restored.core.as_deref().map(serde_json::from_str) {
         None => None,
         Some(Ok(core)) => Some(core),
         Some(Err(error)) => {
@@ -199,6 +199,11 @@ pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durabl
             })
         }
     };
+    if restored.numbers_from > 0 {
+        // People know alerts of an earlier database by their numbers.
+        let core = core.get_or_insert_default();
+        core.next_number = core.next_number.max(restored.numbers_from);
+    }
     let mark = restored.mark.clone().unwrap_or_default();
     let mark = state::Mark {
         boot: mark.boot,

@@ -161,7 +161,7 @@ impl Loop {
             let _ = reply.send(tested.map(|tested| Attempted {
                 accepted: tested.accepted,
                 request: tested.request,
-                answer: tested.answer,
+                answer: tested.answer.join("\n"),
                 took_ms: u64::try_from(tested.took.as_millis()).unwrap_or(u64::MAX),
             }));
         });

@@ -20,7 +20,7 @@ use super::{
     view,
 };
 use crate::{
-    alert::{engine::Engine, event::Event, plant::Severity, signal::Signal},
+    alert::{engine::Engine, event::Event},
     api::{self, DoorError, order::Agent},
     clock::{self, Clock},
     config::{self, Loaded, last_good, section::Problem},
@@ -28,15 +28,13 @@ use crate::{
     destination::notice::Site,
     health::{Watchdog, credentials::HEARTBEAT_PEER},
     link::certificate::Seen,
-    store::{Found, Options, Store, restore::Restored},
+    store::{Options, Store},
 };
 
 /// How many orders, jobs and signals may wait.
 const QUEUE: usize = 256;
 /// How long a heartbeat that failed waits before it starts again.
 const HEARTBEAT_AGAIN: Duration = Duration::from_secs(60);
-/// The rule of a database that was set aside or changed its machine.
-const STORE_RULE: &str = "andon.store";
 
 /// Builds everything and starts the tasks beside the loop.
 pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
@@ -125,7 +123,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     let wake = Arc::new(Notify::new());
     let mut concerns = Concerns::default();
     concerns.configured(&refused, now.mono);
-    about_store(&mut concerns, &opened.found, &opened.restored);
+    concerns.found(&opened.found, &opened.restored);
     let recorder = Recorder {
         store: store.clone(),
         boot,
@@ -152,6 +150,8 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         seen: view::Seen::new(now),
         tasks_stop,
         housekeeping: JoinSet::new(),
+        taken_up: mpsc::channel(1),
+        put_back: opened.restored.put_back.is_some(),
         clock,
         loaded,
         start,
@@ -233,39 +233,6 @@ pub(super) fn site(loaded: &Loaded, agent: &str) -> Site {
         agent: agent.to_owned(),
         timezone: settings.timezone.clone(),
         page_url,
-    }
-}
-
-/// What people must know about the database that was found.
-fn about_store(concerns: &mut Concerns, found: &Found, restored: &Restored) {
-    let raised = |message: String, action: &str| {
-        Signal::raised(STORE_RULE, Signal::AGENT, Severity::Error, message, action)
-    };
-    let name = |path: &Path| path.display().to_string();
-    match found {
-        Found::SetAside { path, why } => {
-            tracing::error!("the database is set aside as {}: {why}", name(path));
-            let message = format!(
-                "the database could not be used ({why}); a new one was begun, the old one is {}",
-                name(path)
-            );
-            concerns.say(raised(
-                message,
-                "What was pending in the old one is not sent; keep the file and look at it.",
-            ));
-        }
-        Found::MemoryOnly { why } => {
-            tracing::error!("nothing can be written to disk: {why}");
-            concerns.stored(false);
-        }
-        Found::Existing if restored.cloned => {
-            let message = "the database came from another machine: this agent has a new id and its receivers a new stream";
-            concerns.say(raised(
-                message.to_owned(),
-                "If the image was cloned, nothing is to be done; close this alert.",
-            ));
-        }
-        Found::Fresh | Found::Existing => concerns.say(Signal::gone(STORE_RULE, Signal::AGENT)),
     }
 }
 

@@ -10,6 +10,7 @@ mod door;
 mod error;
 pub mod history;
 mod input;
+pub mod keep;
 mod names;
 pub mod order;
 mod peer;
@@ -117,6 +118,10 @@ fn router(shared: Shared) -> Router {
         .route("/v1/destinations", get(deliveries::destinations))
         .route("/v1/destinations/{name}/test", post(deliveries::test))
         .route("/v1/outbox", get(deliveries::list))
+        .route("/v1/outbox/import", post(keep::import))
+        .route("/v1/backup", post(keep::begin))
+        .route("/v1/backup/{id}", get(keep::piece))
+        .route("/v1/backup/{id}/end", post(keep::end))
         .route("/v1/outbox/{id}", get(deliveries::show))
         .route("/v1/outbox/{id}/retry", post(deliveries::retry))
         .route("/v1/outbox/{id}/drop", post(deliveries::give_up))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use super::keep::Keep;
 use super::view::{Attempted, Obeyed, Reloaded, View};
 use crate::{
     alert::command::{Command, Refusal},
@@ -50,6 +51,8 @@ pub enum Order {
         /// Whether there was one that waits.
         reply: oneshot::Sender<bool>,
     },
+    /// Copies of the database.
+    Keep(Keep),
     /// Give a delivery up.
     DropDelivery {
         /// Its id.

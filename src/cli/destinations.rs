@@ -59,10 +59,15 @@ pub(super) async fn run(
 }
 
 fn tested(name: &str, attempted: &Attempted, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    for line in &attempted.request {
-        terminal.line(format!("> {}", harmless(line, 2000)))?;
+    let answer = attempted.answer.lines();
+    let sent = attempted.request.iter().map(|line| ('>', line.as_str()));
+    for (mark, line) in sent.chain(answer.map(|line| ('<', line))) {
+        // Indentation is what makes a body readable, and the rest of the line is a stranger's.
+        let inner = line.trim_start_matches(' ');
+        let indent = " ".repeat((line.len() - inner.len()).min(40));
+        let line = format!("{mark} {indent}{}", harmless(inner, 2000));
+        terminal.line(line.trim_end())?;
     }
-    terminal.line(format!("< {}", harmless(&attempted.answer, 2000)))?;
     let (word, tone) = match attempted.accepted {
         true => ("accepted the test", Tone::Good),
         false => ("did not accept the test", Tone::Bad),

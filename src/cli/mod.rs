@@ -1,10 +1,11 @@
 //! The command line: one file per verb.
 //!
-//! Verbs about a running agent are clients of its API and know nothing that it does not say. `run`, `demo`, `check` and `init`
-//! need no agent. Every verb writes through [`Terminal`] and ends with an [`Exit`], so that it is tested without a process.
+//! Verbs about a running agent are clients of its API and know nothing that it does not say. `run`, `demo`, `check`, `init` and
+//! `restore` need no agent. Every verb writes through [`Terminal`] and ends with an [`Exit`], so that it is tested without a process.
 
 mod ack;
 mod alerts;
+mod backup;
 mod check;
 mod client;
 mod close;
@@ -14,6 +15,7 @@ mod exit;
 mod init;
 mod outbox;
 mod reload;
+mod restore;
 mod run;
 mod shelve;
 mod socket;
@@ -69,6 +71,8 @@ enum Verb {
     Run(run::Args),
     /// Read the configuration and say every mistake in it
     Check(check::Args),
+    /// Put a backup in the place of the database, while the agent is stopped
+    Restore(restore::Args),
     /// Prove that a receiver has everything that was sent to it
     Verify(verify::Args),
     #[command(flatten)]
@@ -94,6 +98,8 @@ enum Talk {
     Destinations(destinations::Args),
     /// List deliveries, show one, try it again or drop it
     Outbox(outbox::Args),
+    /// Copy the agent's database into a file, while it runs
+    Backup(backup::Args),
     /// Make the agent read its configuration again
     Reload,
 }
@@ -109,6 +115,7 @@ pub fn run(cli: Cli) -> ExitCode {
         colour: stdout.is_terminal() && env.get("NO_COLOR").is_none_or(str::is_empty),
         out: &mut BufWriter::new(stdout),
         input: &mut BufReader::new(io::stdin()),
+        interactive: io::stdin().is_terminal(),
         now: clock.now().wall,
         zone: TimeZone::system(),
     };
@@ -130,6 +137,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Demo(args) => demo::run(&args, terminal),
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
+        Verb::Restore(args) => restore::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Verify(args) => verify::run(&args, terminal),
         Verb::Talk(verb) => {
@@ -158,6 +166,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Close(args) => close::run(args, &client, terminal).await,
         Talk::Destinations(args) => destinations::run(&args, &client, terminal).await,
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
+        Talk::Backup(args) => backup::run(&args, &client, terminal).await,
         Talk::Reload => reload::run(&client, terminal).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `andon outbox`: what is owed to destinations, and what became of it.
 
+use std::path::Path;
+
 use super::{
     ack::done,
     client::Client,
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     api::{
         history::{AttemptView, DeliveryStory, DeliveryView},
+        keep::{Import, Imported},
         wire::Drop,
     },
     destination::text::harmless,
@@ -48,6 +51,11 @@ enum What {
         /// The number in the first column
         id: i64,
     },
+    /// Send what is pending in a database that was set aside
+    Import {
+        /// The file, as the agent sees it
+        file: std::path::PathBuf,
+    },
     /// Give one up; its destination never hears of that event
     Drop {
         /// The number in the first column
@@ -83,6 +91,7 @@ pub(super) async fn run(
                 terminal,
             )
         }
+        What::Import { file } => import(file, args.json, client, terminal).await,
         What::Drop { id, why } => {
             let id = id.to_string();
             let path = ["outbox", &id, "drop"];
@@ -90,6 +99,36 @@ pub(super) async fn run(
             done(&client.post(&path, &body).await?, "done", terminal)
         }
     }
+}
+
+/// Not fine if something of the file could not be read.
+async fn import(
+    file: &Path,
+    json: bool,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Failure> {
+    let path = std::path::absolute(file)
+        .map_err(|error| Failure::not_fine(format!("{}: {error}", file.display())))?;
+    let imported: Imported = client.post(&["outbox", "import"], &Import { path }).await?;
+    if json {
+        terminal.json(&imported)?;
+    } else {
+        terminal.line(format!(
+            "{} were pending there, {} are owed now, {} were known; open alerts taken up: {}",
+            imported.found,
+            imported.owed,
+            imported.found.saturating_sub(imported.owed),
+            imported.alerts
+        ))?;
+        for what in &imported.unreadable {
+            terminal.foreign(&format!("cannot be read: {what}"))?;
+        }
+    }
+    Ok(match imported.unreadable.is_empty() {
+        true => Exit::Fine,
+        false => Exit::NotFine,
+    })
 }
 
 async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {

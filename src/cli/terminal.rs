@@ -21,6 +21,8 @@ pub(super) struct Terminal<'t> {
     pub(super) out: &'t mut dyn Write,
     /// Where it asks.
     pub(super) input: &'t mut dyn BufRead,
+    /// Whether a person sits there and may be asked.
+    pub(super) interactive: bool,
     /// Whether colours are understood.
     pub(super) colour: bool,
     /// When the verb began.

@@ -46,8 +46,9 @@ impl Signing {
     }
 }
 
+/// A scheme without its keys.
 #[derive(Clone, Copy, PartialEq)]
-enum Scheme {
+pub(super) enum Scheme {
     StandardWebhooks,
     XSignature,
     OpShift,
@@ -58,7 +59,7 @@ enum Scheme {
 }
 
 /// The schemes: their word, and which keys beside `secret` they have.
-const SCHEMES: [(&str, Scheme, &[&str]); 7] = [
+pub(super) const SCHEMES: [(&str, Scheme, &[&str]); 7] = [
     ("standard-webhooks", Scheme::StandardWebhooks, &["secrets"]),
     ("x-signature", Scheme::XSignature, &["header", "prefix"]),
     ("opshift", Scheme::OpShift, &[]),

@@ -71,6 +71,8 @@ pub enum StoreError {
         path: PathBuf,
         source: rusqlite::Error,
     },
+    #[error("cannot back up the database")]
+    Backup { source: rusqlite::Error },
     #[error("cannot tell the size of the database")]
     Health { source: rusqlite::Error },
     #[error("cannot close the database")]

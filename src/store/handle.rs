@@ -13,12 +13,12 @@ use tokio::sync::{mpsc::Sender, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Found, Health, Options, StoreError, commit,
+    Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
     history::{self, AlertFilter, DeliveryFilter},
     keeper::{Failure, Keeper},
     limits::{Goal, Pruned, Pruner},
-    memory, outbox,
+    outbox,
     restore::{self, Restored},
     rows::{
         AlertRow, AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
@@ -43,7 +43,7 @@ pub struct Opened {
 #[derive(Clone, Debug)]
 pub struct Store {
     queues: Queues,
-    dir: Arc<Path>,
+    pub(super) dir: Arc<Path>,
     durable: Arc<AtomicBool>,
     over: CancellationToken,
 }
@@ -70,8 +70,17 @@ impl Store {
             },
             other => failed(other),
         })?;
+        let numbers_from = match &found {
+            Found::SetAside { path, .. } => contents::next_number(path),
+            _ => None,
+        };
         let (restored, _) = keeper
-            .write(|db| restore::restore(db, machine.as_deref(), wall))
+            .write(|db| {
+                if let Some(number) = numbers_from {
+                    restore::put_meta(db, restore::NUMBERS_FROM, &number.to_string())?;
+                }
+                restore::restore(db, machine.as_deref(), wall)
+            })
             .map_err(failed)?;
         let durable = Arc::clone(&keeper.durable);
         let over = keeper.over.clone();
@@ -293,12 +302,11 @@ impl Store {
         Ok(pruner.pruned)
     }
 
-    /// Owes anew what is pending in a database that was set aside; the file is left untouched. Not a short job.
-    pub async fn import(&self, path: &Path) -> Result<u64, StoreError> {
-        let (from, path) = (path.to_owned(), path.to_owned());
+    /// Somebody was told that this database was put here from a backup; it is not told again.
+    pub async fn told_put_back(&self) -> Result<(), StoreError> {
         self.write(
-            move |db| memory::import_file(&from, db),
-            |source| StoreError::Import { path, source },
+            |db| restore::forget_meta(db, restore::PUT_BACK),
+            |source| StoreError::Mark { source },
         )
         .await
     }

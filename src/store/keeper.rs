@@ -17,8 +17,9 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Options,
+    Options, backup,
     ballast::Ballast,
+    import,
     limits::{Goal, Pruner},
     memory,
     open::{self, Found, Trouble},
@@ -73,6 +74,8 @@ pub(crate) struct Keeper {
     set_aside: Option<PathBuf>,
     /// What that one still owed has to be taken over.
     to_import: Option<PathBuf>,
+    /// What a backup needs of it.
+    pub(super) holding: backup::Holding,
     /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
     lock: Option<File>,
     /// Whether what is written is on disk, for everybody who holds a handle.
@@ -105,6 +108,7 @@ impl Keeper {
             closed: false,
             set_aside: None,
             to_import: None,
+            holding: backup::Holding::default(),
             lock,
             durable: Arc::new(AtomicBool::new(true)),
             over: CancellationToken::new(),
@@ -171,6 +175,16 @@ impl Keeper {
         self.memory.is_none()
     }
 
+    /// Why nothing is durable; none while the disk is used.
+    pub(crate) fn memory_only(&self) -> Option<&str> {
+        self.memory.as_ref().map(|(_, why)| why.as_str())
+    }
+
+    /// The database file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.options.dir.join(open::FILE)
+    }
+
     /// Whether the file was closed: there is nothing more to do.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
@@ -187,6 +201,10 @@ impl Keeper {
         if self.memory.is_none() {
             self.lay_ballast();
         }
+        let path = self.path();
+        if self.holding.is_stale(&path) {
+            self.end_backup();
+        }
     }
 
     /// An hour of commits makes an earlier IO error history.
@@ -200,7 +218,7 @@ impl Keeper {
 
     pub(crate) fn health(&mut self) -> Result<Health, Failure> {
         let used_bytes = self.read(super::limits::used_bytes)?;
-        let log = self.options.dir.join(format!("{}-wal", open::FILE));
+        let log = open::beside(&self.path(), "-wal");
         Ok(Health {
             memory_only: self.memory.as_ref().map(|(_, why)| why.clone()),
             ballast: self.ballast.is_laid(),
@@ -227,6 +245,7 @@ impl Keeper {
             Some(Err((_, error))) => Err(error.into()),
             _ => Ok(()),
         };
+        self.holding.closed();
         self.lock = None;
         home.and(closed)
     }
@@ -246,6 +265,11 @@ impl Keeper {
             return Err(error.into());
         }
         match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) if self.holding.is_held() => {
+                self.holding.over = "because the disk is full";
+                self.end_backup();
+                Ok(())
+            }
             Some(ErrorCode::DiskFull) if self.ballast.give_up() => {
                 tracing::warn!("the disk is full: the ballast is given up");
                 Ok(())
@@ -326,7 +350,7 @@ impl Keeper {
             && let Some(path) = self.to_import.take()
         {
             let taken_over = disk.transaction().and_then(|tx| {
-                memory::import_file(&path, &tx)?;
+                import::everything(&path, &tx)?;
                 tx.commit()
             });
             if let Err(error) = taken_over {

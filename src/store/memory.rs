@@ -3,23 +3,12 @@
 //! It has the same tables in a SQLite of its own in memory, so every other part works on it unchanged. History stays on the disk and
 //! is not seen meanwhile. It decides nothing: when to enter and to leave is the keeper's.
 
-use std::path::Path;
-
 use rusqlite::{
-    Connection, OptionalExtension, params,
+    Connection, OptionalExtension,
     types::{ToSqlOutput, Value},
 };
 
-use super::{
-    commit::{self, Fact},
-    ids::{Id, IdText},
-    numbers::Numbers,
-    open,
-    outbox::PLACES,
-    restore,
-    rows::{Mark, NewDelivery},
-    schema,
-};
+use super::{open, outbox::PLACES, restore, schema};
 
 /// An empty one.
 pub(crate) fn begin() -> rusqlite::Result<Connection> {
@@ -102,118 +91,6 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     tx.commit()
 }
 
-/// Owes anew what is pending in another database of ours, with new numbers; events that are here already are left out.
-pub(crate) fn import(from: &Connection, into: &Connection) -> rusqlite::Result<u64> {
-    let mut imported = 0;
-    let mut owed = from.prepare(
-        "SELECT e.id, e.alert, e.kind, e.at, e.body, d.destination, d.severity, d.as_trigger, d.withdrawable, e.decided,
-           coalesce(b.boot, ''), e.decided_mono_ns, e.decided_synchronised
-         FROM deliveries d JOIN events e ON e.seq = d.id / 1000 LEFT JOIN boots b ON b.id = e.boot
-         WHERE d.state = 0 ORDER BY d.id",
-    )?;
-    let mut rows = owed.query([])?;
-    let mut numbers = Numbers::new(into);
-    while let Some(row) = rows.next()? {
-        let IdText(event) = row.get(0)?;
-        let delivery = NewDelivery {
-            destination: row.get(5)?,
-            severity: row.get(6)?,
-            as_trigger: row.get(7)?,
-            withdrawable: row.get(8)?,
-            not_before: None,
-        };
-        let decided = Mark {
-            wall: crate::clock::Wall::from_millis(row.get(9)?),
-            boot: row.get(10)?,
-            mono: crate::clock::Mono::from_nanos(row.get(11)?),
-            synchronised: row.get(12)?,
-        };
-        let alert = alert_of(from, into, row.get(1)?)?;
-        let known: Option<i64> = into
-            .prepare_cached("SELECT seq FROM events WHERE alert = ?1 AND id = ?2")?
-            .query_row(params![alert, Id(&event)], |row| row.get(0))
-            .optional()?;
-        let seq = match known {
-            Some(seq) => seq,
-            None => {
-                let seq = numbers.event()?;
-                let (kind, body): (String, String) = (row.get(2)?, row.get(4)?);
-                let fact = Fact {
-                    alert,
-                    id: &event,
-                    kind: &kind,
-                    at: row.get(3)?,
-                    body: &body,
-                    decided: &decided,
-                };
-                commit::put_event(into, seq, &fact)?;
-                seq
-            }
-        };
-        let (known, last): (bool, i64) = into
-            .prepare_cached(
-                "SELECT count(*) FILTER (WHERE destination = ?3 AND as_trigger = ?4) > 0, coalesce(max(id), ?1)
-                 FROM deliveries WHERE id BETWEEN ?1 AND ?2",
-            )?
-            .query_row(
-                params![
-                    seq * PLACES,
-                    (seq + 1) * PLACES - 1,
-                    delivery.destination,
-                    delivery.as_trigger
-                ],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?;
-        if !known {
-            let sequence = numbers.sequence(&delivery.destination)?;
-            commit::owe(into, seq, last % PLACES + 1, sequence, &delivery)?;
-            imported += 1;
-        }
-    }
-    numbers.put_back()?;
-    Ok(imported)
-}
-
-/// Under which number an alert of another database is known here: its own, if it is the same alert, or one below zero that is
-/// told to nobody.
-fn alert_of(from: &Connection, into: &Connection, number: i64) -> rusqlite::Result<i64> {
-    let IdText(id) = from
-        .prepare_cached("SELECT id FROM alerts WHERE number = ?1")?
-        .query_row([number], |row| row.get(0))?;
-    let here: Option<i64> = into
-        .prepare_cached("SELECT number FROM alerts WHERE (number = ?1 OR number < 0) AND id = ?2")?
-        .query_row(params![number, Id(&id)], |row| row.get(0))
-        .optional()?;
-    if let Some(here) = here {
-        return Ok(here);
-    }
-    let free: i64 = into
-        .prepare_cached("SELECT min(0, coalesce(min(number), 0)) - 1 FROM alerts")?
-        .query_row([], |row| row.get(0))?;
-    let mut alert = from
-        .prepare_cached("SELECT dedup_key, rule, machine, severity, state, created, coalesce(ended, created), audience FROM alerts WHERE number = ?1")?;
-    let values: Vec<Value> = alert.query_row([number], |row| {
-        (0..8).map(|column| row.get(column)).collect()
-    })?;
-    // Nobody here will ever end it, so it counts as over.
-    let mut put = into.prepare_cached(
-        "INSERT INTO alerts(number, id, dedup_key, rule, machine, severity, state, created, ended, audience)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?;
-    put.raw_bind_parameter(1, free)?;
-    put.raw_bind_parameter(2, Id(&id))?;
-    for (at, value) in (3..).zip(values) {
-        put.raw_bind_parameter(at, value)?;
-    }
-    put.raw_execute()?;
-    Ok(free)
-}
-
-/// Imports from a file that is left untouched.
-pub(crate) fn import_file(path: &Path, into: &Connection) -> rusqlite::Result<u64> {
-    import(&open::read_only(path)?, into)
-}
-
 /// Whether what is in memory went on from what is on this disk.
 pub(crate) fn descends(memory: &Connection, disk: &Connection) -> rusqlite::Result<bool> {
     Ok(restore::meta(memory, "stream")? == restore::meta(disk, "stream")?)
@@ -232,7 +109,7 @@ pub(crate) fn is_new(disk: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Copies rows; with a key, one that is there already is changed only if it differs.
-fn copy(
+pub(crate) fn copy(
     from: &Connection,
     into: &Connection,
     table: &str,

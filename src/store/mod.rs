@@ -7,19 +7,23 @@
 //! Files in the folder: `andon.db`, its log `andon.db-wal`, `andon.ballast`, after an IO error `andon.io-error`, and databases set
 //! aside as `andon.db.<why>-<seconds>`. Nothing else may open the file: look in through the API.
 
+pub mod backup;
 mod ballast;
 mod commit;
+pub mod contents;
 mod error;
 pub mod given_up;
 mod handle;
 pub mod history;
 mod ids;
+pub mod import;
 mod keeper;
 pub mod limits;
 mod memory;
 mod numbers;
 mod open;
 mod outbox;
+pub mod put_back;
 pub mod restore;
 pub mod rows;
 mod schema;

@@ -17,6 +17,9 @@ use super::{Options, schema};
 /// The name of the database in its folder.
 pub(crate) const FILE: &str = "andon.db";
 
+/// Behind the name of a database that only has to be renamed to be in its place.
+pub(crate) const READY: &str = ".ready";
+
 /// Bytes of a page of a new file; an older one keeps its own. A commit touches a dozen pages, whatever is in them, and each is written
 /// whole: the life of an alert with two destinations costs 18 KiB of log with 512, 31 with 1024, 52 with 2048 and 100 with 4096.
 const PAGE: i64 = 512;
@@ -62,6 +65,8 @@ pub(crate) fn open(options: &Options) -> Result<(Connection, Found), Trouble> {
     let unusable = |what: &str, source: io::Error| Trouble::Unusable(format!("{what}: {source}"));
     fs::create_dir_all(&options.dir)
         .map_err(|source| unusable(&format!("cannot make {}", options.dir.display()), source))?;
+    finish_putting_back(&path)
+        .map_err(|source| unusable("cannot put a restored database in its place", source))?;
     let (word, why) = match attempt(&path, options) {
         Err(Trouble::Aside(word, why)) => (word, why),
         other => return other,
@@ -70,6 +75,15 @@ pub(crate) fn open(options: &Options) -> Result<(Connection, Found), Trouble> {
         .map_err(|source| unusable(&format!("{why}; cannot set it aside"), source))?;
     let (db, _) = attempt(&path, options)?;
     Ok((db, Found::SetAside { path: aside, why }))
+}
+
+/// A restore that a power cut has ended between its two renames.
+fn finish_putting_back(path: &Path) -> io::Result<()> {
+    let ready = beside(path, READY);
+    match ready.exists() && !path.exists() {
+        true => fs::rename(ready, path),
+        false => Ok(()),
+    }
 }
 
 fn attempt(path: &Path, options: &Options) -> Result<(Connection, Found), Trouble> {
@@ -186,17 +200,56 @@ fn keep_log(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// A connection on a copy that nobody else knows of; what is made of it has to be synced by its maker.
+pub(crate) fn copied(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    common(&db)?;
+    db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    Ok(db)
+}
+
 /// A connection that takes no lock and writes nothing, to save what is in a file on a read-only disk.
 pub(crate) fn read_only(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // `unix-none` takes no locks, which a read-only file refuses; exclusive, it still reads the log.
-    let db = Connection::open_with_flags_and_vfs(path, flags, "unix-none")?;
-    keep_log(&db)?;
-    db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    let db = untouched(path)?;
     match schema::version(&db)? {
         schema::VERSION => Ok(db),
         _ => Err(rusqlite::Error::QueryReturnedNoRows),
     }
+}
+
+/// The same for a file of any version, and of anybody.
+pub(crate) fn untouched(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len());
+    let db = if log == 0 {
+        // Without this, SQLite would make a log beside the file only to read it.
+        Connection::open_with_flags(unchanging(path), flags | OpenFlags::SQLITE_OPEN_URI)?
+    } else {
+        // `unix-none` takes no locks, which a read-only file refuses; exclusive, it still reads the log.
+        Connection::open_with_flags_and_vfs(path, flags, "unix-none")?
+    };
+    keep_log(&db)?;
+    db.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(db)
+}
+
+/// The URI of a file that nobody writes to.
+fn unchanging(path: &Path) -> String {
+    use std::{fmt::Write as _, os::unix::ffi::OsStrExt as _};
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(byte.into());
+            }
+            other => {
+                let _ = write!(uri, "%{other:02X}");
+            }
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// What is damaged, if anything is. A check that takes too long has found nothing so far, and machines are waiting.
@@ -262,7 +315,11 @@ pub(crate) fn set_aside(path: &Path, word: &str, seconds: i64) -> io::Result<Pat
     // The log first: a database without its log is taken for a whole one, a log without its database for nothing.
     match fs::rename(beside(path, "-wal"), beside(&to, "-wal")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => fs::rename(path, &to)?,
+        _ => {}
+    }
+    match fs::rename(path, &to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     if let Some(dir) = path.parent() {
         fs::File::open(dir)?.sync_all()?;
@@ -270,7 +327,8 @@ pub(crate) fn set_aside(path: &Path, word: &str, seconds: i64) -> io::Result<Pat
     Ok(to)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The file of this name with something behind it.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

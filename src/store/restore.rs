@@ -3,6 +3,7 @@
 //! It interprets nothing: a blob of a watch goes back to the core as it came.
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params, types::FromSql};
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::{
@@ -27,7 +28,27 @@ pub struct Restored {
     pub mark: Option<Mark>,
     /// All watches that were saved.
     pub watches: Vec<WatchRow>,
+    /// Numbers of alerts below this one were used in a database that was here before.
+    pub numbers_from: u64,
+    /// This database was put here from a backup, and nobody has been told yet.
+    pub put_back: Option<PutBack>,
 }
+
+/// A database that was put in the place of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// When the backup was made, in milliseconds since the Unix epoch; 0 if it does not say.
+    pub from: i64,
+    /// Deliveries that are sent again.
+    pub resent: u64,
+    /// Deliveries that were given up.
+    pub dropped: u64,
+}
+
+/// The key of [`Restored::numbers_from`].
+pub(crate) const NUMBERS_FROM: &str = "numbers_from";
+/// The key of [`Restored::put_back`].
+pub(crate) const PUT_BACK: &str = "put_back";
 
 /// Reads it, and makes ids where there are none or where they belong to another machine.
 pub(crate) fn restore(
@@ -47,8 +68,24 @@ pub(crate) fn restore(
     {
         put_meta(db, "machine_id", id)?;
     }
-    let watches = db
-        .prepare("SELECT key, rule, machine, open, blob FROM watches ORDER BY key")?
+    let watches = watches(db)?;
+    Ok(Restored {
+        agent_id: meta(db, "agent_id")?.unwrap_or_default(),
+        stream: meta(db, "stream")?.unwrap_or_default(),
+        cloned,
+        core: now(db, "core")?,
+        mark: now::<String>(db, "mark")?.as_deref().and_then(read_mark),
+        watches,
+        numbers_from: meta(db, NUMBERS_FROM)?
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0),
+        put_back: meta(db, PUT_BACK)?.and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+/// All watches that were saved.
+pub(crate) fn watches(db: &Connection) -> rusqlite::Result<Vec<WatchRow>> {
+    db.prepare("SELECT key, rule, machine, open, blob FROM watches ORDER BY key")?
         .query_map([], |row| {
             Ok(WatchRow {
                 key: row.get::<_, IdText>(0)?.0,
@@ -58,15 +95,28 @@ pub(crate) fn restore(
                 blob: row.get(4)?,
             })
         })?
-        .collect::<Result<_, _>>()?;
-    Ok(Restored {
-        agent_id: meta(db, "agent_id")?.unwrap_or_default(),
-        stream: meta(db, "stream")?.unwrap_or_default(),
-        cloned,
-        core: now(db, "core")?,
-        mark: now::<String>(db, "mark")?.as_deref().and_then(read_mark),
-        watches,
-    })
+        .collect()
+}
+
+/// The first number of an alert that no alert of this database had. Of a damaged one, as far as it can be read.
+pub(crate) fn next_number(db: &Connection) -> rusqlite::Result<u64> {
+    let newest = db
+        .query_row("SELECT max(number) FROM alerts", [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })
+        .map(|newest| newest.map_or(1, |newest| newest.cast_unsigned() + 1));
+    // One of the first version has it elsewhere.
+    let core = now::<String>(db, "core").or_else(|_| meta(db, "core"));
+    let core = core.map(|core| {
+        let core = core.and_then(|core| serde_json::from_str::<serde_json::Value>(&core).ok());
+        core.and_then(|core| core["next_number"].as_u64())
+    });
+    match (newest, core) {
+        (Ok(newest), Ok(saved)) => Ok(newest.max(saved.unwrap_or(1))),
+        (Ok(newest), Err(_)) => Ok(newest),
+        (Err(_), Ok(Some(saved))) => Ok(saved),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Begins to count anew: what is owed is numbered from 1 in its order, and nothing counts as given up.
@@ -119,7 +169,8 @@ pub(crate) fn put_now(db: &Connection, key: &str, value: impl ToSql) -> rusqlite
     Ok(())
 }
 
-fn read_mark(text: &str) -> Option<Mark> {
+/// A mark as it is kept.
+pub(crate) fn read_mark(text: &str) -> Option<Mark> {
     let mut words = text.rsplitn(4, ' ');
     let synchronised = words.next()? == "1";
     let wall = Wall::from_millis(words.next()?.parse().ok()?);
@@ -131,6 +182,12 @@ fn read_mark(text: &str) -> Option<Mark> {
         wall,
         synchronised,
     })
+}
+
+/// Takes away one value of the agent's own.
+pub(crate) fn forget_meta(db: &Connection, key: &str) -> rusqlite::Result<()> {
+    db.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+    Ok(())
 }
 
 fn new_id(wall: Wall) -> String {

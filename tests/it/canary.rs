@@ -43,7 +43,11 @@ impl Echo {
 
     fn hears(&self, what: &str) {
         wait::until(what, || {
-            self.heard.lock().expect("no panic").contains(what).then_some(())
+            self.heard
+                .lock()
+                .expect("no panic")
+                .contains(what)
+                .then_some(())
         });
     }
 
@@ -56,20 +60,33 @@ fn answer(mut stream: TcpStream, status: u16, heard: &Mutex<String>) {
     let mut request = String::new();
     let mut chunk = [0; 65536];
     loop {
-        let Ok(count @ 1..) = stream.read(&mut chunk) else { return };
+        let Ok(count @ 1..) = stream.read(&mut chunk) else {
+            return;
+        };
         request += &String::from_utf8_lossy(&chunk[..count]);
-        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some((head, body)) = request.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0) {
             break;
         }
     }
     *heard.lock().expect("no panic") += &request;
     let (status, body) = match request.starts_with("POST /token ") {
-        true => (200, r#"{"access_token":"canary-access-token","token_type":"Bearer","expires_in":3600}"#.to_owned()),
+        true => (
+            200,
+            r#"{"access_token":"canary-access-token","token_type":"Bearer","expires_in":3600}"#
+                .to_owned(),
+        ),
         false => (status, request),
     };
-    let head = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} Said\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     let _ = stream.write_all((head + &body).as_bytes());
 }
 
@@ -122,7 +139,9 @@ fn configuration(echo: &Echo) -> String {
 fn sings(place: &str, text: &str) -> Option<String> {
     let hidden = ["canary", "YW5kb246Y2FuYXJ5", "Y2FuYXJ5"];
     let at = hidden.iter().find_map(|canary| text.find(canary))?;
-    let from = (0..=at.saturating_sub(100)).rev().find(|from| text.is_char_boundary(*from));
+    let from = (0..=at.saturating_sub(100))
+        .rev()
+        .find(|from| text.is_char_boundary(*from));
     let near: String = text[from.unwrap_or(0)..].chars().take(300).collect();
     Some(format!("{place}: ..{near}.."))
 }
@@ -130,15 +149,25 @@ fn sings(place: &str, text: &str) -> Option<String> {
 #[test]
 fn no_secret_is_anywhere_but_on_the_wire() {
     let (mut device, echo, broker) = (cold_device(), Echo::start(), Broker::start());
-    let source = publishers(&broker, 1).replace("subscribe =", "user = \"andon\"\npassword = \"canary-mqtt\"\nsubscribe =");
+    let source = publishers(&broker, 1).replace(
+        "subscribe =",
+        "user = \"andon\"\npassword = \"canary-mqtt\"\nsubscribe =",
+    );
     let config = mill(&device) + &source + &configuration(&echo);
     let mut agent = Agent::new(&config, &too_hot(""));
     for name in ["header.key", "cred"] {
-        let text = if name == "cred" { "canary-credential" } else { "canary-header-file" };
+        let text = if name == "cred" {
+            "canary-credential"
+        } else {
+            "canary-header-file"
+        };
         fs::write(agent.path(name), text).expect("a key");
         fs::set_permissions(agent.path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
     }
-    agent.set("CREDENTIALS_DIRECTORY", agent.path("").display().to_string());
+    agent.set(
+        "CREDENTIALS_DIRECTORY",
+        agent.path("").display().to_string(),
+    );
     agent.set("ANDON_TEST_CANARY", "canary-env");
     agent.set("ANDON__LOG__LEVEL", "trace");
     agent.run();
@@ -181,13 +210,31 @@ fn no_secret_is_anywhere_but_on_the_wire() {
     }
     // Mistakes on the very lines of secrets.
     for (good, bad) in [
-        ("secret = \"canary-inline\"", "secret = \"canary-inline\" \"canary"),
+        (
+            "secret = \"canary-inline\"",
+            "secret = \"canary-inline\" \"canary",
+        ),
         ("secret = \"canary-inline\"", "secret = [\"canary-inline\"]"),
-        ("scheme = \"bearer\", secret = \"canary-inline\"", "scheme = \"standard-webhooks\", secret = \"canary!\""),
-        ("canary-path-0001?token=canary-query", "canary path\u{0}?token=canary-query"),
-        ("http://127.0.0.1", "http://canary-user:canary-password@127.0.0.1"),
-        ("auth = \"body\"", "auth = \"body\", cient_secret = \"canary\""),
-        ("proxy_password = \"canary-proxy\"", "proxy_password = 'canary-proxy'canary"),
+        (
+            "scheme = \"bearer\", secret = \"canary-inline\"",
+            "scheme = \"standard-webhooks\", secret = \"canary!\"",
+        ),
+        (
+            "canary-path-0001?token=canary-query",
+            "canary path\u{0}?token=canary-query",
+        ),
+        (
+            "http://127.0.0.1",
+            "http://canary-user:canary-password@127.0.0.1",
+        ),
+        (
+            "auth = \"body\"",
+            "auth = \"body\", cient_secret = \"canary\"",
+        ),
+        (
+            "proxy_password = \"canary-proxy\"",
+            "proxy_password = 'canary-proxy'canary",
+        ),
     ] {
         agent.configure(&config.replace(good, bad));
         say(&agent, "reload", &[], &mut said);
@@ -196,11 +243,18 @@ fn no_secret_is_anywhere_but_on_the_wire() {
     }
     agent.stop();
 
-    let mut found: Vec<String> = said.iter().filter_map(|(what, text)| sings(what, text)).collect();
+    let mut found: Vec<String> = said
+        .iter()
+        .filter_map(|(what, text)| sings(what, text))
+        .collect();
     found.extend(sings("log", &agent.log()));
     let mut files = Vec::new();
     in_data(&agent.data(), &mut files);
-    assert!(files.iter().any(|(name, _)| name.contains("andon.db")), "{:?}", files.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    assert!(
+        files.iter().any(|(name, _)| name.contains("andon.db")),
+        "{:?}",
+        files.iter().map(|(name, _)| name).collect::<Vec<_>>()
+    );
     found.extend(files.iter().filter_map(|(name, text)| sings(name, text)));
     assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
@@ -218,12 +272,19 @@ fn in_data(folder: &Path, files: &mut Vec<(String, String)>) {
         let kind = fs::symlink_metadata(&path).expect("it is there");
         if path.ends_with("last-good") {
             let file = fs::metadata(path.join("files.json")).expect("the last good one");
-            assert_eq!(file.permissions().mode() & 0o077, 0, "others may read the last good configuration");
+            assert_eq!(
+                file.permissions().mode() & 0o077,
+                0,
+                "others may read the last good configuration"
+            );
         } else if kind.is_dir() {
             in_data(&path, files);
         } else if kind.is_file() {
             let bytes = fs::read(&path).expect("a file");
-            files.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+            files.push((
+                path.display().to_string(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            ));
         }
     }
 }

@@ -142,7 +142,7 @@ fn without_a_token_nothing_is_sent_and_no_attempt_is_used() {
             .then_some(())
     });
     agent.shows("why", |view| {
-        let trouble = text(view, "/destinations/0/trouble");
+        let trouble = text(view, "/destinations/0/why");
         trouble.contains("no token from") && trouble.contains("invalid_client")
     });
     let view = agent.status();

@@ -26,6 +26,7 @@ use crate::{
             AlertPage, AlertStory, AttemptView, DeliveryPage, DeliveryStory, DeliveryView,
             EventView, History, HistoryError, Reading,
         },
+        keep::{Imported, Keep},
         order::{Agent, Order},
         view::{
             AlertView, Attempted, ConfigView, DestinationView, MachineView, Obeyed, Reloaded,
@@ -163,9 +164,28 @@ async fn answer(
             Order::TestDestination { name, reply } => {
                 let _ = reply.send(attempted(&name));
             }
+            Order::Keep(keep) => kept(keep),
             Order::RetryDelivery { id, reply } | Order::DropDelivery { id, reply, .. } => {
                 let _ = reply.send(id == 7);
             }
+        }
+    }
+}
+
+fn kept(keep: Keep) {
+    let refused = || Err("another backup is being made; try again when it is done".to_owned());
+    match keep {
+        Keep::Begin(reply) => drop(reply.send(refused())),
+        Keep::Piece { reply, .. } => drop(reply.send(Ok(vec![1, 2, 3]))),
+        Keep::End(_, reply) => drop(reply.send(())),
+        Keep::Import { path, reply } => {
+            let imported = Imported {
+                found: 3,
+                owed: 2,
+                alerts: 1,
+                unreadable: vec![format!("a page of {}", path.display())],
+            };
+            let _ = reply.send(Ok(imported));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod restore;
 mod talk;
 mod verify;
 
@@ -51,6 +52,7 @@ fn terminal<'t>(out: &'t mut Vec<u8>, input: &'t mut &[u8]) -> Terminal<'t> {
     Terminal {
         out,
         input,
+        interactive: true,
         colour: false,
         now: Wall::from_millis(1_775_298_605_120),
         zone: TimeZone::UTC,

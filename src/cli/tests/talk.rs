@@ -322,3 +322,23 @@ async fn colours_are_for_terminals_only() {
     let plain = talk(&fake.socket, &["alerts"]).await.ended(Exit::Fine);
     assert!(!plain.contains('\x1b'));
 }
+
+#[tokio::test]
+async fn an_import_says_what_came_of_it_and_is_not_fine_where_something_was_unreadable() {
+    let said = ask(&["outbox", "import", "/data/old.db"]).await;
+    let said = said.ended(Exit::NotFine);
+    let expected = text(&[
+        "3 were pending there, 2 are owed now, 1 were known; open alerts taken up: 1",
+        "cannot be read: a page of /data/old.db",
+    ]);
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn a_backup_that_the_agent_refuses_leaves_no_file_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup.db");
+    let said = ask(&["backup", file.to_str().unwrap()]).await;
+    assert!(said.error.contains("another backup"), "{}", said.error);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

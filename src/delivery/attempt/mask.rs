@@ -63,25 +63,31 @@ impl Hidden {
         | Outcome::Unreachable { why: text }
         | Outcome::Failed { why: text, .. }
         | Outcome::Refused { why: text, .. }) = &mut outcome;
-        for secret in &self.0 {
-            if text.contains(secret.as_str()) {
-                *text = text.replace(secret.as_str(), MASK);
-            }
-            self.mask_end(text, secret);
-        }
+        *text = self.mask_text(std::mem::take(text));
         outcome
     }
 
-    /// An answer is quoted up to a length, which may be in the middle of a secret.
-    fn mask_end(&self, text: &mut String, secret: &str) {
-        let quoted = text.trim_end_matches('…').len();
-        let starts = secret.char_indices().map(|(at, _)| at);
-        let cut = starts
-            .filter(|at| *at >= SHORTEST)
-            .rfind(|at| text[..quoted].ends_with(&secret[..*at]));
-        if let Some(cut) = cut {
-            text.replace_range(quoted - cut..quoted, MASK);
+    /// A text without it.
+    pub(super) fn mask_text(&self, mut text: String) -> String {
+        for secret in &self.0 {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MASK);
+            }
+            mask_end(&mut text, secret);
         }
+        text
+    }
+}
+
+/// An answer is quoted up to a length, which may be in the middle of a secret.
+fn mask_end(text: &mut String, secret: &str) {
+    let quoted = text.trim_end_matches('…').len();
+    let starts = secret.char_indices().map(|(at, _)| at);
+    let cut = starts
+        .filter(|at| *at >= SHORTEST)
+        .rfind(|at| text[..quoted].ends_with(&secret[..*at]));
+    if let Some(cut) = cut {
+        text.replace_range(quoted - cut..quoted, MASK);
     }
 }
 

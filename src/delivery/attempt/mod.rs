@@ -4,6 +4,7 @@ mod contact;
 mod key;
 mod mask;
 mod reach;
+mod shown;
 mod token;
 mod way;
 
@@ -34,6 +35,8 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// What is kept for follow-ups.
     pub thread: Option<String>,
+    /// The beginning of what was answered, without what only we and the receiver know.
+    pub body: String,
     /// The receiver does not know us or does not let us in: 401 or 403.
     pub denied: bool,
 }
@@ -43,6 +46,7 @@ impl Exchange {
         Self {
             outcome,
             thread: None,
+            body: String::new(),
             denied: false,
         }
     }
@@ -74,15 +78,17 @@ pub async fn over_http(
         Err(error) => return Exchange::of(Outcome::Unreachable { why: chain(&error) }),
     };
     let denied = matches!(reply.status, 401 | 403);
-    let (outcome, thread) = destination.interpret(&Answer {
+    let answer = Answer {
         status: reply.status,
         retry_after: reply.retry_after,
         body: reply.body,
         synchronised: now.synchronised,
-    });
+    };
+    let (outcome, thread) = destination.interpret(&answer);
     Exchange {
         outcome: hidden.mask(outcome),
         thread,
+        body: hidden.mask_text(answer.body),
         denied,
     }
 }

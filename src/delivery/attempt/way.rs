@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, Contact, Exchange, chain, over_http};
+use super::{super::owed::age, Contact, Exchange, chain, over_http, shown};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
@@ -52,8 +52,8 @@ pub struct Tested {
     pub accepted: bool,
     /// What was sent, secrets masked.
     pub request: Vec<String>,
-    /// What came back, or why nothing did.
-    pub answer: String,
+    /// What came back, or why nothing did: what it means, and the body.
+    pub answer: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -169,12 +169,14 @@ impl Way {
             ..Attempt::default()
         };
         let request = self.shown(notice, &attempt);
-        let outcome = self.exchange(notice, &attempt, None, now).await.outcome;
+        let Exchange { outcome, body, .. } = self.exchange(notice, &attempt, None, now).await;
         self.forget_contact();
         Tested {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
-            answer: words(&outcome),
+            answer: std::iter::once(words(&outcome))
+                .chain(shown::body(&body))
+                .collect(),
             took: clock.now().mono.since(now.mono),
         }
     }
@@ -186,16 +188,7 @@ impl Way {
             .map_or_else(String::new, |access| access.origin());
         match self.destination.render(notice, attempt, None) {
             Ok(Request::Http(request)) => {
-                let mut lines = vec![format!("{} {origin}/...", request.method)];
-                lines.extend(
-                    request
-                        .headers
-                        .iter()
-                        .map(|(name, _)| format!("{name}: ***")),
-                );
-                lines.push(String::new());
-                lines.push(request.body);
-                lines
+                shown::request(&request, &origin, &notice.id, attempt.now_seconds)
             }
             Err(error) => vec![chain(&error)],
         }
@@ -252,8 +245,6 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
     }
 }
 
-/// The id of the trigger that somebody who joins late is told.
-///
 fn gave_up(now: Now, why: &str) -> Tried {
     Tried::of(
         now.wall,

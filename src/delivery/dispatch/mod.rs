@@ -45,6 +45,8 @@ const GROUP: usize = 100;
 pub enum Job {
     /// These rows are on disk and owed, and what was withdrawn is recorded.
     Owed(Vec<Owed>),
+    /// These rows came from another database and are owed here from now on.
+    Imported(Vec<Owed>),
     /// Take back what is withdrawable in a lane and cannot have been heard; answers with rows and destinations. Nothing
     /// starts until [`Job::Owed`] says that this is on disk.
     Withdraw {
@@ -278,6 +280,7 @@ impl Desk {
                 self.withdrawable.decided();
                 self.add(owed, now.mono);
             }
+            Job::Imported(owed) => self.add(owed, now.mono),
             Job::Withdraw { lane, reply } => {
                 let taken = self.withdrawable.take(lane, &mut self.schedule, now.mono);
                 let _ = reply.send(taken);

@@ -12,8 +12,8 @@ use crate::{
 
 mod words;
 
-use words::{coarse, ended, fill, quantity, shorten, value_and_limit};
-pub use words::{harmless, lasting};
+use words::{coarse, ended, fill, quantity, value_and_limit};
+pub use words::{harmless, lasting, shorten};
 
 /// The most characters of a sentence, its marks included.
 pub const LIMIT: usize = 1000;

@@ -112,7 +112,7 @@ pub(super) fn ended(text: &str) -> String {
 }
 
 /// At most `limit` characters, the last of them `…` if something was cut.
-pub(super) fn shorten(text: &str, limit: usize) -> String {
+pub fn shorten(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }

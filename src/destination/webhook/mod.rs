@@ -1,20 +1,31 @@
-//! A webhook: JSON posted to a URL, in andon's own shape or in that of Haltless.
+//! A webhook: a request to a URL, in one of several shapes. Each has a file of its own.
 //!
 //! The payloads are types of their own, apart from [`Notice`], so that neither the store's shape nor the core's leaks onto the
 //! wire: their field order and names are a contract. Signing and sending are not done here.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use self::payload::Minutes;
+use self::format::Format;
 use super::{
-    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Retry, Signing,
-    Terms, headers,
+    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Signing, Terms,
+    headers,
     notice::{Attempt, Notice},
     read_sign,
 };
-use crate::{alert::event::EventKind, config::section::Section};
+use crate::{
+    alert::event::EventKind,
+    config::{section::Section, tree::Value},
+};
 
-mod payload;
+mod alertmanager;
+mod cloudevents;
+mod format;
+mod haltless;
+mod hasp;
+mod native;
+mod own;
+mod template;
+mod wire;
 
 /// A webhook as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,45 +38,29 @@ struct Webhook {
     give_up_on: Vec<u16>,
 }
 
-/// What the payload looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    /// andon's own.
-    Native,
-    /// That of Haltless, and nothing beside it.
-    Haltless(Minutes),
-}
-
 /// Reads `type = "webhook"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
-    let format = read_format(section);
-    let haltless = matches!(format, Format::Haltless(_));
-    let timeout = Duration::from_secs(if haltless { 5 } else { 10 });
-    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    let defaults = match format {
-        Format::Native => Terms::default(),
-        Format::Haltless(_) => Terms {
-            retry: Retry::After(vec![Duration::from_secs(30), minutes(2), minutes(10)]),
-            ..Terms::default()
-        },
-    };
-    let terms = Terms::read(section, defaults);
-    let access = Access::read(section, timeout);
     let (headers, sign) = (headers::read(section), read_sign(section));
-    for name in sign.iter().flat_map(Signing::headers) {
-        if let Some((twice, _)) = headers
-            .iter()
-            .find(|(have, _)| have.eq_ignore_ascii_case(name))
-        {
-            section.error("headers", format!("holds `{twice}`, which `sign` sets"));
-        }
-    }
+    // What is no text is reported where the way to it is read.
+    let url = match section.raw("url").map(|node| &node.value) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let format = Format::read(section, &headers, url);
+    // Where the format cannot be read, the rest still has to be judged.
+    let of_native = Format::Native;
+    let like = format.as_ref().unwrap_or(&of_native);
+    no_header_twice(section, &headers, sign.as_ref(), like);
+    let terms = Terms::read(section, like.terms());
+    let access = Access::read(section, like.timeout());
+    let events = read_events(section, like);
+    let give_up_on = read_give_up_on(section);
     let webhook = Webhook {
-        format,
-        events: read_events(section, format),
+        format: format?,
+        events,
         headers,
         sign,
-        give_up_on: read_give_up_on(section),
+        give_up_on,
         access: access?,
     };
     Some((Arc::new(webhook), terms))
@@ -82,22 +77,11 @@ impl Kind for Webhook {
         attempt: &Attempt,
         _thread: Option<&str>,
     ) -> Result<Request, RenderError> {
-        let body = match self.format {
-            Format::Native => payload::native(notice, attempt)?,
-            Format::Haltless(minutes) => payload::haltless(notice, attempt, minutes)?,
-        };
-        let json = (
-            "content-type".to_owned(),
-            HeaderText::Plain("application/json".to_owned()),
-        );
+        let (url, headers) = (&self.access.url, &self.headers);
+        let request = self.format.request(notice, attempt, url, headers)?;
         Ok(Request::Http(HttpRequest {
-            method: "POST",
-            url: self.access.url.clone(),
-            headers: std::iter::once(json)
-                .chain(self.headers.iter().cloned())
-                .collect(),
-            body,
             sign: self.sign.clone(),
+            ..request
         }))
     }
 
@@ -127,44 +111,25 @@ impl Kind for Webhook {
     }
 }
 
-fn read_format(section: &Section<'_>) -> Format {
-    const LATER: [&str; 4] = ["hasp", "cloudevents", "alertmanager", "template"];
-    let asked: Option<String> = section.optional("format");
-    let word = match asked.as_deref() {
-        Some(later) if LATER.contains(&later) => {
-            section.error(
-                "format",
-                format!("is \"{later}\", which is not in this version; native and haltless are"),
-            );
-            None
+/// A header that stands twice in a request is read in one way by some receivers and in another by others.
+fn no_header_twice(
+    section: &Section<'_>,
+    headers: &[(String, HeaderText)],
+    sign: Option<&Signing>,
+    format: &Format,
+) {
+    let signed = sign.map(Signing::headers).unwrap_or_default();
+    for (name, _) in headers {
+        if signed.iter().any(|have| have.eq_ignore_ascii_case(name)) {
+            section.error("headers", format!("holds `{name}`, which `sign` sets"));
+        } else if format.sets(name) {
+            section.error("headers", format!("holds `{name}`, which `format` sets"));
         }
-        _ => section.word("format", &[("native", false), ("haltless", true)]),
-    };
-    let minutes = section.word(
-        "minutes",
-        &[("whole", Minutes::Whole), ("exact", Minutes::Exact)],
-    );
-    if word != Some(true) {
-        if minutes.is_some() {
-            section.error(
-                "minutes",
-                "is for `format = \"haltless\"` only; the native payload is always exact",
-            );
-        }
-        return Format::Native;
     }
-    Format::Haltless(minutes.unwrap_or(Minutes::Whole))
 }
 
-fn read_events(section: &Section<'_>, format: Format) -> Vec<EventKind> {
-    let default = match format {
-        Format::Native => EventKind::ALL.to_vec(),
-        Format::Haltless(_) => vec![
-            EventKind::Triggered,
-            EventKind::Escalated,
-            EventKind::Reopened,
-        ],
-    };
+fn read_events(section: &Section<'_>, format: &Format) -> Vec<EventKind> {
+    let default = format.events();
     let Some(words) = section.optional::<Vec<String>>("events") else {
         return default;
     };

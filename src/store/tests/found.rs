@@ -184,8 +184,8 @@ async fn what_a_database_set_aside_still_owes_can_be_imported_once() {
         .commit(commit(2, vec![event(2, 1, "triggered", &["ops"])]))
         .await
         .unwrap();
-    assert_eq!(store.import(&aside).await.unwrap(), 1);
-    assert_eq!(store.import(&aside).await.unwrap(), 0);
+    assert_eq!(import(&store, &aside, dir.path()).await, (1, 1));
+    assert_eq!(import(&store, &aside, dir.path()).await, (1, 0));
     let owed = pending(&store).await;
     assert_eq!(
         owed.iter().map(|row| row.sequence).collect::<Vec<_>>(),
@@ -210,8 +210,8 @@ async fn both_deliveries_of_an_escalation_to_somebody_new_are_imported() {
         fs::rename(log, dir.path().join("andon.db.newer-1-wal")).unwrap();
     }
     let store = open(dir.path()).store;
-    assert_eq!(store.import(&aside).await.unwrap(), 2);
-    assert_eq!(store.import(&aside).await.unwrap(), 0);
+    assert_eq!(import(&store, &aside, dir.path()).await, (2, 2));
+    assert_eq!(import(&store, &aside, dir.path()).await, (2, 0));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! The store as its users see it; each file is one promise.
 
+mod backup;
 mod bytes;
 mod disk;
 mod found;
+mod import;
 mod limits;
 mod model;
 mod outbox;
+mod put_back;
 mod queue;
 
 use std::path::Path;
@@ -89,6 +92,45 @@ fn end(id: i64, state: DeliveryState) -> Settlement {
 
 async fn pending(store: &Store) -> Vec<DeliveryRow> {
     store.pending(0, 200).await.unwrap()
+}
+
+/// What somebody with SQLite's own shell would do.
+fn by_hand(path: impl AsRef<Path>) -> rusqlite::Connection {
+    let flags = rusqlite::OpenFlags::default();
+    rusqlite::Connection::open_with_flags(path, flags).unwrap()
+}
+
+/// Imports everything from a file: how much was pending there, and how much is owed anew.
+async fn import(store: &Store, path: &Path, dir: &Path) -> (u64, u64) {
+    let (found, owed, unreadable) = import_all(store, path, dir).await;
+    assert_eq!(unreadable, [""; 0]);
+    (found, owed)
+}
+
+async fn import_all(store: &Store, path: &Path, dir: &Path) -> (u64, u64, Vec<String>) {
+    let mut source = super::import::Source::open(path, dir).unwrap();
+    let (mut found, mut owed) = (0, 0);
+    loop {
+        let step = store.import(source).await.unwrap();
+        found += step.found;
+        owed += step.owed.len() as u64;
+        source = step.source;
+        if step.done {
+            return (found, owed, std::mem::take(&mut source.unreadable));
+        }
+    }
+}
+
+/// Takes the database of a closed store and its log away, under a name like those that are set aside.
+fn take_away(dir: &Path) -> std::path::PathBuf {
+    let aside = dir.join("andon.db.newer-1");
+    for suffix in ["", "-wal"] {
+        let from = dir.join(format!("andon.db{suffix}"));
+        if from.exists() {
+            std::fs::rename(from, dir.join(format!("andon.db.newer-1{suffix}"))).unwrap();
+        }
+    }
+    aside
 }
 
 /// Lets the file grow no more than now.

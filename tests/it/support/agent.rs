@@ -238,7 +238,7 @@ blind_after = "2s"
         }
         command.arg(verb);
         match verb {
-            "run" | "check" => command.arg("--config").arg(self.config_file()),
+            "run" | "check" | "restore" => command.arg("--config").arg(self.config_file()),
             _ => command.arg("--socket").arg(self.socket()),
         };
         command

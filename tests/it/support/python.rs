@@ -1,4 +1,4 @@
-//! Independent implementations that tests/run has installed: pymodbus and standardwebhooks.
+//! Independent implementations that tests/run has installed: pymodbus, standardwebhooks and cloudevents.
 
 use std::{
     fs,
@@ -14,77 +14,96 @@ use super::{KEY, Received};
 /// A script beside this file, run by the Python that has what it needs.
 pub(crate) fn script(name: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python: PathBuf = std::env::var_os("ANDON_TEST_PYTHON")
-        .map_or_else(|| root.join("target/test-venv/bin/python"), PathBuf::from);
+    let python = match std::env::var_os("ANDON_TEST_PYTHON") {
+        Some(python) => PathBuf::from(python),
+        None => up_to_date(root),
+    };
+    let mut command = Command::new(python);
+    command.arg(root.join("tests/it/support").join(name));
+    command
+}
+
+/// The Python of target/test-venv, with what tests/requirements.txt lists today: it may have been made for an older list.
+fn up_to_date(root: &Path) -> PathBuf {
+    let venv = root.join("target/test-venv");
+    let python = venv.join("bin/python");
     assert!(
         python.exists(),
         "{} is missing; run tests/run once, or: python3 -m venv target/test-venv && \
          target/test-venv/bin/pip install -r tests/requirements.txt",
         python.display()
     );
-    if std::env::var_os("ANDON_TEST_PYTHON").is_none() {
-        refresh(root, &python);
-    }
-    let mut command = Command::new(python);
-    command.arg(root.join("tests/it/support").join(name));
-    command
-}
-
-/// Brings what is installed up to the list, as tests/run does; one test at a time, as each is a process.
-fn refresh(root: &Path, python: &Path) {
-    let (wanted, had) = (
+    let (wanted, installed) = (
         root.join("tests/requirements.txt"),
-        root.join("target/test-venv/requirements.txt"),
+        venv.join("requirements.txt"),
     );
-    let lock = fs::File::create(root.join("target/test-venv/lock")).expect("a lock");
-    lock.lock().expect("our turn");
-    let list = fs::read(&wanted).expect("the list");
-    if fs::read(&had).ok().as_ref() == Some(&list) {
-        return;
+    let is_current = || fs::read(&wanted).ok() == fs::read(&installed).ok();
+    if !is_current() {
+        // Tests run side by side, each as a process of its own.
+        let lock = fs::File::create(venv.join("lock")).expect("a file to lock");
+        lock.lock().expect("the lock");
+        if !is_current() {
+            let mut pip = Command::new(&python);
+            let pip = pip.args([
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "-r",
+            ]);
+            let done = pip.arg(&wanted).output().expect("pip runs");
+            assert!(done.status.success(), "{done:?}");
+            fs::copy(&wanted, &installed).expect("a copy of the list");
+        }
     }
-    let done = Command::new(python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "-r",
-        ])
-        .arg(&wanted)
-        .output()
-        .expect("pip runs");
-    assert!(done.status.success(), "{done:?}");
-    fs::write(had, list).expect("what is installed");
+    python
 }
 
 /// Asserts that the reference library of Standard Webhooks accepts each of these requests, and refuses it with its body changed.
 pub(crate) fn verify(requests: &[Received]) {
     assert!(!requests.is_empty(), "there is nothing to verify");
-    let mut child = script("standard_webhooks.py")
+    let verdicts = ask("standard_webhooks.py", requests);
+    for (verdict, request) in verdicts.iter().zip(requests) {
+        assert_eq!(verdict["verdict"], "ok", "{verdict} of {request:?}");
+    }
+}
+
+/// What receivers of each format, named by the path, make of these requests.
+pub(crate) fn read(requests: &[Received]) -> Vec<Value> {
+    ask("webhook_formats.py", requests)
+}
+
+/// Gives each request to a script as a line of JSON, and takes a line of JSON for each.
+fn ask(name: &str, requests: &[Received]) -> Vec<Value> {
+    let mut child = script(name)
         .arg(KEY)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python runs");
     let mut stdin = child.stdin.take().expect("its input");
-    for request in requests {
-        writeln!(
-            stdin,
-            "{}",
-            json!({ "headers": request.headers, "body": request.body })
-        )
-        .expect("python listens");
-    }
-    drop(stdin);
-    let output = child.wait_with_output().expect("python ends");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let verdicts: Vec<Value> = said
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a verdict"))
+    let lines: String = requests
+        .iter()
+        .map(|request| {
+            let line = json!({
+                "method": request.method,
+                "path": request.path,
+                "headers": request.headers,
+                "body": request.body,
+            });
+            format!("{line}\n")
+        })
         .collect();
-    assert_eq!(verdicts.len(), requests.len(), "{said}");
-    for (verdict, request) in verdicts.iter().zip(requests) {
-        assert_eq!(verdict["verdict"], "ok", "{verdict} of {request:?}");
-    }
+    // It answers while it reads, and neither side may wait for the other.
+    let writing = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let output = child.wait_with_output().expect("python ends");
+    writing.join().expect("written").expect("python listens");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let answers: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(answers.len(), requests.len(), "{said}");
+    answers
 }

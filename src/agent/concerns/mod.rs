@@ -1,5 +1,7 @@
 //! What the agent says about itself: signals on their way into the core, and the ones that the loop itself finds.
 
+mod database;
+
 use std::collections::VecDeque;
 
 use crate::{

@@ -15,7 +15,9 @@ use crate::{
         text::tests::{event, site},
     },
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
+
+mod golden;
 
 fn node(value: toml::Value) -> Node {
     let value = match value {
@@ -371,16 +373,56 @@ fn every_mistake_is_named_with_what_would_be_right() {
             "url: is not a url (relative URL without a base); write it like https://ops.example.com/andon",
         ),
         (
-            &format!("{NATIVE}format = \"hasp\""),
-            "format: is \"hasp\", which is not in this version; native and haltless are",
-        ),
-        (
             &format!("{NATIVE}format = \"nativ\""),
-            "format: is \"nativ\", must be one of native, haltless; did you mean \"native\"?",
+            "format: is \"nativ\", must be one of native, haltless, hasp, cloudevents, alertmanager, template; did you mean \"native\"?",
         ),
         (
             &format!("{NATIVE}minutes = \"exact\""),
-            "minutes: is for `format = \"haltless\"` only; the native payload is always exact",
+            "minutes: is for `format = \"haltless\"` only",
+        ),
+        (
+            &format!("{NATIVE}format = \"hasp\"\nmode = \"binary\""),
+            "mode: is for `format = \"cloudevents\"` only",
+        ),
+        (
+            &format!("{NATIVE}body = \"x\""),
+            "body: is for `format = \"template\"` only",
+        ),
+        (
+            &format!("{NATIVE}format = \"hasp\"\nheaders = {{ user-agent = \"x\" }}"),
+            "headers: holds `user-agent`, which `format` sets",
+        ),
+        (
+            &format!("{NATIVE}format = \"cloudevents\"\nheaders = {{ Ce-Id = \"x\" }}"),
+            "headers: holds `Ce-Id`, which `format` sets",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\""),
+            "body: is missing; write what is sent, like '{\"text\": \"{text}\"}'",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\"\nmethod = \"GET\"\nbody = \"x\""),
+            "body: is for other methods: GET sends none",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\"\nmethod = \"DELETE\"\nbody = \"1\""),
+            "method: is \"DELETE\", must be one of POST, PUT, PATCH, GET",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\"\nbody = \"1\"\ncontent_type = \"json\""),
+            "content_type: must be like \"application/json\" or \"text/plain; charset=utf-8\"",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\"\nbody = '\"{{txt}}\"'"),
+            "body: holds `{txt}`, which is no field of the native payload; did you mean `{text}`?",
+        ),
+        (
+            &format!("{NATIVE}format = \"template\"\nbody = '1'\nheaders = {{ X-A = \"{{text\" }}"),
+            "headers: has a place that does not end: `{text`",
+        ),
+        (
+            "type = \"webhook\"\nurl = \"https://a.{alert.machine_id}\"\nformat = \"template\"\nbody = '1'",
+            "url: has a place to fill in before the end of its host; a place may stand behind it only, like https://ops.example.com/{alert.machine_id}",
         ),
         (
             &format!("{NATIVE}timout = \"3s\""),
@@ -466,6 +508,37 @@ fn every_mistake_is_named_with_what_would_be_right() {
         let found = read(toml).expect_err(toml);
         assert_eq!(found, [expected], "{toml}");
     }
+}
+
+#[test]
+fn there_is_an_example_of_every_format_and_every_scheme() {
+    let text = include_str!("../../../../config/destinations.toml");
+    let table = text.parse::<toml::Table>().expect("TOML");
+    let examples = table["destination"].as_array().expect("a list");
+    for example in examples {
+        let mut example = example.as_table().expect("a table").clone();
+        let name = example.remove("name").expect("a name");
+        let (tree, problems) = (node(example.into()), Problems::new());
+        let section = Section::root(&tree, &problems);
+        assert!(Destination::read("ops", section).is_some(), "{name}");
+        for problem in problems.into_sorted() {
+            // The files with the secrets are for whoever copies it to make.
+            let missing = problem.warning && problem.message.starts_with("cannot be used");
+            assert!(missing, "{name}: {problem}");
+        }
+    }
+    let shown = |keys: &[&str]| -> BTreeSet<&str> {
+        let values = examples.iter().filter_map(|example| {
+            let value = keys.iter().try_fold(example, |value, key| value.get(key));
+            value.and_then(toml::Value::as_str)
+        });
+        values.collect()
+    };
+    let formats = super::format::WORDS.map(|(word, ..)| word);
+    let plain = formats.into_iter().filter(|word| *word != "native");
+    assert_eq!(shown(&["format"]), plain.collect());
+    let schemes = crate::destination::sign::SCHEMES.map(|(word, ..)| word);
+    assert_eq!(shown(&["sign", "scheme"]), schemes.into());
 }
 
 #[test]

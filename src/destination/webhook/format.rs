@@ -1,0 +1,205 @@
+//! Which shape a webhook's requests have, and what each shape does where the configuration says nothing.
+
+use std::time::Duration;
+
+use super::{
+    alertmanager, cloudevents, cloudevents::Mode, haltless, haltless::Minutes, hasp, native,
+    own::Own, wire::write,
+};
+use crate::{
+    alert::event::EventKind,
+    config::section::Section,
+    destination::{
+        HeaderText, HttpRequest, RenderError, Retry, Terms,
+        notice::{Attempt, Notice},
+    },
+};
+
+/// The shape of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Format {
+    /// andon's own.
+    Native,
+    /// That of Haltless, and nothing beside it.
+    Haltless(Minutes),
+    /// The raw webhook of HASP.
+    Hasp,
+    /// CloudEvents 1.0.
+    CloudEvents(Mode),
+    /// Alertmanager's webhook, with the name of its receiver.
+    Alertmanager(String),
+    /// What the user wrote.
+    Template(Box<Own>),
+}
+
+/// A format without what belongs to it.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Word {
+    Native,
+    Haltless,
+    Hasp,
+    CloudEvents,
+    Alertmanager,
+    Template,
+}
+
+/// The formats: their word, and the keys that they alone have.
+pub(super) const WORDS: [(&str, Word, &[&str]); 6] = [
+    ("native", Word::Native, &[]),
+    ("haltless", Word::Haltless, &["minutes"]),
+    ("hasp", Word::Hasp, &[]),
+    ("cloudevents", Word::CloudEvents, &["mode"]),
+    ("alertmanager", Word::Alertmanager, &["receiver"]),
+    (
+        "template",
+        Word::Template,
+        &["body", "content_type", "method"],
+    ),
+];
+
+impl Format {
+    /// Reads `format` and the keys that belong to one. `headers` and `url` may have places to fill in.
+    pub(super) fn read(
+        section: &Section<'_>,
+        headers: &[(String, HeaderText)],
+        url: Option<&str>,
+    ) -> Option<Self> {
+        let words = WORDS.map(|(name, word, _)| (name, word));
+        let written = section.word("format", &words);
+        let word = written.unwrap_or(Word::Native);
+        let minutes = section.word(
+            "minutes",
+            &[("whole", Minutes::Whole), ("exact", Minutes::Exact)],
+        );
+        let modes = [("structured", Mode::Structured), ("binary", Mode::Binary)];
+        let mode = section.word("mode", &modes);
+        let receiver: Option<String> = section.optional("receiver");
+        let own = Own::read(section, word == Word::Template, headers, url);
+        // Where the word itself is wrong, what belongs to it cannot be judged.
+        if written.is_some() || section.raw("format").is_none() {
+            only_its_own_keys(section, word);
+        }
+        Some(match word {
+            Word::Native => Self::Native,
+            Word::Haltless => Self::Haltless(minutes.unwrap_or(Minutes::Whole)),
+            Word::Hasp => Self::Hasp,
+            Word::CloudEvents => Self::CloudEvents(mode.unwrap_or(Mode::Structured)),
+            Word::Alertmanager => {
+                Self::Alertmanager(receiver.unwrap_or_else(|| "andon".to_owned()))
+            }
+            Word::Template => Self::Template(Box::new(own?)),
+        })
+    }
+
+    /// How patiently it is delivered to.
+    pub(super) fn terms(&self) -> Terms {
+        let seconds = |waits: &[u64]| {
+            let waits = waits.iter().copied().map(Duration::from_secs);
+            Retry::After(waits.collect())
+        };
+        match self {
+            Self::Haltless(_) => Terms {
+                retry: seconds(&[30, 120, 600]),
+                ..Terms::default()
+            },
+            Self::Hasp => Terms {
+                retry: seconds(&[10, 60, 300, 1800, 7200]),
+                deactivate_after: Some(10),
+                duplicate_window: Duration::from_secs(60),
+                ..Terms::default()
+            },
+            _ => Terms::default(),
+        }
+    }
+
+    /// The limit of one attempt.
+    pub(super) fn timeout(&self) -> Duration {
+        match self {
+            Self::Haltless(_) => Duration::from_secs(5),
+            _ => Duration::from_secs(10),
+        }
+    }
+
+    /// The kinds of events that it tells, unless the configuration says which.
+    pub(super) fn events(&self) -> Vec<EventKind> {
+        use EventKind::{Acknowledged, Escalated, Reopened, Shelved, Triggered};
+        match self {
+            // It documents these two, and a return is a trigger to it.
+            Self::Haltless(_) => vec![Triggered, Escalated, Reopened],
+            // It knows firing and resolved only.
+            Self::Alertmanager(_) => {
+                let mut kinds = EventKind::ALL.to_vec();
+                kinds.retain(|kind| !matches!(kind, Acknowledged | Shelved));
+                kinds
+            }
+            _ => EventKind::ALL.to_vec(),
+        }
+    }
+
+    /// Whether it sets this header itself.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        match self {
+            Self::Hasp => name == "user-agent" || name.starts_with("x-hasp-alert-"),
+            Self::CloudEvents(_) => name.starts_with("ce-"),
+            _ => false,
+        }
+    }
+
+    /// What is sent, before it is signed. `url` and `headers` are those of the configuration.
+    pub(super) fn request(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+        url: &str,
+        headers: &[(String, HeaderText)],
+    ) -> Result<HttpRequest, RenderError> {
+        const JSON: &str = "application/json";
+        let (content_type, set, body) = match self {
+            Self::Template(own) => return own.request(notice, attempt),
+            Self::Native => {
+                let payload = native::payload(notice, attempt)?;
+                (JSON, Vec::new(), write(notice, &payload)?)
+            }
+            Self::Haltless(minutes) => {
+                (JSON, Vec::new(), haltless::body(notice, attempt, *minutes)?)
+            }
+            Self::Hasp => {
+                let (set, body) = hasp::told(notice, attempt)?;
+                (JSON, set, body)
+            }
+            Self::CloudEvents(mode) => {
+                let (set, body) = cloudevents::told(notice, attempt, *mode)?;
+                (mode.content_type(), set, body)
+            }
+            Self::Alertmanager(receiver) => {
+                let body = alertmanager::body(notice, attempt, receiver)?;
+                (JSON, Vec::new(), body)
+            }
+        };
+        let set = set.into_iter();
+        let set = set.map(|(name, value)| (name.to_owned(), HeaderText::Plain(value)));
+        let content_type = HeaderText::Plain(content_type.to_owned());
+        Ok(HttpRequest {
+            method: "POST",
+            url: url.to_owned(),
+            headers: std::iter::once(("content-type".to_owned(), content_type))
+                .chain(set)
+                .chain(headers.iter().cloned())
+                .collect(),
+            body,
+            sign: None,
+        })
+    }
+}
+
+/// A key of another format would be believed to do something.
+fn only_its_own_keys(section: &Section<'_>, word: Word) {
+    for (name, of, keys) in WORDS {
+        for key in keys.iter().filter(|_| of != word) {
+            if section.raw(key).is_some() {
+                section.error(key, format!("is for `format = \"{name}\"` only"));
+            }
+        }
+    }
+}

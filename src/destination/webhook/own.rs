@@ -1,0 +1,169 @@
+//! `format = "template"`: a request that the user wrote.
+
+use super::{
+    native,
+    template::{
+        Template,
+        escape::{Escape, header_value},
+        example,
+    },
+};
+use crate::{
+    config::section::Section,
+    destination::{
+        HeaderText, HttpRequest, RenderError,
+        notice::{Attempt, Notice},
+    },
+};
+
+/// The methods that it may have.
+const METHODS: [(&str, &str); 4] = [
+    ("POST", "POST"),
+    ("PUT", "PUT"),
+    ("PATCH", "PATCH"),
+    ("GET", "GET"),
+];
+
+/// A request with places to fill in.
+#[derive(Clone, PartialEq)]
+pub(super) struct Own {
+    method: &'static str,
+    url: Template,
+    content_type: String,
+    headers: Vec<(String, HeaderLine)>,
+    body: Option<Template>,
+}
+
+#[derive(Clone, PartialEq)]
+enum HeaderLine {
+    Filled(Template),
+    Fixed(HeaderText),
+}
+
+/// URL, headers and body may hold tokens.
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Own")
+            .field("method", &self.method)
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Own {
+    /// Reads the keys of its own. Unless it is `wanted` they are only asked for, and none is missing.
+    pub(super) fn read(
+        section: &Section<'_>,
+        wanted: bool,
+        headers: &[(String, HeaderText)],
+        url: Option<&str>,
+    ) -> Option<Self> {
+        let body: Option<String> = section.optional("body");
+        let content_type: Option<String> = section.optional("content_type");
+        let method = section.word("method", &METHODS).unwrap_or("POST");
+        let url = url.filter(|_| wanted)?;
+        let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
+        let is_type = content_type.contains('/')
+            && content_type
+                .bytes()
+                .all(|byte| (b' '..=b'~').contains(&byte));
+        if !is_type {
+            section.error(
+                "content_type",
+                "must be like \"application/json\" or \"text/plain; charset=utf-8\"",
+            );
+        }
+        let escape = Escape::of_content_type(&content_type);
+        let fields = example::fields();
+        let parse = |key: &str, text: &str, escape| {
+            let parsed = Template::parse(text, escape, &fields);
+            parsed.map_err(|wrong| section.error(key, wrong)).ok()
+        };
+        let url = parse("url", url, Escape::Url)?;
+        if !is_behind_the_host(&url) {
+            section.error(
+                "url",
+                "has a place to fill in before the end of its host; a place may stand behind it only, like https://ops.example.com/{alert.machine_id}",
+            );
+        }
+        let body = match (method, body) {
+            ("GET", Some(_)) => {
+                section.error("body", "is for other methods: GET sends none");
+                None
+            }
+            ("GET", None) => None,
+            (_, None) => {
+                section.error(
+                    "body",
+                    "is missing; write what is sent, like '{\"text\": \"{text}\"}'",
+                );
+                return None;
+            }
+            (_, Some(body)) => {
+                let body = parse("body", &body, escape)?;
+                if let Err(wrong) = body.check() {
+                    section.error("body", wrong);
+                }
+                Some(body)
+            }
+        };
+        let mut lines = Vec::new();
+        for (name, value) in headers {
+            let line = match value {
+                HeaderText::Plain(text) => {
+                    HeaderLine::Filled(parse("headers", text, Escape::Line)?)
+                }
+                HeaderText::Secret(_) => HeaderLine::Fixed(value.clone()),
+            };
+            lines.push((name.clone(), line));
+        }
+        Some(Self {
+            method,
+            url,
+            content_type,
+            headers: lines,
+            body,
+        })
+    }
+
+    /// What is sent, before it is signed.
+    pub(super) fn request(
+        &self,
+        notice: &Notice,
+        attempt: &Attempt,
+    ) -> Result<HttpRequest, RenderError> {
+        let values = native::payload(notice, attempt)?;
+        let values = serde_json::to_value(values).map_err(|source| RenderError::Payload {
+            id: notice.id.clone(),
+            source,
+        })?;
+        let content_type = HeaderText::Plain(self.content_type.clone());
+        let lines = self.headers.iter().map(|(name, line)| {
+            let value = match line {
+                HeaderLine::Filled(text) => HeaderText::Plain(header_value(&text.fill(&values))),
+                HeaderLine::Fixed(value) => value.clone(),
+            };
+            (name.clone(), value)
+        });
+        let typed = self
+            .body
+            .as_ref()
+            .map(|_| ("content-type".to_owned(), content_type));
+        Ok(HttpRequest {
+            method: self.method,
+            url: self.url.fill(&values),
+            headers: typed.into_iter().chain(lines).collect(),
+            body: self
+                .body
+                .as_ref()
+                .map_or_else(String::new, |body| body.fill(&values)),
+            sign: None,
+        })
+    }
+}
+
+/// Where an alert could choose the host, it could send itself and its signature to anybody.
+fn is_behind_the_host(url: &Template) -> bool {
+    let host = url.beginning().split_once("://");
+    url.is_plain() || host.is_some_and(|(_, rest)| rest.contains(['/', '?']))
+}

@@ -1,0 +1,109 @@
+//! Every format and every scheme from the real program, read by receivers with nothing of andon in them.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::support::{Agent, KEY, Received, Receiver, cold_device, mill, python, too_hot, wait};
+
+/// A name that breaks what does not escape it, on one line as all names are.
+const NAME: &str = "CNC \"Mill\" #1 & <b> {text} 100 % ö\\";
+
+/// Path of the receiver, and what its destination has beside it. `$KEY` is the secret.
+const DESTINATIONS: [(&str, &str); 8] = [
+    (
+        "structured",
+        "format = 'cloudevents'\nsign = { scheme = 'bearer', secret = $KEY }",
+    ),
+    (
+        "binary",
+        "format = 'cloudevents'\nmode = 'binary'\nsign = { scheme = 'basic', user = 'plant-7', secret = $KEY }",
+    ),
+    ("hasp", "format = 'hasp'"),
+    (
+        "alertmanager",
+        "format = 'alertmanager'\nreceiver = 'plant'\nsign = { scheme = 'x-signature', secret = $KEY }",
+    ),
+    (
+        "haltless",
+        "format = 'haltless'\nsign = { scheme = 'header', secret = $KEY }",
+    ),
+    (
+        "json",
+        r#"format = 'template'
+method = 'PUT'
+sign = { scheme = 'opshift', secret = $KEY }
+body = '''{"event": "{event}", "machine": "{alert.machine_id}", "name": {alert.machine_name}, "value": {alert.metric_value},
+  "priority": {alert.severity|map=critical:5,*:1}, "text": "{text|max=100}"}'''"#,
+    ),
+    (
+        "form",
+        r#"format = 'template'
+content_type = 'application/x-www-form-urlencoded'
+body = 'to=%2B491701234567&event={event}&machine={alert.machine_id}&name={alert.machine_name}'
+sign = { scheme = 'x-signature', header = 'X-Hub-Signature-256', secret = $KEY }"#,
+    ),
+    ("get", "format = 'template'\nmethod = 'GET'"),
+];
+
+#[test]
+fn what_is_sent_in_each_format_is_understood_by_its_receivers() {
+    let (mut device, receiver) = (cold_device(), Receiver::start());
+    let plant = mill(&device).replace("\"CNC Mill #1\"", &format!("'{NAME}'"));
+    let mut config = plant;
+    for (name, more) in DESTINATIONS {
+        let port = receiver.port();
+        let rest = match name {
+            "get" => "/{alert.machine_id}?event={event}&name={alert.machine_name}",
+            _ => "",
+        };
+        let more = more.replace("$KEY", "{ file = 'ops.key' }");
+        config += &format!(
+            "\n[[destination]]\nname = '{name}'\ntype = 'webhook'\nurl = 'http://127.0.0.1:{port}/{name}{rest}'\n\
+             allow_http = true\nallow_addresses = ['127.0.0.1/32:{port}']\ncall_every = '0s'\n{more}\n"
+        );
+    }
+    let agent = Agent::start(&config, &too_hot(""));
+    let told = |count: usize| {
+        let limit = Duration::from_secs(60);
+        wait::within(limit, "all receivers hear of it", || {
+            (receiver.accepted().len() >= count).then_some(())
+        })
+    };
+    device.holding(100, 973);
+    told(DESTINATIONS.len());
+    device.holding(100, 200);
+    // All but Haltless hear the end.
+    told(2 * DESTINATIONS.len() - 1);
+
+    let requests = receiver.accepted();
+    let mut heard = BTreeSet::new();
+    for (request, read) in requests.iter().zip(python::read(&requests)) {
+        assert_eq!(read["verdict"], "ok", "{read} of {request:?}");
+        assert_eq!(read["machine"], "mill-1");
+        assert_eq!(read["name"], NAME);
+        let event = read["event"].as_str().expect("a word");
+        heard.insert(format!("{} {event}", path(request)));
+    }
+    let expected = DESTINATIONS.iter().flat_map(|(name, _)| {
+        let all = ["alert.triggered", "alert.resolved"].into_iter();
+        let kinds = all.filter(|kind| *name != "haltless" || *kind == "alert.triggered");
+        kinds
+            .map(|kind| format!("{name} {kind}"))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(heard, expected.collect());
+
+    for (name, _) in DESTINATIONS {
+        let tested = agent.verb("destinations", &["test", name]);
+        let said =
+            String::from_utf8_lossy(&tested.stdout) + String::from_utf8_lossy(&tested.stderr);
+        assert!(tested.status.success(), "{said}");
+        assert!(said.contains("accepted the test"), "{said}");
+        assert!(!said.contains(KEY), "{said}");
+    }
+    assert!(!agent.log().contains(KEY));
+}
+
+fn path(request: &Received) -> &str {
+    let path = request.path.trim_start_matches('/');
+    path.split(['/', '?']).next().unwrap_or_default()
+}
