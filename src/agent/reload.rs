@@ -8,11 +8,14 @@ use super::{
     start,
 };
 use crate::{
-    alert::{engine::Input, event::EventKind, signal::Signal},
+    alert::{engine::Input, signal::Signal},
     api::view::{Attempted, Reloaded},
     config::{self, Settings},
     delivery::{concern::DESTINATION_RULE, dispatch::Job},
-    destination::notice::{Notice, NoticeAlert},
+    destination::{
+        Destination,
+        notice::{Notice, NoticeAlert},
+    },
 };
 
 /// How often old history goes.
@@ -137,8 +140,7 @@ impl Loop {
         let jobs = self.recorder.jobs.clone();
         let destinations = &self.loaded.settings.parts.destinations;
         let named = destinations.iter().find(|of| *of.name == *name);
-        // The end of a test goes only to who wants ends.
-        let ends = named.is_none_or(|destination| destination.wants(EventKind::Resolved));
+        let ends = named.is_none_or(Destination::ends_tests);
         let kinds: &[&str] = match ends {
             true => &["triggered", "resolved"],
             false => &["triggered"],

@@ -250,6 +250,49 @@ mod tests {
         assert!(!format!("{request:?}").contains("two"));
     }
 
+    #[test]
+    fn every_scheme_reads_its_secret_at_each_attempt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let place = Place {
+            file: "a.toml".into(),
+            line: 1,
+        };
+        let node = |value| Node {
+            value,
+            place: place.clone(),
+        };
+        let file = Value::Text(path.display().to_string());
+        let table = Value::Table(vec![("file".to_owned(), node(file))]);
+        let kept = Secret::read(&node(table)).expect("a secret");
+        for sign in [
+            Signing::StandardWebhooks(vec![kept.clone()]),
+            Signing::Body {
+                header: "X-Signature".to_owned(),
+                prefix: "sha256=",
+                secret: kept.clone(),
+            },
+            Signing::Header("X-Webhook-Secret".to_owned(), kept.clone()),
+            Signing::Basic {
+                user: "andon".to_owned(),
+                secret: kept.clone(),
+            },
+            Signing::Bearer(kept),
+        ] {
+            let request = request(Some(sign), "{}");
+            let missing = seal(&request, "01JQ", 1, None).unwrap_err();
+            assert!(matches!(missing, SealError::Secret(_)));
+            let sent = ["b25lb25lb25l", "dHdvdHdvdHdv"].map(|text| {
+                std::fs::write(&path, format!("{text}\n")).unwrap();
+                private(&path);
+                seal(&request, "01JQ", 1, None).unwrap().headers
+            });
+            assert_ne!(sent[0], sent[1], "{:?}", request.sign);
+            assert_eq!(sent[1], seal(&request, "01JQ", 1, None).unwrap().headers);
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
     fn private(path: &std::path::Path) {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();

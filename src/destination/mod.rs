@@ -113,6 +113,11 @@ impl Destination {
         self.wants(EventKind::Acknowledged)
     }
 
+    /// Whether a test send is followed by its end, so that nothing of it stays open there.
+    pub fn ends_tests(&self) -> bool {
+        self.can_end() && self.kind.ends_tests()
+    }
+
     /// Whether it hears that an alert is over.
     pub fn can_end(&self) -> bool {
         self.wants(EventKind::Resolved)
@@ -151,6 +156,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn notifies_again(&self) -> bool;
     /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
     fn stays_open(&self) -> bool;
+    /// See [`Destination::ends_tests`].
+    fn ends_tests(&self) -> bool {
+        true
+    }
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
     /// See [`Destination::sign`].

@@ -99,7 +99,15 @@ impl Kind for Webhook {
 
     fn stays_open(&self) -> bool {
         // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
-        self.format == Format::Native
+        matches!(
+            self.format,
+            Format::Native | Format::CloudEvents(_) | Format::Alertmanager(_)
+        )
+    }
+
+    fn ends_tests(&self) -> bool {
+        // HASP's test is one event of a type of its own.
+        self.format != Format::Hasp
     }
 
     fn access(&self) -> Option<&Access> {

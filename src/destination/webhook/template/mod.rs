@@ -79,8 +79,8 @@ impl Template {
         parts.all(|part| matches!(part, Part::Text(_)))
     }
 
-    /// The text with everything filled in. JSON stays JSON: where a `raw` place has broken it, it is filled in without `raw`, because
-    /// an alert that looks odd is better than one that nobody gets.
+    /// The text with everything filled in. JSON stays JSON: where a place that says itself how it is escaped has broken it, it
+    /// is filled in as if none did, because an alert that looks odd is better than one that nobody gets.
     pub(super) fn fill(&self, values: &Json) -> String {
         let text = self.filled(values, true);
         let broken = self.escape == Escape::Json && serde_json::from_str::<Ignored>(&text).is_err();
@@ -110,22 +110,14 @@ impl Template {
         Ok(())
     }
 
-    fn filled(&self, values: &Json, trust_raw: bool) -> String {
+    fn filled(&self, values: &Json, as_asked: bool) -> String {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Place(place) => {
-                    let value = place.value(values);
-                    let asked = place
-                        .escape
-                        .filter(|asked| trust_raw || *asked != Escape::Raw);
-                    match asked.unwrap_or(self.escape) {
-                        Escape::Json if place.in_string => {
-                            escape::put_in_string(&mut out, &text_of(&value));
-                        }
-                        escape => escape.put(&mut out, &value),
-                    }
+                    let asked = place.escape.filter(|_| as_asked);
+                    place.fill(&mut out, values, asked.unwrap_or(self.escape));
                 }
             }
         }
@@ -134,6 +126,20 @@ impl Template {
 }
 
 impl Place {
+    fn fill(&self, out: &mut String, values: &Json, escape: Escape) {
+        let value = self.value(values);
+        match escape {
+            Escape::Json if self.in_string => escape::put_in_string(out, &text_of(&value)),
+            // Whatever it was made for, it has to get through the quotes first.
+            Escape::Url | Escape::Xml if self.in_string => {
+                let mut text = String::new();
+                escape.put(&mut text, &value);
+                escape::put_in_string(out, &text);
+            }
+            _ => escape.put(out, &value),
+        }
+    }
+
     fn value(&self, values: &Json) -> Json {
         let mut value = values;
         for key in &self.path {

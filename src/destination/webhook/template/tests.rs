@@ -214,9 +214,10 @@ fn the_content_type_says_how_values_are_escaped() {
 proptest::proptest! {
     #[test]
     fn no_value_breaks_a_json_body(text in "\\PC{0,40}|[\"\\\\{}\\n\\u{0}]{0,10}") {
-        let template = parse(r#"{"a": "x{text}y", "b": {text}, "c": {"d": "{text|max=5}"}, "e": "{text|raw}"}"#, Escape::Json).expect("a template");
+        let template = parse(r#"{"a": "x{text}y", "b": {text}, "c": {"d": "{text|max=5}"}, "e": "{text|raw}", "f": "{text|xml}", "g": "{text|url}", "h": "{text|json}"}"#, Escape::Json).expect("a template");
         let body: Json = serde_json::from_str(&template.fill(&json!({ "text": text }))).expect("JSON");
         proptest::prop_assert_eq!(&body["b"], &json!(text));
+        proptest::prop_assert_eq!(&body["h"], &json!(text));
         let joined = format!("x{text}y");
         proptest::prop_assert_eq!(&body["a"], &json!(joined));
     }

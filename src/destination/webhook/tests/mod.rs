@@ -326,6 +326,17 @@ fn each_format_has_its_defaults() {
     );
     assert!(haltless.notifies_again() && !haltless.can_acknowledge() && !haltless.can_end());
 
+    let hasp = read(&format!("{NATIVE}format = \"hasp\"")).expect("a destination");
+    let waits = [10, 60, 300, 1800, 7200].map(Duration::from_secs);
+    assert_eq!(hasp.terms.retry, Retry::After(waits.to_vec()));
+    assert_eq!(hasp.terms.deactivate_after, Some(10));
+    assert_eq!(hasp.terms.duplicate_window, Duration::from_secs(60));
+    assert_eq!(
+        hasp.access().expect("http").timeout,
+        Duration::from_secs(10)
+    );
+    assert!(!hasp.ends_tests() && native.ends_tests() && !haltless.ends_tests());
+
     let quiet =
         read(&format!("{NATIVE}events = [\"triggered\", \"resolved\"]")).expect("a destination");
     assert!(quiet.can_end() && !quiet.notifies_again());
