@@ -15,7 +15,7 @@ use crate::{
 /// The rules of the alerts that are told here.
 pub(super) const RULES: [&str; 2] = [SECRET_RULE, CERTIFICATE_RULE];
 /// How often they are looked at; a peer that shows something new is looked at with the next turn.
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(10);
 
 /// What is needed, what was said of it, and the look that is under way.
 #[derive(Debug)]

@@ -14,8 +14,9 @@ use crate::{
     store::{
         Store, StoreError,
         history::{AlertFilter, DeliveryFilter},
-        rows::{AlertRow, DeliveryRow, DeliveryState, EventRow},
+        rows::{AlertRow, Delivery, DeliveryRow, DeliveryState, EventRow},
     },
+    verify::rows::{Account, Page},
 };
 
 /// The history in a store.
@@ -54,13 +55,20 @@ impl StoreHistory {
             ..DeliveryFilter::default()
         };
         let rows = self.0.deliveries(filter, crate::api::ROWS).await?;
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for one in &rows {
+            let mut view = delivery(one, row.number);
+            if one.attempts > 0
+                && let Some(found) = self.0.delivery(one.id).await?
+            {
+                view.provider_id = provider_id(&found);
+            }
+            deliveries.push(view);
+        }
         Ok(Some(AlertStory {
             alert: alert(&row, events.last()),
             events: events.iter().map(event).collect(),
-            deliveries: rows
-                .iter()
-                .map(|delivery_row| delivery(delivery_row, row.number))
-                .collect(),
+            deliveries,
         }))
     }
 
@@ -94,12 +102,95 @@ impl StoreHistory {
             at: Wall::from_millis(tried.at).to_string(),
             attempts: tried.attempts,
             result: tried.result.clone(),
+            took_ms: tried.took_ms,
+            status: tried.status,
+            provider_id: tried.provider_id.clone(),
         };
+        let told = EventRow {
+            seq: found.row.event_seq,
+            id: found.event.clone(),
+            alert: found.row.alert.clone(),
+            kind: found.row.kind.clone(),
+            at: found.row.at,
+            body: found.body.clone(),
+        };
+        let mut view = delivery(&found.row, number);
+        view.provider_id = provider_id(&found);
         Ok(Some(DeliveryStory {
-            delivery: delivery(&found.row, number),
+            why: self.why(&found.row, number, &told).await?,
+            waits_for: self.waits_for(&found.row).await?,
+            event: event(&told),
+            delivery: view,
             log: found.log.iter().map(attempt).collect(),
             body: serde_json::from_str(&found.body).unwrap_or_default(),
         }))
+    }
+
+    /// Some jobs' worth of the record: each is short, and whatever else waits goes between them.
+    async fn read_record(&self, after: i64) -> Result<Page, StoreError> {
+        let mut page = self.0.record(after).await?;
+        while !page.end && page.entries.len() < crate::api::ROWS {
+            let last = page.entries.last().map_or(after, |entry| entry.seq);
+            let more = self.0.record(last).await?;
+            page.entries.extend(more.entries);
+            page.end = more.end;
+        }
+        Ok(page)
+    }
+
+    /// Why a destination is told: decided when it was, and told apart again by what the rows say.
+    async fn why(
+        &self,
+        row: &DeliveryRow,
+        number: u64,
+        told: &EventRow,
+    ) -> Result<String, StoreError> {
+        if let Some(step) = notice(told).escalation {
+            let (policy, step) = (step.policy_name, step.step);
+            return Ok(match row.as_trigger {
+                true => format!(
+                    "step {step} of policy {policy:?} calls it for the first time: it is told the alert's state first"
+                ),
+                false => format!("step {step} of policy {policy:?} calls it"),
+            });
+        }
+        let filter = DeliveryFilter {
+            destination: Some(row.destination.clone()),
+            alert: Some(number),
+            before: Some(row.id),
+            ..DeliveryFilter::default()
+        };
+        let heard = !self.0.deliveries(filter, 1).await?.is_empty();
+        Ok(match (heard, row.as_trigger) {
+            (true, _) => "it was told of the alert before, and hears everything that follows",
+            (false, true) => "the routes choose it now: it is told the alert's state as a trigger",
+            (false, false) => "the routes choose it",
+        }
+        .to_owned())
+    }
+
+    /// An older delivery of the same watch to the same destination, which goes first.
+    async fn waits_for(&self, row: &DeliveryRow) -> Result<Option<String>, StoreError> {
+        if row.state != DeliveryState::Pending {
+            return Ok(None);
+        }
+        let (mut before, mut first) = (row.id, None);
+        loop {
+            let filter = DeliveryFilter {
+                destination: Some(row.destination.clone()),
+                state: Some(DeliveryState::Pending),
+                before: Some(before),
+                ..DeliveryFilter::default()
+            };
+            let page = self.0.deliveries(filter, crate::api::ROWS).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            before = last.id;
+            let of_lane = page.iter().rfind(|one| one.lane == row.lane);
+            first = of_lane.map(|one| one.id).or(first);
+        }
+        Ok(first.map(|id| format!("delivery {id}, an older one of the same watch")))
     }
 }
 
@@ -118,6 +209,14 @@ impl History for StoreHistory {
 
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>> {
         Box::pin(async move { self.read_delivery(id).await.map_err(failed) })
+    }
+
+    fn account(&self) -> Reading<'_, Account> {
+        Box::pin(async move { self.0.account().await.map_err(failed) })
+    }
+
+    fn record(&self, after: i64) -> Reading<'_, Page> {
+        Box::pin(async move { self.read_record(after).await.map_err(failed) })
     }
 }
 
@@ -185,7 +284,14 @@ fn delivery(row: &DeliveryRow, number: u64) -> DeliveryView {
         decided: row.decided.wall.to_string(),
         next: row.not_before.map(|at| at.to_string()),
         settled: row.settled.map(|at| at.to_string()),
+        provider_id: None,
     }
+}
+
+/// What the destination calls it, as it said last.
+fn provider_id(found: &Delivery) -> Option<String> {
+    let mut tries = found.log.iter().rev();
+    tries.find_map(|tried| tried.provider_id.clone())
 }
 
 /// What an event was told as; empty where it cannot be read.

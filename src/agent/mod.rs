@@ -13,6 +13,7 @@ mod journal;
 mod keep;
 mod record;
 mod reload;
+mod sight;
 mod sources;
 mod start;
 mod view;

@@ -18,6 +18,7 @@ use crate::{
     clock::{BootId, Now},
     delivery::{
         dispatch::{Job, Owed},
+        owed::likeness,
         route::Routes,
         schedule::{Kind, LaneKey, Row},
     },
@@ -81,6 +82,7 @@ impl Recorder {
                 blob: to_json(&saved),
             })
             .collect();
+        commit.removed_watches = changes.removed.iter().map(ToString::to_string).collect();
         let withdrawable: Vec<bool> = commit
             .events
             .iter()
@@ -112,7 +114,7 @@ impl Recorder {
             gone = audience.withdrawn(&taken);
             withdraws = taken.into_iter().map(|(id, _)| id).collect();
         }
-        let owed = audience.owe(event, later, &self.routes);
+        let (owed, untold) = audience.owe(event, later, &self.routes);
         let notice = Notice::of(event, &self.site, true);
         let alert = &event.alert;
         let severity = alert.severity as u8;
@@ -134,6 +136,7 @@ impl Recorder {
             at: event.at,
             body: to_json(&notice),
             withdraws,
+            untold: untold.iter().map(ToString::to_string).collect(),
             deliveries: owed
                 .into_iter()
                 .map(|owed| NewDelivery {
@@ -170,8 +173,12 @@ impl Recorder {
                     kind: Kind::of(event.kind, made.as_trigger),
                     not_before: None,
                     attempts: 0,
+                    alert: event.alert.id.0,
+                    likeness: Some(likeness(event, made.as_trigger)),
+                    may_fall_back: true,
                 },
                 withdrawable,
+                ready: made.ready,
             });
         }
         // After a withdrawal nothing starts before this, so it is sent even if nothing is owed.

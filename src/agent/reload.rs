@@ -11,7 +11,10 @@ use crate::{
     alert::{engine::Input, signal::Signal},
     api::view::{Attempted, Reloaded},
     config::{self, Settings},
-    delivery::{concern::DESTINATION_RULE, dispatch::Job},
+    delivery::{
+        concern::{DEACTIVATED_RULE, DESTINATION_RULE},
+        dispatch::Job,
+    },
     destination::{
         Destination,
         notice::{Notice, NoticeAlert},
@@ -50,7 +53,7 @@ impl Loop {
         let _ = self
             .recorder
             .jobs
-            .send(Job::Reload(loaded.settings.parts.destinations.clone()))
+            .send(Job::Reload(start::receivers(&loaded)))
             .await;
         self.recorder
             .commit(&mut self.engine, decided.events, now)
@@ -85,9 +88,11 @@ impl Loop {
                 }
             }
         }
-        for name in self.engine.raised_subjects(DESTINATION_RULE) {
-            if !destinations.iter().any(|of| *of.name == *name) {
-                self.concerns.say(Signal::gone(DESTINATION_RULE, &name));
+        for rule in [DESTINATION_RULE, DEACTIVATED_RULE] {
+            for name in self.engine.raised_subjects(rule) {
+                if !destinations.iter().any(|of| *of.name == *name) {
+                    self.concerns.say(Signal::gone(rule, &name));
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     api::{self, DoorError, order::Agent},
     clock::{self, Clock},
     config::{self, Loaded, last_good, section::Problem},
-    delivery::dispatch,
+    delivery::dispatch::{self, Receivers},
     destination::notice::Site,
     health::{Watchdog, credentials::HEARTBEAT_PEER},
     link::certificate::Seen,
@@ -87,7 +87,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         clock: clock.clone(),
         boot: boot.clone(),
         seen: seen.clone(),
-        destinations: settings.parts.destinations.clone(),
+        receivers: receivers(&loaded),
         jobs: jobs_in,
         signals: signals_out,
         stop: tasks_stop.clone(),
@@ -194,14 +194,14 @@ fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
     if start.strict {
         return Err(AgentError::Config(problems));
     }
-    let data_dir = config::data_dir(&start.paths, &start.env);
-    let kept = match last_good::take_back(&data_dir) {
-        Ok(kept) => kept,
-        Err(error) => {
-            tracing::error!("the last good configuration cannot be read: {error}");
+    let dirs = config::data_dirs(&start.paths, &start.env);
+    let kept = dirs.iter().find_map(|data_dir| {
+        last_good::take_back(data_dir).unwrap_or_else(|error| {
+            let error = anyhow::Error::from(error);
+            tracing::error!("the last good configuration cannot be read: {error:#}");
             None
-        }
-    };
+        })
+    });
     match kept.map(|files| config::load_set(files, &start.env)) {
         Some(Ok(loaded)) => {
             tracing::error!("the configuration is refused; the last good one runs");
@@ -217,6 +217,18 @@ pub(super) fn keep_as_last_good(loaded: &Loaded) {
     if let Err(error) = last_good::keep(&loaded.settings.agent.data_dir, &loaded.files) {
         let error = anyhow::Error::from(error);
         tracing::warn!("the configuration cannot be kept as the last good one: {error:#}");
+    }
+}
+
+/// To whom is delivered, and of whom one at least must stay active.
+pub(super) fn receivers(loaded: &Loaded) -> Receivers {
+    let parts = &loaded.settings.parts;
+    let steps = loaded.plant.policies.iter();
+    let steps = steps.flat_map(|policy| policy.steps.iter().map(|step| step.to.clone()));
+    Receivers {
+        site: loaded.settings.agent.site.to_string().into(),
+        destinations: parts.destinations.clone(),
+        groups: parts.routes.groups().into_iter().chain(steps).collect(),
     }
 }
 

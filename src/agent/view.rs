@@ -11,7 +11,10 @@ use crate::{
         AlertView, ConfigView, DestinationView, MachineView, ShelfView, StoreView, TagView, View,
     },
     clock::{Mono, Now, Wall},
-    delivery::dispatch::{Job, Standing},
+    delivery::{
+        dispatch::{Job, Standing},
+        schedule::Deactivated,
+    },
     sample::{TagId, Value},
 };
 
@@ -22,6 +25,7 @@ const FIRST_PRUNE_SOONER: Duration = Duration::from_secs(55 * 60);
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) started: Wall,
+    pub(super) started_mono: Mono,
     /// When it was last looked whether the wall clock is synchronised.
     pub(super) refreshed: Mono,
     pub(super) marked: Mono,
@@ -32,6 +36,7 @@ impl Seen {
     pub(super) fn new(now: Now) -> Self {
         Self {
             started: now.wall,
+            started_mono: now.mono,
             refreshed: now.mono,
             marked: now.mono,
             // The first time soon: an agent that never runs for long must make room too.
@@ -72,12 +77,21 @@ impl Loop {
                 ));
             }
             view.store.pending = standings.iter().map(|of| of.status.queued as u64).sum();
-            if let Ok(health) = store.health().await
-                && let Some(why) = health.memory_only
+            let oldest = view.destinations.iter().map(|of| of.oldest_seconds);
+            view.store.oldest_seconds = oldest.max().unwrap_or(0);
+            if let Ok(health) = store.health().await {
+                view.store.bytes = health.used_bytes;
+                if let Some(why) = health.memory_only {
+                    view.store.durable = false;
+                    view.problems
+                        .push(format!("nothing is written to disk: {why}"));
+                }
+            }
+            if view.store.durable
+                && let Ok(account) = store.account().await
             {
-                view.store.durable = false;
-                view.problems
-                    .push(format!("nothing is written to disk: {why}"));
+                view.store.stream = account.stream;
+                view.store.head = Some(account.head);
             }
             let _ = reply.send(Arc::new(view));
         });
@@ -97,6 +111,7 @@ impl Loop {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             site: agent.site.to_string(),
             site_name: agent.site_name.to_string(),
+            timezone: agent.timezone.iana_name().unwrap_or("UTC").to_owned(),
             contact: agent.contact.to_string(),
             agent: self.recorder.site.agent.clone(),
             started: self.seen.started.to_string(),
@@ -111,13 +126,19 @@ impl Loop {
             watches,
             not_watching,
             shelves: self.shelves(now),
+            sources: self.source_views(now),
             machines: self.machines(&alerts, now),
             alerts: alerts.iter().map(|alert| self.alert(alert)).collect(),
             destinations: Vec::new(),
             store: StoreView {
                 durable: !self.concerns.in_memory(),
                 path: agent.data_dir.display().to_string(),
-                pending: 0,
+                most_bytes: self.loaded.settings.store.keep_size.0,
+                written_a_day: written().map_or(0, |bytes| {
+                    let up = now.mono.since(self.seen.started_mono).as_secs().max(1);
+                    bytes.saturating_mul(24 * 60 * 60) / up
+                }),
+                ..StoreView::default()
             },
         }
     }
@@ -233,14 +254,29 @@ impl Loop {
     }
 }
 
+/// Bytes that this process has written to disks.
+fn written() -> Option<u64> {
+    let io = std::fs::read_to_string("/proc/self/io").ok()?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    line?.parse().ok()
+}
+
 fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> DestinationView {
     let standing = standings.iter().find(|of| &*of.status.destination == name);
     let open = standing.and_then(|of| of.status.breaker.as_ref());
-    let why = standing.and_then(|of| of.trouble.clone());
-    let state = match (open.map(|open| open.trouble), &why) {
-        (Some(trouble), _) => trouble.word(),
-        (None, Some(_)) => "failing",
-        (None, None) => "ok",
+    let off = standing.and_then(|of| of.status.deactivated);
+    let trouble = standing.and_then(|of| of.trouble.clone());
+    let state = match (off, open.map(|open| open.trouble), &trouble) {
+        (Some(_), ..) => "deactivated",
+        (None, Some(trouble), _) => trouble.word(),
+        (None, None, Some(_)) => "failing",
+        (None, None, None) => "ok",
+    };
+    let why = match (off, standing) {
+        (Some(off), Some(of)) => Some(since(&off, of, now)),
+        _ => trouble,
     };
     DestinationView {
         name: name.to_owned(),
@@ -252,6 +288,18 @@ fn destination(name: &str, kind: &str, standings: &[Standing], now: Now) -> Dest
             .and_then(|of| of.status.oldest)
             .map_or(0, |oldest| now.mono.since(oldest).as_secs()),
     }
+}
+
+/// Since when and why a destination is deactivated, and when it is tried again.
+fn since(off: &Deactivated, standing: &Standing, now: Now) -> String {
+    let last = standing.trouble.as_deref();
+    format!(
+        "{} failures in a row, {} min ago; next probe in {} min{}",
+        standing.status.failures,
+        now.mono.since(off.since).as_secs() / 60,
+        off.until.since(now.mono).as_secs().div_ceil(60),
+        last.map_or_else(String::new, |why| format!(": {why}")),
+    )
 }
 
 /// A value with its decimals and unit.

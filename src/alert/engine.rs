@@ -16,7 +16,7 @@ use std::{
 use super::{
     blind::TagState,
     command::{Command, Refusal},
-    event::Event,
+    event::{DedupKey, Event},
     ids::Ids,
     ladder::Turn,
     plant::{Plant, WatchIx},
@@ -79,6 +79,8 @@ pub struct Engine {
     pub(super) events: Vec<Event>,
     pub(super) dirty: BTreeSet<WatchIx>,
     pub(super) core_dirty: bool,
+    /// Watches that are saved and not needed any more.
+    pub(super) removed: Vec<DedupKey>,
 }
 
 impl Engine {
@@ -166,6 +168,7 @@ impl Engine {
             events: Vec::new(),
             dirty: BTreeSet::new(),
             core_dirty: false,
+            removed: Vec::new(),
             plant,
         };
         for index in 0..engine.plant.tags.len() {

@@ -15,7 +15,7 @@ use super::{
     ladder::Ladder,
     passage::{PATIENCE, Passage},
     plant::{Plant, WatchIx},
-    saving::{phase_of, read_by, read_face, read_ids},
+    saving::{is_forgotten, phase_of, read_by, read_face, read_ids},
     shelving::Shelf,
     state::{Durable, Mark, SavedCore, SavedPhase, SavedWatch},
     telling::Extra,
@@ -47,6 +47,8 @@ struct Live {
 pub struct Changes {
     /// Changed watches with their keys, and whether each has an open alert.
     pub watches: Vec<(DedupKey, bool, SavedWatch)>,
+    /// Watches that need not be kept any more: their rule or machine is gone, and their alert is long over.
+    pub removed: Vec<DedupKey>,
     /// The rest, if it changed.
     pub core: Option<SavedCore>,
 }
@@ -54,7 +56,7 @@ pub struct Changes {
 impl Changes {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.watches.is_empty() && self.core.is_none()
+        self.watches.is_empty() && self.removed.is_empty() && self.core.is_none()
     }
 }
 
@@ -132,12 +134,17 @@ impl Engine {
             })
             .collect();
         let core = std::mem::take(&mut self.core_dirty).then(|| self.save_core());
-        Changes { watches, core }
+        let removed = std::mem::take(&mut self.removed);
+        Changes {
+            watches,
+            removed,
+            core,
+        }
     }
 
     /// Whether [`Engine::take_changes`] would have anything.
     pub fn has_changes(&self) -> bool {
-        self.core_dirty || !self.dirty.is_empty()
+        self.core_dirty || !self.dirty.is_empty() || !self.removed.is_empty()
     }
 
     /// This instant as a mark.
@@ -165,6 +172,7 @@ impl Engine {
         let mut events = std::mem::take(&mut self.events);
         events.extend(ends);
         engine.events = events;
+        engine.removed.append(&mut self.removed);
         *self = engine;
     }
 
@@ -195,6 +203,10 @@ impl Engine {
             );
             match index.get(&key) {
                 Some(&at) => engine.load_watch(WatchIx(at as u32), saved, &passage),
+                None if is_forgotten(saved, now, engine.plant.times.reopen_within) => {
+                    let key = DedupKey::new(&engine.plant.site, &key.0, &key.1);
+                    engine.removed.push(key);
+                }
                 None if saved.face.is_some() => {
                     let watch = engine.signal_watch(&key.0, &key.1);
                     engine.load_watch(watch, saved, &passage);

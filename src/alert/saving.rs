@@ -1,6 +1,6 @@
 //! The live state into its saved shapes, and words back into types. Instants are carried over by [`super::passage`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     command::Target,
@@ -16,6 +16,7 @@ use super::{
     },
     watch::{Ack, Episode, Face, Run},
 };
+use crate::clock::{Now, Wall};
 
 impl Engine {
     pub(super) fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
@@ -75,6 +76,19 @@ impl Engine {
             unknown_downtimes: self.shelves.unknown_downtimes,
         }
     }
+}
+
+/// Whether nothing about a watch without rule or machine matters any more: its alert is over, and for so long that one that came now
+/// would be a new one. What the agent says of itself has no rule either and stays.
+pub(super) fn is_forgotten(saved: &SavedWatch, now: Now, reopen_within: Duration) -> bool {
+    let trusted = now.synchronised && saved.mark.synchronised;
+    let long_over =
+        |(_, wall): (i64, i64)| trusted && now.wall.since(Wall::from_millis(wall)) > reopen_within;
+    let over = match &saved.episode {
+        None => true,
+        Some(episode) => episode.ended.is_some_and(long_over),
+    };
+    over && !saved.rule.starts_with("andon.")
 }
 
 pub(super) fn phase_of(saved: &SavedWatch, level: &str) -> SavedPhase {

@@ -29,6 +29,9 @@ impl Signal {
     /// The machine of alerts about the agent itself.
     pub const AGENT: &'static str = "andon";
 
+    /// The label of such an alert that says what it is about: the name of a destination or source, ..
+    pub const SUBJECT: &'static str = "subject";
+
     /// A condition of the agent itself that holds.
     pub fn raised(
         rule: &str,
@@ -40,6 +43,7 @@ impl Signal {
         let face = Face {
             machine: Self::AGENT.into(),
             machine_name: "andon".into(),
+            labels: [(Self::SUBJECT.into(), subject.into())].into(),
             message: message.into(),
             action: action.into(),
             ..Face::default()

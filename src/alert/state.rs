@@ -6,6 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What is as it would be read without it is not written: a state is written at every turn of its watch.
+fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// An instant on all clocks, from which a later start can tell how long it was away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -30,10 +35,13 @@ pub struct SavedWatch {
     /// Each level's name and phase.
     pub levels: Vec<(String, SavedPhase)>,
     /// Its tag is bad.
+    #[serde(skip_serializing_if = "is_empty")]
     pub frozen: bool,
     /// The alert that is open, or was last.
+    #[serde(skip_serializing_if = "is_empty")]
     pub episode: Option<SavedEpisode>,
     /// What a signal says of itself.
+    #[serde(skip_serializing_if = "is_empty")]
     pub face: Option<SavedFace>,
     /// When this was saved.
     pub mark: Mark,
@@ -78,16 +86,25 @@ pub struct SavedEpisode {
     pub opened: i64,
     pub called: i64,
     pub severity: String,
+    #[serde(skip_serializing_if = "is_empty")]
     pub level: Option<String>,
     pub occurrences: u32,
+    #[serde(skip_serializing_if = "is_empty")]
     pub peak: Option<f64>,
+    #[serde(skip_serializing_if = "is_empty")]
     pub peak_is_low: bool,
+    #[serde(skip_serializing_if = "is_empty")]
     pub limit: Option<f64>,
+    #[serde(skip_serializing_if = "is_empty")]
     pub ack: Option<SavedAck>,
     /// Monotonic nanoseconds and wall milliseconds.
+    #[serde(skip_serializing_if = "is_empty")]
     pub ended: Option<(i64, i64)>,
+    #[serde(skip_serializing_if = "is_empty")]
     pub escalation: Option<SavedRun>,
+    #[serde(skip_serializing_if = "is_empty")]
     pub unknown_downtimes: u8,
+    #[serde(skip_serializing_if = "is_empty")]
     pub guessed: bool,
 }
 
@@ -128,7 +145,9 @@ pub struct SavedRun {
 pub struct SavedFace {
     pub machine: String,
     pub machine_name: String,
+    #[serde(skip_serializing_if = "is_empty")]
     pub class: Option<String>,
+    #[serde(skip_serializing_if = "is_empty")]
     pub labels: Vec<(String, String)>,
     pub message: String,
     pub action: String,
@@ -145,8 +164,10 @@ pub struct SavedCore {
     /// The number of the next alert.
     pub next_number: u64,
     /// What is silenced.
+    #[serde(skip_serializing_if = "is_empty")]
     pub shelves: Vec<SavedShelf>,
     /// Restarts in a row after which the downtime was not known.
+    #[serde(skip_serializing_if = "is_empty")]
     pub unknown_downtimes: u8,
 }
 

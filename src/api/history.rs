@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::view::AlertView;
+use crate::verify::rows::{Account, Page};
 
 /// Reads what was. Each list is newest first and has at most [`super::ROWS`] rows.
 pub trait History: Send + Sync {
@@ -22,6 +23,12 @@ pub trait History: Send + Sync {
 
     /// One delivery with its attempts and body; none with this id.
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>>;
+
+    /// What the record says of itself, for a proof.
+    fn account(&self) -> Reading<'_, Account>;
+
+    /// The record after this event, oldest first, for a proof.
+    fn record(&self, after: i64) -> Reading<'_, Page>;
 }
 
 /// What reading gives, once it is done.
@@ -124,6 +131,8 @@ pub struct DeliveryView {
     pub next: Option<String>,
     /// When it stopped being owed, RFC 3339.
     pub settled: Option<String>,
+    /// What the destination calls it; only in a story.
+    pub provider_id: Option<String>,
 }
 
 /// A delivery with all that was tried.
@@ -132,6 +141,12 @@ pub struct DeliveryView {
 pub struct DeliveryStory {
     /// The delivery.
     pub delivery: DeliveryView,
+    /// What is told by it.
+    pub event: EventView,
+    /// Why its destination is told.
+    pub why: String,
+    /// What it waits for, if it is still owed and waits for something of its own.
+    pub waits_for: Option<String>,
     /// Its first and last attempts, oldest first.
     pub log: Vec<AttemptView>,
     /// The event as it was stored.
@@ -148,4 +163,10 @@ pub struct AttemptView {
     pub attempts: u32,
     /// What it brought.
     pub result: String,
+    /// How long it took, in milliseconds; not known of several that were counted together.
+    pub took_ms: Option<u64>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the destination calls it.
+    pub provider_id: Option<String>,
 }

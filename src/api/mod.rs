@@ -14,6 +14,7 @@ pub mod keep;
 mod names;
 pub mod order;
 mod peer;
+mod record;
 mod site;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -108,6 +109,7 @@ impl Shared {
 fn router(shared: Shared) -> Router {
     Router::new()
         .route("/v1/status", get(site::status))
+        .route("/v1/site", get(site::site))
         .route("/v1/reload", post(site::reload))
         .route("/v1/shelve", post(site::shelve))
         .route("/v1/unshelve", post(site::unshelve))
@@ -125,6 +127,8 @@ fn router(shared: Shared) -> Router {
         .route("/v1/outbox/{id}", get(deliveries::show))
         .route("/v1/outbox/{id}/retry", post(deliveries::retry))
         .route("/v1/outbox/{id}/drop", post(deliveries::give_up))
+        .route("/v1/record", get(record::list))
+        .route("/v1/record/account", get(record::account))
         .fallback(async || ApiError::Unknown("there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || ApiError::Method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -10,7 +10,7 @@ use super::{
     input::{Body, Caller, reason},
     names,
     order::Order,
-    view::{Obeyed, Reloaded, View},
+    view::{Obeyed, Reloaded, SiteView, View},
     wire::{Shelve, Unshelve},
 };
 use crate::{
@@ -24,6 +24,18 @@ use crate::{
 /// `GET /v1/status`
 pub(super) async fn status(State(shared): State<Shared>) -> Result<Json<Arc<View>>, ApiError> {
     Ok(Json(shared.ask(Order::Look).await?))
+}
+
+/// `GET /v1/site`
+pub(super) async fn site(State(shared): State<Shared>) -> Result<Json<SiteView>, ApiError> {
+    let view = shared.ask(Order::Look).await?;
+    Ok(Json(SiteView {
+        site: view.site.clone(),
+        site_name: view.site_name.clone(),
+        timezone: view.timezone.clone(),
+        now: view.now.clone(),
+        synchronised: view.synchronised,
+    }))
 }
 
 /// `POST /v1/reload`

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::verify::rows::Point;
+
 /// Everything at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -17,6 +19,8 @@ pub struct View {
     pub site: String,
     /// The site's name.
     pub site_name: String,
+    /// In which times are told to people: `Europe/Berlin`.
+    pub timezone: String,
     /// Whom to call; empty if nobody was named.
     pub contact: String,
     /// The agent's ULID.
@@ -39,12 +43,30 @@ pub struct View {
     pub alerts: Vec<AlertView>,
     /// What is silenced.
     pub shelves: Vec<ShelfView>,
+    /// All sources.
+    pub sources: Vec<SourceView>,
     /// All machines.
     pub machines: Vec<MachineView>,
     /// All destinations.
     pub destinations: Vec<DestinationView>,
     /// The store.
     pub store: StoreView,
+}
+
+/// Which site it is, and which time it is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SiteView {
+    /// Its id.
+    pub site: String,
+    /// Its name.
+    pub site_name: String,
+    /// In which times are told to people.
+    pub timezone: String,
+    /// RFC 3339.
+    pub now: String,
+    /// Whether that can be trusted.
+    pub synchronised: bool,
 }
 
 /// The configuration that runs.
@@ -111,6 +133,24 @@ pub struct ShelfView {
     pub reason: String,
 }
 
+/// A source, as far as its tags tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceView {
+    /// Its name.
+    pub name: String,
+    /// `modbus`, `mqtt`
+    pub kind: String,
+    /// Where it leads.
+    pub address: String,
+    /// `ok`, `partly` (some of its tags are silent), `silent` (all are), `waiting` (nothing heard yet), `unused` (it has no tags).
+    pub state: String,
+    /// Seconds since anything was heard of it.
+    pub heard_seconds: Option<u64>,
+    /// Why something is silent.
+    pub why: Option<String>,
+}
+
 /// A machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -157,7 +197,7 @@ pub struct DestinationView {
     pub name: String,
     /// `webhook`
     pub kind: String,
-    /// `ok`, `unreachable`, `failing`, `disabled`
+    /// `ok`, `unreachable`, `failing`, `deactivated`, `disabled`
     pub state: String,
     /// Why, if it is not ok.
     pub why: Option<String>,
@@ -177,6 +217,18 @@ pub struct StoreView {
     pub path: String,
     /// Deliveries that wait, over all destinations.
     pub pending: u64,
+    /// Seconds since the oldest of them was decided.
+    pub oldest_seconds: u64,
+    /// Bytes of the database that hold something.
+    pub bytes: u64,
+    /// Above so many bytes history makes room, the oldest first.
+    pub most_bytes: u64,
+    /// Bytes that the agent writes to disks in a day, as it has since it started; 0 where the kernel does not say.
+    pub written_a_day: u64,
+    /// Names this database: sequence numbers count in it.
+    pub stream: String,
+    /// The last event in the chain; none in memory mode, where it may still be lost.
+    pub head: Option<Point>,
 }
 
 /// What a command did.

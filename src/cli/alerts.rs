@@ -48,7 +48,10 @@ pub(super) async fn run(
         let story: AlertStory = client.get(&["alerts", alert], &[]).await?;
         match args.json {
             true => terminal.json(&story)?,
-            false => show(&story, terminal)?,
+            false => {
+                client.tell_time(terminal).await;
+                show(&story, terminal)?;
+            }
         }
         return Ok(Exit::Fine);
     }
@@ -58,7 +61,10 @@ pub(super) async fn run(
         (true, _) => terminal.json(&alerts)?,
         (false, true) if args.all => terminal.line("no alert yet")?,
         (false, true) => terminal.line("no open alert")?,
-        (false, false) => table(&alerts, terminal)?,
+        (false, false) => {
+            client.tell_time(terminal).await;
+            table(&alerts, terminal)?;
+        }
     }
     Ok(Exit::Fine)
 }
@@ -125,7 +131,7 @@ fn show(story: &AlertStory, terminal: &mut Terminal<'_>) -> Result<(), Failure> 
     }
     if !story.deliveries.is_empty() {
         terminal.heading("Who was told")?;
-        outbox::table(&story.deliveries, terminal)?;
+        outbox::told(&story.deliveries, terminal)?;
     }
     Ok(())
 }

@@ -5,9 +5,12 @@ use std::{io, os::unix::net::UnixStream, path::Path, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Failure},
+    terminal::Terminal,
+};
 use crate::{
-    api::wire::Fault,
+    api::{view::SiteView, wire::Fault},
     clock::Wall,
     link::http::{Call, HttpClient, Reply},
 };
@@ -52,6 +55,14 @@ impl Client {
         let body = serde_json::to_string(body);
         let body = body.map_err(|error| Failure::not_fine(error.to_string()))?;
         self.exchange("POST", path, &[], body).await
+    }
+
+    /// Times are told from here on as the agent's texts tell them: in the site's zone, and ages by its clock. Where it does not
+    /// say, they stay in the zone of this machine.
+    pub(super) async fn tell_time(&self, terminal: &mut Terminal<'_>) {
+        if let Ok(site) = self.get::<SiteView>(&["site"], &[]).await {
+            terminal.adopt(&site.timezone, &site.now);
+        }
     }
 
     async fn exchange<T: DeserializeOwned>(

@@ -16,6 +16,7 @@ mod init;
 mod outbox;
 mod reload;
 mod restore;
+mod routes;
 mod run;
 mod shelve;
 mod socket;
@@ -73,8 +74,8 @@ enum Verb {
     Check(check::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
-    /// Prove that a receiver has everything that was sent to it
-    Verify(verify::Args),
+    /// List the routes, or say who would hear of an alert
+    Routes(routes::Args),
     #[command(flatten)]
     Talk(Talk),
 }
@@ -98,6 +99,8 @@ enum Talk {
     Destinations(destinations::Args),
     /// List deliveries, show one, try it again or drop it
     Outbox(outbox::Args),
+    /// Prove that the record adds up, or that a receiver has everything
+    Verify(verify::Args),
     /// Copy the agent's database into a file, while it runs
     Backup(backup::Args),
     /// Make the agent read its configuration again
@@ -138,8 +141,9 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
+        Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
-        Verb::Verify(args) => verify::run(&args, terminal),
+        Verb::Talk(Talk::Verify(args)) if args.needs_no_agent() => verify::alone(&args, terminal),
         Verb::Talk(verb) => {
             let socket = socket::find(cli.socket.as_deref(), env, Path::new(CONFIG));
             on_one_thread(talk(verb, &socket, terminal))
@@ -166,6 +170,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Close(args) => close::run(args, &client, terminal).await,
         Talk::Destinations(args) => destinations::run(&args, &client, terminal).await,
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
+        Talk::Verify(args) => verify::run(&args, &client, terminal).await,
         Talk::Backup(args) => backup::run(&args, &client, terminal).await,
         Talk::Reload => reload::run(&client, terminal).await,
     }

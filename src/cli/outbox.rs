@@ -11,12 +11,17 @@ use super::{
 };
 use crate::{
     api::{
+        ROWS,
         history::{AttemptView, DeliveryStory, DeliveryView},
         keep::{Import, Imported},
+        view::DestinationView,
         wire::Drop,
     },
     destination::text::harmless,
 };
+
+/// Attempts that are kept from the start of a delivery, and as many from its end.
+const KEPT: usize = 10;
 
 /// Which deliveries.
 #[derive(Debug, clap::Args)]
@@ -78,7 +83,11 @@ pub(super) async fn run(
             let story: DeliveryStory = client.get(&["outbox", &id], &[]).await?;
             match args.json {
                 true => terminal.json(&story)?,
-                false => show(&story, terminal)?,
+                false => {
+                    client.tell_time(terminal).await;
+                    let standing = standing(&story, client).await?;
+                    show(&story, standing, terminal)?;
+                }
             }
             Ok(Exit::Fine)
         }
@@ -145,7 +154,10 @@ async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Resu
         (true, _) => terminal.json(&deliveries)?,
         (false, true) if args.state == "pending" => terminal.line("nothing waits")?,
         (false, true) => terminal.line("no such delivery")?,
-        (false, false) => table(&deliveries, terminal)?,
+        (false, false) => {
+            client.tell_time(terminal).await;
+            table(&deliveries, terminal)?;
+        }
     }
     Ok(Exit::Fine)
 }
@@ -182,13 +194,101 @@ pub(super) fn table(
     Ok(())
 }
 
-fn show(story: &DeliveryStory, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+/// Writes by destination what became of each event of an alert, oldest first.
+pub(super) fn told(
+    deliveries: &[DeliveryView],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let heads = &[
+        "ID",
+        "DESTINATION",
+        "EVENT",
+        "DECIDED",
+        "OUTCOME",
+        "WHEN",
+        "ATTEMPTS",
+        "THEIR ID",
+    ];
+    let mut sorted: Vec<&DeliveryView> = deliveries.iter().collect();
+    sorted.sort_by_key(|one| (one.destination.as_str(), one.id));
+    let mut table = Table::new(heads);
+    for one in sorted {
+        let when = match (&one.settled, &one.next) {
+            (Some(at), _) => terminal.time(at),
+            (None, Some(at)) if !terminal.is_past(at) => format!("next try {}", terminal.time(at)),
+            (None, _) => "-".to_owned(),
+        };
+        table.row([
+            &one.id.to_string(),
+            &one.destination,
+            &one.event,
+            &terminal.time(&one.decided),
+            &outcome(one),
+            &when,
+            &one.attempts.to_string(),
+            one.provider_id.as_deref().unwrap_or("-"),
+        ]);
+    }
+    table.print(terminal)?;
+    if deliveries.len() >= ROWS {
+        terminal.line(format!(
+            "only the last {ROWS}; `andon outbox --state all` lists more"
+        ))?;
+    }
+    Ok(())
+}
+
+/// How a delivery stands. Accepted is what a server said; whether a person has read it is not known here.
+fn outcome(one: &DeliveryView) -> String {
+    let result = one.result.as_deref().unwrap_or_default();
+    match (one.state.as_str(), result) {
+        ("accepted", "") => format!("accepted by {}", one.destination),
+        ("accepted", said) => format!("accepted by {} ({said})", one.destination),
+        (state, "") => state.to_owned(),
+        (state, why) => format!("{state}: {why}"),
+    }
+}
+
+/// What is wrong with the destination of a delivery that waits.
+async fn standing(story: &DeliveryStory, client: &Client) -> Result<Option<String>, Failure> {
+    if story.delivery.state != "pending" {
+        return Ok(None);
+    }
+    let all: Vec<DestinationView> = client.get(&["destinations"], &[]).await?;
+    let found = all
+        .into_iter()
+        .find(|of| of.name == story.delivery.destination);
+    Ok(match found {
+        None => Some("its destination to be configured again".to_owned()),
+        Some(of) if of.state == "ok" => None,
+        Some(of) => {
+            let why = of.why.map(|why| format!(": {why}")).unwrap_or_default();
+            Some(format!("{}, which is {}{why}", of.name, of.state))
+        }
+    })
+}
+
+fn show(
+    story: &DeliveryStory,
+    standing: Option<String>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
     let one = &story.delivery;
     let text = format!(
         "delivery {} to {}: {}, {} of {}, number {} there",
         one.id, one.destination, one.state, one.event, one.alert, one.sequence
     );
     terminal.foreign(&text)?;
+    let happened = match story.event.at.is_empty() {
+        true => story.event.text.clone(),
+        false => format!("{}: {}", terminal.time(&story.event.at), story.event.text),
+    };
+    for (name, text) in [("event", &happened), ("told because", &story.why)] {
+        terminal.line(format!("  {name:<12} {}", harmless(text, 600)))?;
+    }
+    for waits in [&standing, &story.waits_for].into_iter().flatten() {
+        terminal.line(format!("  {:<12} {}", "waits for", harmless(waits, 600)))?;
+    }
     let times = [
         ("decided", Some(&one.decided)),
         ("next try", one.next.as_ref()),
@@ -204,8 +304,11 @@ fn show(story: &DeliveryStory, terminal: &mut Terminal<'_>) -> Result<(), Failur
         };
         terminal.line(format!("  {name:<12} {time}"))?;
     }
-    let result = one.result.as_deref().unwrap_or("-");
-    terminal.line(format!("  {:<12} {}", "result", harmless(result, 600)))?;
+    let count = format!("{}, used {}", outcome(one), attempts_used(one.attempts));
+    terminal.line(format!("  {:<12} {}", "outcome", harmless(&count, 700)))?;
+    if let Some(id) = &one.provider_id {
+        terminal.line(format!("  {:<12} {}", "their id", harmless(id, 200)))?;
+    }
     if !story.log.is_empty() {
         terminal.heading("Attempts")?;
         attempts(&story.log, terminal)?;
@@ -215,11 +318,29 @@ fn show(story: &DeliveryStory, terminal: &mut Terminal<'_>) -> Result<(), Failur
     Ok(())
 }
 
+fn attempts_used(count: u32) -> String {
+    match count {
+        0 => "no attempt".to_owned(),
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts"),
+    }
+}
+
 fn attempts(log: &[AttemptView], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let mut table = Table::new(&["TIME", "ATTEMPTS", "RESULT"]);
-    for tried in log {
+    let mut table = Table::new(&["TIME", "TOOK", "ATTEMPTS", "RESULT", "THEIR ID"]);
+    let mut before = None;
+    for (index, tried) in log.iter().enumerate() {
+        let used = tried.attempts;
+        if index == KEPT && log.len() > KEPT && before.is_some_and(|before| used > before + 1) {
+            table.row(["..", "", "..", "those between are counted only", ""]);
+        }
+        before = Some(used);
+        let took = tried
+            .took_ms
+            .map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        let id = tried.provider_id.as_deref().unwrap_or("-");
         let time = terminal.time(&tried.at);
-        table.row([&time, &tried.attempts.to_string(), &tried.result]);
+        table.row([&time, &took, &used.to_string(), &tried.result, id]);
     }
     table.print(terminal)?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
         main: args.config.clone(),
     };
     if !args.config.exists() && (args.strict || !has_last_good(&paths, env)) {
-        return Err(nothing_to_run(&args.config));
+        return Err(nothing_to_run(&paths, env));
     }
     start(paths, env, args.strict)
 }
@@ -55,7 +55,7 @@ fn start(paths: Paths, env: &Env, strict: bool) -> Result<Exit, Failure> {
         .build()
         .map_err(|error| Failure::not_fine(format!("the runtime cannot start: {error}")))?;
     let start = Start {
-        paths,
+        paths: paths.clone(),
         env: env.clone(),
         strict,
         reload: Arc::default(),
@@ -82,7 +82,7 @@ fn start(paths: Paths, env: &Env, strict: bool) -> Result<Exit, Failure> {
                 format!("the configuration is refused ({count}), and {why}; mend it and try again");
             Err(Failure::said(text, Exit::Configuration))
         }
-        Err(AgentError::NoConfig(path)) => Err(nothing_to_run(&path)),
+        Err(AgentError::NoConfig(_)) => Err(nothing_to_run(&paths, env)),
         Err(error) => Err(Failure::not_fine(format!(
             "{:#}",
             anyhow::Error::from(error)
@@ -147,17 +147,18 @@ fn log_to_stdout(paths: &Paths, env: &Env) {
 /// Whether a configuration ran here before, so that a vanished file does not leave the plant unwatched.
 fn has_last_good(paths: &Paths, env: &Env) -> bool {
     // A damaged copy is there too; the agent says what is wrong with it.
-    !matches!(
-        last_good::take_back(&config::data_dir(paths, env)),
-        Ok(None)
-    )
+    let mut dirs = config::data_dirs(paths, env).into_iter();
+    dirs.any(|data_dir| !matches!(last_good::take_back(&data_dir), Ok(None)))
 }
 
-fn nothing_to_run(path: &Path) -> Failure {
-    let path = path.display();
+fn nothing_to_run(paths: &Paths, env: &Env) -> Failure {
+    let main = paths.main.display();
+    let dirs = config::data_dirs(paths, env);
+    let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
+    let dirs = dirs.join(" and ");
     Failure::said(
         format!(
-            "there is no configuration: {path} does not exist\n  andon init   writes a first one\n  andon demo   shows what andon does, without one"
+            "there is no configuration: {main} does not exist, and {dirs} holds none that ran before (another data_dir is named by ANDON__AGENT__DATA_DIR)\n  andon init   writes a first one\n  andon demo   shows what andon does, without one"
         ),
         Exit::Configuration,
     )

@@ -2,14 +2,14 @@
 
 use super::{
     alerts,
+    backup::size,
     client::Client,
     exit::{Exit, Failure},
     table::Table,
     terminal::{Terminal, Tone},
 };
 use crate::{
-    api::view::{DestinationView, MachineView, ShelfView, View},
-    clock::Wall,
+    api::view::{DestinationView, MachineView, ShelfView, SourceView, StoreView, View},
     destination::text::{harmless, lasting},
 };
 
@@ -35,9 +35,7 @@ pub(super) async fn run(
         terminal.json(&view)?;
     } else {
         // Ages are told by the agent's clock, which made the times.
-        if let Ok(now) = view.now.parse::<jiff::Timestamp>() {
-            terminal.now = Wall::from_millis(now.as_millisecond());
-        }
+        terminal.adopt(&view.timezone, &view.now);
         show(&view, args.tags, terminal)?;
     }
     Ok(match problems(&view).is_empty() {
@@ -63,6 +61,10 @@ fn show(view: &View, tags: bool, terminal: &mut Terminal<'_>) -> Result<(), Fail
     if !view.shelves.is_empty() {
         terminal.heading("Silenced")?;
         shelves(&view.shelves).print(terminal)?;
+    }
+    if !view.sources.is_empty() {
+        terminal.heading("Sources")?;
+        sources(&view.sources).print(terminal)?;
     }
     if !view.machines.is_empty() {
         terminal.heading("Machines")?;
@@ -96,7 +98,7 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         view.config.hash
     ))?;
     let store = match view.store.durable {
-        true => format!("store {}", view.store.path),
+        true => format!("store {}{}", view.store.path, sizes(&view.store)),
         false => "events are in memory only".to_owned(),
     };
     let clock = match view.synchronised {
@@ -104,11 +106,34 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         false => "clock not synchronised",
     };
     let waiting = usize::try_from(view.store.pending).unwrap_or(usize::MAX);
-    terminal.line(format!("{store}, {} waiting, {clock}", deliveries(waiting)))?;
+    let oldest = match view.store.oldest_seconds {
+        0 => String::new(),
+        seconds => format!(
+            " (the oldest {})",
+            lasting(std::time::Duration::from_secs(seconds))
+        ),
+    };
+    terminal.line(format!(
+        "{store}, {} waiting{oldest}, {clock}",
+        deliveries(waiting)
+    ))?;
     if !view.contact.is_empty() {
         terminal.line(format!("contact: {}", harmless(&view.contact, 200)))?;
     }
     Ok(())
+}
+
+/// How large it is, how large it may become, and how much it costs the flash.
+fn sizes(store: &StoreView) -> String {
+    if store.most_bytes == 0 {
+        return String::new();
+    }
+    let written = match store.written_a_day {
+        0 => String::new(),
+        bytes => format!(", {} written a day", size(bytes)),
+    };
+    let (bytes, most) = (size(store.bytes), size(store.most_bytes));
+    format!(" ({bytes} of at most {most}{written})")
 }
 
 fn watching(view: &View) -> String {
@@ -140,6 +165,23 @@ fn shelves(shelves: &[ShelfView]) -> Table {
     for shelf in shelves {
         let left = lasting(std::time::Duration::from_secs(shelf.left_seconds));
         table.row([&shelf.target, &left, &shelf.by, &shelf.reason]);
+    }
+    table
+}
+
+/// The table of sources, the worst first.
+fn sources(sources: &[SourceView]) -> Table {
+    const WORST_FIRST: [&str; 3] = ["silent", "partly", "waiting"];
+    let mut sorted: Vec<&SourceView> = sources.iter().collect();
+    sorted.sort_by_key(|source| rank(&WORST_FIRST, &source.state));
+    let mut table = Table::new(&["SOURCE", "TYPE", "ADDRESS", "STATE", "HEARD", "WHY"]);
+    for one in sorted {
+        let heard = match one.heard_seconds {
+            Some(age) => format!("{} ago", lasting(std::time::Duration::from_secs(age))),
+            None => "never".to_owned(),
+        };
+        let why = one.why.as_deref().unwrap_or_default();
+        table.row([&one.name, &one.kind, &one.address, &one.state, &heard, why]);
     }
     table
 }
@@ -178,7 +220,7 @@ fn tags(machines: &[MachineView], terminal: &Terminal<'_>) -> Table {
 
 /// The table of destinations, the worst first.
 pub(super) fn destinations(destinations: &[DestinationView]) -> Table {
-    const WORST_FIRST: [&str; 3] = ["disabled", "failing", "unreachable"];
+    const WORST_FIRST: [&str; 4] = ["disabled", "deactivated", "failing", "unreachable"];
     let mut sorted: Vec<&DestinationView> = destinations.iter().collect();
     sorted.sort_by_key(|destination| rank(&WORST_FIRST, &destination.state));
     let mut table = Table::new(&["DESTINATION", "TYPE", "STATE", "WAITING", "OLDEST", "WHY"]);

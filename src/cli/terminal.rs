@@ -52,7 +52,8 @@ impl Tone {
         match word {
             "critical" | "error" | "alert" | "failing" | "disabled" | "failed" | "refused"
             | "expired" => Self::Bad,
-            "warning" | "blind" | "waiting" | "unreachable" | "active" | "dropped" => Self::Warning,
+            "warning" | "blind" | "silent" | "partly" | "waiting" | "unreachable" | "active"
+            | "dropped" => Self::Warning,
             "ok" | "accepted" | "resolved" => Self::Good,
             _ => Self::Plain,
         }
@@ -68,6 +69,15 @@ impl Terminal<'_> {
     /// Writes a line that others made.
     pub(super) fn foreign(&mut self, text: &str) -> io::Result<()> {
         self.line(harmless(text, LONGEST))
+    }
+
+    /// Says how far a long job has come, in place, where somebody looks on; an empty text wipes it.
+    pub(super) fn progress(&mut self, text: &str) -> io::Result<()> {
+        if self.colour {
+            write!(self.out, "\r\x1b[K{text}")?;
+            self.out.flush()?;
+        }
+        Ok(())
     }
 
     /// Writes a heading after an empty line.
@@ -95,6 +105,16 @@ impl Terminal<'_> {
             return text.to_owned();
         }
         format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Tells times in this zone from now on, and ages from this instant; what is not understood changes nothing.
+    pub(super) fn adopt(&mut self, timezone: &str, now: &str) {
+        if let Ok(zone) = TimeZone::get(timezone) {
+            self.zone = zone;
+        }
+        if let Ok(now) = now.parse::<Timestamp>() {
+            self.now = Wall::from_millis(now.as_millisecond());
+        }
     }
 
     /// An RFC 3339 time as people here read it; a text that is none stays as it is.

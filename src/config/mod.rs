@@ -101,10 +101,29 @@ pub fn load_set(files: FileSet, env: &Env) -> Result<Loaded, Vec<Problem>> {
     finish(files, env, Problems::new())
 }
 
-/// Where the data of this configuration is kept, as far as even a refused one tells: the last good one is looked for there.
+/// Where the data of this configuration is kept, as far as even a refused one tells.
 pub fn data_dir(paths: &Paths, env: &Env) -> PathBuf {
-    peek(paths, env, "ANDON__AGENT__DATA_DIR", ["agent", "data_dir"])
-        .map_or_else(|| agent::DATA_DIR.into(), PathBuf::from)
+    let mut dirs = data_dirs(paths, env).into_iter();
+    dirs.next().unwrap_or_else(|| agent::DATA_DIR.into())
+}
+
+/// Where the data of this configuration may be kept, as far as even a refused one tells, the likeliest first: the last good one
+/// is looked for there. Where the files say nothing any more, systemd does.
+pub fn data_dirs(paths: &Paths, env: &Env) -> Vec<PathBuf> {
+    let said = peek(paths, env, "ANDON__AGENT__DATA_DIR", ["agent", "data_dir"]);
+    if let Some(said) = said {
+        return vec![said.into()];
+    }
+    // Of several directories that systemd names, joined with colons, the first is ours.
+    let state = env
+        .get("STATE_DIRECTORY")
+        .and_then(|list| list.split(':').next());
+    let state = state.filter(|directory| !directory.is_empty());
+    let mut dirs: Vec<PathBuf> = state.map(PathBuf::from).into_iter().collect();
+    if state != Some(agent::DATA_DIR) {
+        dirs.push(agent::DATA_DIR.into());
+    }
+    dirs
 }
 
 /// How much is logged while the configuration is being read, and after.
@@ -114,17 +133,26 @@ pub fn log_level(paths: &Paths, env: &Env) -> tracing::Level {
         .unwrap_or(tracing::Level::INFO)
 }
 
-/// A text of the main file or of the environment, before anything is checked.
+/// A text of the environment or of the files, before anything is checked: the last layer that has it.
 fn peek(paths: &Paths, env: &Env, variable: &str, [section, key]: [&str; 2]) -> Option<String> {
     if let Some(set) = env.get(variable) {
         return Some(set.to_owned());
     }
-    let text = std::fs::read_to_string(&paths.main).ok()?;
-    let tree = file::parse(&"".into(), &text).ok()?;
-    match &tree.get(section)?.get(key)?.value {
+    let ignored = Problems::new();
+    let files = FileSet::read(paths, &ignored).files;
+    let layers = files.iter().filter(|file| file.role == Role::Config);
+    let mut trees: Vec<Node> = layers
+        .filter_map(|file| file::parse(&file.name(), &file.text).ok())
+        .collect();
+    let vars = Vars::collect(trees.iter(), &ignored);
+    for tree in &mut trees {
+        vars.fill(tree, &ignored);
+    }
+    let mut trees = trees.iter().rev();
+    trees.find_map(|tree| match &tree.get(section)?.get(key)?.value {
         tree::Value::Text(text) => Some(text.clone()),
         _ => None,
-    }
+    })
 }
 
 fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {

@@ -205,11 +205,16 @@ pub fn drop_disabled(root: &mut Node, kinds: &[Kind], problems: &Problems) {
             let Some(enabled) = take(keys, "enabled") else {
                 return true;
             };
-            bool::read(&enabled).unwrap_or_else(|message| {
-                let path = format!("{}.{name}.enabled", kind.path.join("."));
+            let path = format!("{}.{name}", kind.path.join("."));
+            let stays = bool::read(&enabled).unwrap_or_else(|message| {
+                let path = format!("{path}.enabled");
                 problems.error(Some(&enabled.place), &path, message);
                 true
-            })
+            });
+            if !stays {
+                problems.switches_off(path, &enabled.place);
+            }
+            stays
         });
     }
 }

@@ -6,7 +6,7 @@ use super::{
     section::{Section, nearest},
     when::{self, Known},
 };
-use crate::alert::plant::{Policy, Step};
+use crate::alert::plant::{Policy, Severity, Step};
 
 /// The most steps a policy may have.
 const MAX_STEPS: usize = 20;
@@ -19,6 +19,8 @@ pub struct Destinations<'d> {
     /// twice for one incident, an SMS does. `None` where there is no such destination. Only the room of destinations
     /// knows their kinds, so it comes as an argument.
     pub would_notify: &'d dyn Fn(&str) -> Option<bool>,
+    /// Whether a destination is called to alerts of this severity.
+    pub calls: &'d dyn Fn(&str, Severity) -> bool,
 }
 
 /// Reads all policies.
@@ -30,11 +32,12 @@ pub fn policies(root: &Section<'_>, known: &Known, destinations: &Destinations<'
         let repeat = section
             .raw("repeat")
             .map(|_| section.ranged("repeat", minute, minute..=1440 * 7 * minute));
+        let when = when::read(&section, known, |_| {});
         let policy = Policy {
             name: section.get("name", id.clone()),
             id,
-            when: when::read(&section, known, |_| {}),
-            steps: steps(&section, destinations),
+            steps: steps(&section, &when.severity, destinations),
+            when,
             repeat,
         };
         section.finish();
@@ -43,7 +46,11 @@ pub fn policies(root: &Section<'_>, known: &Known, destinations: &Destinations<'
     policies
 }
 
-fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
+fn steps(
+    policy: &Section<'_>,
+    severities: &[Severity],
+    destinations: &Destinations<'_>,
+) -> Vec<Step> {
     let sections = policy.list_of_some(
         "steps",
         "must have at least one step: [{ after = \"15m\", to = [\"..\"] }]",
@@ -64,9 +71,11 @@ fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
         if to.as_ref().is_some_and(Vec::is_empty) {
             section.error("to", "must name at least one destination");
         }
-        let to = to.unwrap_or_default();
-        for name in &to {
-            check(&section, name, destinations);
+        let mut to = to.unwrap_or_default();
+        let named = to.len();
+        to.retain(|name| check(&section, name, severities, destinations));
+        if named > 0 && to.is_empty() {
+            section.warn("to", "has nobody left to call, so this step calls nobody");
         }
         if let (Some(after), Some(before)) = (after, steps.last())
             && after <= before.after
@@ -85,20 +94,42 @@ fn steps(policy: &Section<'_>, destinations: &Destinations<'_>) -> Vec<Step> {
     steps
 }
 
-fn check(section: &Section<'_>, name: &str, destinations: &Destinations<'_>) {
+/// Says what is wrong with a step's destination; false if it is left out, as it is switched off.
+fn check(
+    section: &Section<'_>,
+    name: &str,
+    severities: &[Severity],
+    destinations: &Destinations<'_>,
+) -> bool {
     match (destinations.would_notify)(name) {
-        Some(true) => {}
+        Some(true) => {
+            let calls = |severity: &Severity| (destinations.calls)(name, *severity);
+            if !severities.is_empty() && !severities.iter().any(calls) {
+                section.warn(
+                    "to",
+                    format!("names \"{name}\", whose `min_severity` is above everything that this policy is for, so it is never called"),
+                );
+            }
+        }
         Some(false) => section.error(
             "to",
             format!("\"{name}\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"),
         ),
         None => {
+            let problems = section.problems();
+            if let Some(place) = problems.switched_off(&format!("destination.{name}")) {
+                let message =
+                    format!("names \"{name}\", which is switched off at {place}: it is not called");
+                section.warn("to", message);
+                return false;
+            }
             let hint = nearest(name, destinations.names.iter().copied())
                 .map(|near| format!("; did you mean \"{near}\"?"));
             let message = format!("there is no destination \"{name}\"{}", hint.unwrap_or_default());
             section.error("to", message);
         }
     }
+    true
 }
 
 #[cfg(test)]
@@ -119,6 +150,7 @@ mod tests {
         let destinations = Destinations {
             names: vec!["sms", "pager"],
             would_notify: &|name| Some(name == "sms"),
+            calls: &|_, _| true,
         };
         let found = policies(
             &Section::root(&tree, &problems),

@@ -2,7 +2,11 @@
 //!
 //! It only collects. What is a mistake is known to who reads the value.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::tree::Place;
 
@@ -40,6 +44,7 @@ pub struct Problems {
     found: RefCell<Vec<Problem>>,
     known: RefCell<BTreeSet<String>>,
     secrets: RefCell<BTreeSet<String>>,
+    off: RefCell<BTreeMap<String, Place>>,
 }
 
 impl Problems {
@@ -90,6 +95,16 @@ impl Problems {
     /// The dotted paths of every value that was read as a secret: what must never be shown.
     pub fn secret_paths(&self) -> BTreeSet<String> {
         self.secrets.borrow().clone()
+    }
+
+    /// Where the named thing at this path, `destination.sms`, was switched off, if it was.
+    pub fn switched_off(&self, path: &str) -> Option<Place> {
+        self.off.borrow().get(path).cloned()
+    }
+
+    /// A named thing was switched off with `enabled = false`.
+    pub(super) fn switches_off(&self, path: String, place: &Place) {
+        self.off.borrow_mut().insert(path, place.clone());
     }
 
     /// A key was asked for.

@@ -96,6 +96,7 @@ impl Settings {
         };
         let destinations = Destinations {
             would_notify: &would_notify,
+            calls: &|name, severity| parts.routes.calls(&name.into(), severity),
             names: parts.named.iter().map(AsRef::as_ref).collect(),
         };
         let policies = policy::policies(&root, &known, &destinations);
@@ -204,6 +205,7 @@ fn parts<'a>(
     for destination in &parts.destinations {
         parts.routes.limit(destination);
     }
+    parts.routes.check_limits(problems);
     profiles.finish();
     parts
 }

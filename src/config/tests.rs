@@ -466,6 +466,40 @@ fn the_socket_lies_in_the_runtime_directory_if_systemd_made_one() {
     assert_eq!(socket(&env), Path::new("/run/andon/andon.sock"));
 }
 
+#[test]
+fn the_last_good_configuration_is_looked_for_wherever_it_can_be_known() {
+    let place = Place::new(&[
+        (
+            "andon.toml",
+            "[vars]\ndisk = '/mnt/ssd'\n[agent]\nsite = 'plant-7'\ndata_dir = '${disk}/andon'\n",
+        ),
+        ("conf.d/site.toml", "[agent]\ntimezone = 'Mars'\n"),
+    ]);
+    let dirs = |env: &[(&str, &str)]| {
+        let paths = Paths {
+            main: place.path().join("andon.toml"),
+        };
+        let env = env.iter();
+        let env = env.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let dirs = data_dirs(&paths, &Env(env.collect())).into_iter();
+        dirs.map(|dir| dir.display().to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(dirs(&[]), ["/mnt/ssd/andon"]);
+    // Without the main file a later layer may still say it, and else systemd does.
+    fs::remove_file(place.path().join("andon.toml")).unwrap();
+    let systemd = [("STATE_DIRECTORY", "/srv/andon:/srv/other")];
+    assert_eq!(dirs(&systemd), ["/srv/andon", "/var/lib/andon"]);
+    assert_eq!(
+        dirs(&[("STATE_DIRECTORY", "/var/lib/andon")]),
+        ["/var/lib/andon"]
+    );
+    assert_eq!(dirs(&[("ANDON__AGENT__DATA_DIR", "/data")]), ["/data"]);
+    let site = place.path().join("conf.d/site.toml");
+    fs::write(site, "[agent]\ndata_dir = '/data'\n").unwrap();
+    assert_eq!(dirs(&systemd), ["/data"]);
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(at in 0usize..2000, cut in 0usize..20, put in "[a-z\\[\\]{}=\"'$\\\\.,\\-0-9°\n ]{0,6}") {

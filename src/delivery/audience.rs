@@ -32,8 +32,14 @@ struct Member {
 }
 
 impl Audience {
-    /// To whom an event is owed. `later` are the events that are committed together with it and come after it.
-    pub fn owe(&mut self, event: &Event, later: &[Event], routes: &Routes) -> Vec<Owed> {
+    /// To whom an event is owed, and who belongs to the audience and does not take events of this kind. `later` are the events that
+    /// are committed together with it and come after it.
+    pub fn owe(
+        &mut self,
+        event: &Event,
+        later: &[Event],
+        routes: &Routes,
+    ) -> (Vec<Owed>, Vec<Arc<str>>) {
         self.over = event.kind.is_end();
         let mut owed = routes.route(event, &self.names());
         // Taken or over within the same moment: nobody needs to be called any more.
@@ -58,8 +64,11 @@ impl Audience {
             }
         }
         // Who does not take this kind of event belongs to the audience all the same: what it does take must reach it.
-        owed.retain(|owed| routes.tells(owed, event.kind));
-        owed
+        let (owed, untold): (Vec<Owed>, Vec<Owed>) = owed
+            .into_iter()
+            .partition(|owed| routes.tells(owed, event.kind));
+        let untold = untold.into_iter().map(|owed| owed.destination);
+        (owed, untold.collect())
     }
 
     /// What was owed has become a row.

@@ -21,6 +21,9 @@ use crate::{
 /// The rule of these alerts.
 pub const DESTINATION_RULE: &str = "andon.destination";
 
+/// The rule of alerts about destinations that are deactivated.
+pub const DEACTIVATED_RULE: &str = "andon.deactivated";
+
 /// How long nothing is accepted before that is an alert.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
@@ -39,8 +42,10 @@ struct Known {
     refused: bool,
     /// What was said last. Until something was, the alert of an earlier run may be open.
     raised: Option<bool>,
-    /// What could not be said yet, because the loop was behind.
-    unsaid: Option<Signal>,
+    /// The same about its deactivation.
+    deactivated: Option<bool>,
+    /// What could not be said yet, because the loop was behind; at most the last of each kind.
+    unsaid: BTreeMap<Arc<str>, Signal>,
 }
 
 impl Concerns {
@@ -109,15 +114,23 @@ impl Concerns {
             };
             if news {
                 known.raised = Some(bad);
-                known.unsaid = Some(signal(
-                    &status.destination,
-                    bad.then_some(known.trouble.as_deref()).flatten(),
-                ));
+                let why = bad.then_some(known.trouble.as_deref()).flatten();
+                known.say(signal(&status.destination, why));
             }
-            if let Some(signal) = known.unsaid.take()
-                && let Err(error) = self.signals.try_send(signal)
-            {
-                known.unsaid = Some(error.into_inner());
+            let off = status.deactivated.is_some();
+            let news = match known.deactivated {
+                Some(before) => before != off,
+                None => off || known.accepted,
+            };
+            if news {
+                known.deactivated = Some(off);
+                known.say(deactivation(&status, known.trouble.as_deref()));
+            }
+            while let Some((rule, signal)) = known.unsaid.pop_first() {
+                if let Err(error) = self.signals.try_send(signal) {
+                    known.unsaid.insert(rule, error.into_inner());
+                    break;
+                }
             }
         }
         // One that is not configured any more is nobody's trouble; the loop ends its alert at the reload.
@@ -125,6 +138,30 @@ impl Concerns {
             self.known.remove(&destination);
         }
     }
+}
+
+impl Known {
+    fn say(&mut self, signal: Signal) {
+        self.unsaid.insert(signal.rule.clone(), signal);
+    }
+}
+
+fn deactivation(status: &Status, trouble: Option<&str>) -> Signal {
+    let name = &status.destination;
+    if status.deactivated.is_none() {
+        return Signal::gone(DEACTIVATED_RULE, name);
+    }
+    let why = trouble.map_or_else(String::new, |why| format!(", the last: {why}"));
+    Signal::raised(
+        DEACTIVATED_RULE,
+        name,
+        Severity::Error,
+        format!(
+            "destination {name} is deactivated after {} attempts in a row that failed or were refused{why}",
+            status.failures
+        ),
+        "What is owed to it waits, and it is probed now and then. Mend the receiver or its configuration; `andon outbox retry` tries at once.",
+    )
 }
 
 fn signal(destination: &str, trouble: Option<&str>) -> Signal {

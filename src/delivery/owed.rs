@@ -2,17 +2,22 @@
 //!
 //! It only translates; nothing here decides when a row is tried or reads the store.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+use ulid::Ulid;
 
 use super::schedule::{Kind, LaneKey, Outcome, Row, State};
 use crate::{
     alert::{
-        event::{DedupKey, EventKind},
+        event::{DedupKey, Event, EventKind},
         plant::Severity,
     },
     clock::{BootId, Now},
     destination,
-    store::rows::{DeliveryRow, DeliveryState, Mark},
+    store::rows::{Delivery, DeliveryRow, DeliveryState, Mark},
 };
 
 /// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
@@ -25,6 +30,8 @@ pub struct Owed {
     pub row: Row,
     /// It may be withdrawn before its first attempt.
     pub withdrawable: bool,
+    /// What its first attempt needs, if that starts at once; else it is read from the store.
+    pub ready: Option<Box<Delivery>>,
 }
 
 impl Owed {
@@ -46,10 +53,32 @@ impl Owed {
                 kind: Kind::of(kind, row.as_trigger),
                 not_before,
                 attempts: row.attempts,
+                alert: row.alert.parse::<Ulid>().map_or(0, |id| id.0),
+                // What it says is in its body; after a restart nothing is left out because of it.
+                likeness: None,
+                may_fall_back: true,
             },
             withdrawable: row.withdrawable && row.attempts == 0,
+            ready: None,
         })
     }
+}
+
+/// What a delivery says without its values, in short: kind, step, level and the state that results. Two that are alike tell
+/// people the same.
+pub fn likeness(event: &Event, as_trigger: bool) -> u64 {
+    let alert = &event.alert;
+    let mut hasher = DefaultHasher::new();
+    let step = event.escalation.as_ref().map(|step| step.step);
+    (event.kind.word(), as_trigger, step).hash(&mut hasher);
+    (
+        &alert.level,
+        alert.severity,
+        alert.state.word(),
+        alert.shelved,
+    )
+        .hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How long ago something was decided, as far as that is known: within one boot, or between two times that can be trusted.
@@ -88,5 +117,6 @@ pub fn stored(state: State) -> DeliveryState {
         State::Expired => DeliveryState::Expired,
         State::GivenUp => DeliveryState::Refused,
         State::Deduplicated => DeliveryState::Deduplicated,
+        State::Superseded => DeliveryState::Superseded,
     }
 }

@@ -123,6 +123,9 @@ mod tests {
             kind,
             not_before: None,
             attempts: 0,
+            alert: 1,
+            likeness: None,
+            may_fall_back: true,
         }
     }
 

@@ -118,6 +118,11 @@ impl Destination {
         self.can_end() && self.kind.ends_tests()
     }
 
+    /// Whether somebody can acknowledge an alert where it arrives, so that the agent hears of it.
+    pub fn takes_acknowledgements(&self) -> bool {
+        self.kind.takes_acknowledgements()
+    }
+
     /// Whether it hears that an alert is over.
     pub fn can_end(&self) -> bool {
         self.wants(EventKind::Resolved)
@@ -154,6 +159,8 @@ pub trait Kind: fmt::Debug + Send + Sync {
     fn events(&self) -> &[EventKind];
     /// See [`Destination::notifies_again`].
     fn notifies_again(&self) -> bool;
+    /// See [`Destination::takes_acknowledgements`].
+    fn takes_acknowledgements(&self) -> bool;
     /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
     fn stays_open(&self) -> bool;
     /// See [`Destination::ends_tests`].

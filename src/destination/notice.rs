@@ -38,16 +38,20 @@ pub struct Notice {
     /// The sentence for people, without its marks for lateness, tests and drills.
     pub text: String,
     /// A test send: no alert is behind it.
+    #[serde(skip_serializing_if = "is_empty")]
     pub test: bool,
     /// A drill: nothing is wrong, people are to act.
+    #[serde(skip_serializing_if = "is_empty")]
     pub drill: bool,
     /// It was on disk before it was told; false only in memory mode.
     pub durable: bool,
     /// The alert as it is after the event.
     pub alert: NoticeAlert,
     /// The person who acted.
+    #[serde(skip_serializing_if = "is_empty")]
     pub by: Option<NoticeBy>,
     /// The step that is due.
+    #[serde(skip_serializing_if = "is_empty")]
     pub escalation: Option<NoticeEscalation>,
 }
 
@@ -64,30 +68,40 @@ pub struct NoticeAlert {
     /// The machine's name.
     pub machine_name: String,
     /// The machine's class.
+    #[serde(skip_serializing_if = "is_empty")]
     pub class: Option<String>,
     /// The machine's labels.
+    #[serde(skip_serializing_if = "is_empty")]
     pub labels: BTreeMap<String, String>,
     /// `critical`, `error`, `warning`, `info`.
     pub severity: String,
     /// The severity before, if this event changed it.
+    #[serde(skip_serializing_if = "is_empty")]
     pub previous_severity: Option<String>,
     /// `active`, `acknowledged`, `resolved`.
     pub state: String,
     /// Silenced for a time.
+    #[serde(skip_serializing_if = "is_empty")]
     pub shelved: bool,
     /// `hihi`
+    #[serde(skip_serializing_if = "is_empty")]
     pub level: Option<String>,
     /// What is wrong, with its values filled in: `spindle 97.3 °C, limit 95.0 °C`.
     pub message: String,
     /// What to do; may be empty.
+    #[serde(skip_serializing_if = "is_empty")]
     pub action: String,
     /// The tag, as a metric's name.
+    #[serde(skip_serializing_if = "is_empty")]
     pub tag: Option<String>,
     /// The value, a number or a boolean.
+    #[serde(skip_serializing_if = "is_empty")]
     pub value: Option<serde_json::Value>,
     /// Engineering unit.
+    #[serde(skip_serializing_if = "is_empty")]
     pub unit: String,
     /// The limit.
+    #[serde(skip_serializing_if = "is_empty")]
     pub limit: Option<f64>,
     /// The rule's id.
     pub rule: String,
@@ -96,10 +110,13 @@ pub struct NoticeAlert {
     /// Milliseconds since the Unix epoch.
     pub created: i64,
     /// Milliseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "is_empty")]
     pub ended: Option<i64>,
     /// Link to more.
+    #[serde(skip_serializing_if = "is_empty")]
     pub runbook: Option<String>,
     /// Link to the agent's own page.
+    #[serde(skip_serializing_if = "is_empty")]
     pub url: Option<String>,
 }
 
@@ -114,6 +131,7 @@ pub struct NoticeBy {
     /// `cli`, `api`, `page`, ..
     pub via: String,
     /// What they said.
+    #[serde(skip_serializing_if = "is_empty")]
     pub note: Option<String>,
 }
 
@@ -178,6 +196,11 @@ pub struct Site {
 
 /// The most characters of a name.
 const NAME: usize = 200;
+
+/// What is as it would be read without it is not written: a notice is on flash for a year.
+fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 impl Notice {
     /// The notice of an event: all that will ever be told about it. `durable` says whether it was on disk first.

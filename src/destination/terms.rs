@@ -6,12 +6,13 @@
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::config::{
-    section::{Read, Section},
+    section::{Read, Section, parse_duration},
     tree::{Node, Value},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many steps a list of waits may have.
 const MAX_STEPS: usize = 20;
@@ -112,8 +113,65 @@ impl Terms {
             expire_after: section.ranged("expire_after", defaults.expire_after, MINUTE..=400 * DAY),
             concurrency: u32::try_from(concurrency).unwrap_or(1),
             call_every: section.ranged("call_every", defaults.call_every, Duration::ZERO..=DAY),
+            rate: section.optional("rate").or(defaults.rate),
+            deactivate_after: read_deactivate_after(section).unwrap_or(defaults.deactivate_after),
+            reactivate_every: section.ranged(
+                "reactivate_every",
+                defaults.reactivate_every,
+                MINUTE..=DAY,
+            ),
+            duplicate_window: section.ranged(
+                "duplicate_window",
+                defaults.duplicate_window,
+                Duration::ZERO..=HOUR,
+            ),
+            late: section
+                .word(
+                    "late",
+                    &[("send", Late::Send), ("collapse", Late::Collapse)],
+                )
+                .unwrap_or(defaults.late),
+            late_after: section.ranged("late_after", defaults.late_after, SECOND..=DAY),
+            catch_up_spread: section.ranged(
+                "catch_up_spread",
+                defaults.catch_up_spread,
+                Duration::ZERO..=HOUR,
+            ),
             ..defaults
         }
+    }
+}
+
+/// Off, or after how many; none where the key is absent or wrong.
+fn read_deactivate_after(section: &Section<'_>) -> Option<Option<u32>> {
+    const ATTEMPTS: RangeInclusive<i64> = 1..=1000;
+    if matches!(&section.raw("deactivate_after")?.value, Value::Text(word) if word == "off") {
+        return Some(None);
+    }
+    let after = section.ranged("deactivate_after", 0, ATTEMPTS);
+    u32::try_from(after)
+        .ok()
+        .filter(|after| *after > 0)
+        .map(Some)
+}
+
+impl Read for Rate {
+    const EXPECTED: &'static str = "a rate like \"30 per 1m\": 1 to 10000 in a time of 1s to 1d";
+    fn read(node: &Node) -> Result<Self, String> {
+        let Value::Text(text) = &node.value else {
+            return Err(Self::mismatch(node));
+        };
+        let rate = || {
+            let (count, per) = text.split_once(" per ")?;
+            let count = count
+                .trim()
+                .parse()
+                .ok()
+                .filter(|count| (1..=10_000).contains(count))?;
+            let per = parse_duration(per.trim()).filter(|per| (SECOND..=DAY).contains(per))?;
+            Some(Self { count, per })
+        };
+        rate().ok_or_else(|| format!("must be {}, not \"{text}\"", Self::EXPECTED))
     }
 }
 
@@ -192,5 +250,28 @@ mod tests {
         assert_eq!(Retry::read(&list), Ok(Retry::After(waits)));
         assert!(Retry::read(&node(Value::List(Vec::new()))).is_err());
         assert!(Retry::read(&node(Value::Table(Vec::new()))).is_err());
+    }
+
+    #[test]
+    fn a_rate_is_a_number_in_a_time() {
+        let rate = |given: &str| Rate::read(&text(given));
+        assert_eq!(
+            rate("30 per 1m"),
+            Ok(Rate {
+                count: 30,
+                per: MINUTE
+            })
+        );
+        for wrong in [
+            "30",
+            "0 per 1m",
+            "30 per 0s",
+            "30/1m",
+            "-1 per 1m",
+            "10001 per 1m",
+            "1 per 2d",
+        ] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -54,6 +54,16 @@ struct Beat<'a> {
     oldest_undelivered_seconds: u64,
     blind_machines: Vec<&'a str>,
     every_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Head<'a>>,
+}
+
+/// The last event of the record: who keeps it finds out with `andon verify --head` whether what was decided is rewritten later.
+#[derive(Debug, Serialize)]
+struct Head<'a> {
+    stream: &'a str,
+    sequence: i64,
+    hash: &'a str,
 }
 
 impl Heartbeat {
@@ -171,6 +181,11 @@ impl Heartbeat {
                 .map(|machine| machine.id.as_str())
                 .collect(),
             every_seconds: self.every.as_secs(),
+            record: view.store.head.as_ref().map(|head| Head {
+                stream: &view.store.stream,
+                sequence: head.seq,
+                hash: &head.hash,
+            }),
         }
     }
 }

@@ -11,6 +11,10 @@ use super::{
     restore::put_now,
     rows::{AlertRow, Commit, Committed, DeliveryState, Mark, NewDelivery, Owed, WatchRow},
 };
+use crate::verify::chain::Covered;
+
+/// How many deliveries of a commit come back with everything that an attempt needs: those that can start at once.
+const READY: usize = 16;
 
 /// Writes one commit; `durable` is left false for the caller to say.
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
@@ -25,16 +29,20 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
             }
         }
         put_alert(db, &event.alert)?;
-        let event_seq = numbers.event()?;
-        put_event(
+        let untold = match event.untold.is_empty() {
+            true => None,
+            false => Some(serde_json::Value::from(event.untold.clone()).to_string()),
+        };
+        let event_seq = put_event(
             db,
-            event_seq,
+            &mut numbers,
             &Fact {
                 alert: event.alert.number.cast_signed(),
                 id: &event.id,
                 kind: &event.kind,
                 at: event.at.as_millis(),
                 body: &event.body,
+                untold: untold.as_deref(),
                 decided: &commit.mark,
             },
         )?;
@@ -48,6 +56,7 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
                 destination: delivery.destination.clone(),
                 sequence: sequence.cast_unsigned(),
                 as_trigger: delivery.as_trigger,
+                ready: None,
             });
         }
     }
@@ -63,6 +72,13 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
         put_now(db, "core", core)?;
     }
     write_mark(db, &commit.mark)?;
+    let calls = committed.deliveries.iter_mut();
+    for owed in calls
+        .filter(|owed| commit.events[owed.event].kind == "triggered")
+        .take(READY)
+    {
+        owed.ready = outbox::delivery(db, owed.id)?.map(Box::new);
+    }
     Ok(committed)
 }
 
@@ -91,15 +107,34 @@ pub(crate) struct Fact<'a> {
     pub(crate) kind: &'a str,
     pub(crate) at: i64,
     pub(crate) body: &'a str,
+    /// Destinations that do not take it, as JSON.
+    pub(crate) untold: Option<&'a str>,
     pub(crate) decided: &'a Mark,
 }
 
-/// Writes an event under this number.
-pub(crate) fn put_event(db: &Connection, seq: i64, event: &Fact<'_>) -> rusqlite::Result<()> {
+/// Writes an event after all others, and says under which number.
+pub(crate) fn put_event(
+    db: &Connection,
+    numbers: &mut Numbers<'_>,
+    event: &Fact<'_>,
+) -> rusqlite::Result<i64> {
+    let seq = numbers.event()?;
+    let covered = Covered {
+        seq,
+        id: event.id,
+        alert: event.alert,
+        kind: event.kind,
+        at: event.at,
+        decided: event.decided.wall.as_millis(),
+        untold: event.untold.unwrap_or_default(),
+        body: event.body,
+    };
+    let hash = numbers.link(&covered.digest())?;
     let boot = boot(db, &event.decided.boot)?;
     db.prepare_cached(
-        "INSERT INTO events(seq, alert, id, kind, at, boot, decided, decided_mono_ns, decided_synchronised, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO events(seq, alert, id, kind, at, boot, decided, decided_mono_ns, decided_synchronised, body,
+           untold, hash)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         seq,
@@ -112,8 +147,10 @@ pub(crate) fn put_event(db: &Connection, seq: i64, event: &Fact<'_>) -> rusqlite
         event.decided.mono.as_nanos(),
         event.decided.synchronised,
         event.body,
+        event.untold,
+        hash,
     ])?;
-    Ok(())
+    Ok(seq)
 }
 
 /// The number of a boot. Numbers only grow, so that those before the oldest event's can go.

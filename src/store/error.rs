@@ -11,6 +11,12 @@ use super::keeper::Failure;
     reason = "the messages say it, and the fields are their subjects"
 )]
 pub enum StoreError {
+    /// The record cannot be read for a proof.
+    #[error("the record cannot be read for a proof")]
+    Record {
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     #[error("{} is in use: another andon runs on this data_dir. Stop it, or give this one a data_dir of its own", dir.display())]
     InUse { dir: PathBuf },
     #[error("cannot open the database in {}", dir.display())]
@@ -55,6 +61,8 @@ pub enum StoreError {
     Deliveries { source: rusqlite::Error },
     #[error("cannot owe delivery {id} again")]
     Retry { id: i64, source: rusqlite::Error },
+    #[error("cannot tell delivery {id} as a trigger")]
+    Retell { id: i64, source: rusqlite::Error },
     #[error("cannot drop delivery {id}")]
     Drop { id: i64, source: rusqlite::Error },
     #[error("cannot read or write the state of destination {name}")]

@@ -4,9 +4,8 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::sync::{mpsc::Sender, oneshot};
@@ -15,18 +14,17 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
-    history::{self, AlertFilter, DeliveryFilter},
+    history::DeliveryFilter,
     keeper::{Failure, Keeper},
-    limits::{Goal, Pruned, Pruner},
     outbox,
     restore::{self, Restored},
     rows::{
-        AlertRow, AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
-        DestinationRow, EventRow, Mark, Settlement,
+        AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
+        DestinationRow, Mark, Settlement,
     },
     thread::{self, Job, Queues},
 };
-use crate::clock::{Now, Wall};
+use crate::clock::Wall;
 
 /// A started store.
 #[derive(Debug)]
@@ -45,6 +43,7 @@ pub struct Store {
     queues: Queues,
     pub(super) dir: Arc<Path>,
     durable: Arc<AtomicBool>,
+    returns: Arc<AtomicU64>,
     over: CancellationToken,
 }
 
@@ -83,6 +82,7 @@ impl Store {
             })
             .map_err(failed)?;
         let durable = Arc::clone(&keeper.durable);
+        let returns = Arc::clone(&keeper.returns);
         let over = keeper.over.clone();
         let queues =
             thread::start(keeper, heal_every).map_err(|source| StoreError::Thread { source })?;
@@ -90,6 +90,7 @@ impl Store {
             queues,
             dir,
             durable,
+            returns,
             over,
         };
         Ok(Opened {
@@ -117,6 +118,11 @@ impl Store {
             keeper.forgive(commit.mark.mono);
             let (mut committed, durable) = keeper.write(|db| commit::write(db, &commit))?;
             committed.durable = durable;
+            for owed in &mut committed.deliveries {
+                if let Some(ready) = &mut owed.ready {
+                    ready.durable = durable;
+                }
+            }
             Ok(committed)
         };
         let failed = |source| StoreError::Commit {
@@ -195,37 +201,6 @@ impl Store {
         Ok(counted)
     }
 
-    /// Alerts that match, newest first; at most 200.
-    pub async fn alerts(
-        &self,
-        filter: AlertFilter,
-        limit: usize,
-    ) -> Result<Vec<AlertRow>, StoreError> {
-        self.read(
-            move |db| history::alerts(db, &filter, limit),
-            |source| StoreError::Alerts { source },
-        )
-        .await
-    }
-
-    /// One alert by its number.
-    pub async fn alert(&self, number: u64) -> Result<Option<AlertRow>, StoreError> {
-        self.read(
-            move |db| history::alert(db, number.cast_signed()),
-            |source| StoreError::Alerts { source },
-        )
-        .await
-    }
-
-    /// The events of an alert, by its number, after this row, oldest first; at most 200.
-    pub async fn events_of(&self, alert: u64, after: i64) -> Result<Vec<EventRow>, StoreError> {
-        self.read(
-            move |db| history::events_of(db, alert.cast_signed(), after),
-            |source| StoreError::EventsOf { alert, source },
-        )
-        .await
-    }
-
     /// Deliveries that match, newest first; at most 200.
     pub async fn deliveries(
         &self,
@@ -244,6 +219,15 @@ impl Store {
         self.write(
             move |db| outbox::retry(db, id),
             move |source| StoreError::Retry { id, source },
+        )
+        .await
+    }
+
+    /// Tells a pending delivery as a trigger from now on; false if it is not pending.
+    pub async fn retell(&self, id: i64) -> Result<bool, StoreError> {
+        self.write(
+            move |db| outbox::retell(db, id),
+            move |source| StoreError::Retell { id, source },
         )
         .await
     }
@@ -284,33 +268,6 @@ impl Store {
             .await
     }
 
-    /// Brings the store within its limits, as many short jobs. While the clock is not synchronised nothing goes for its age.
-    pub async fn prune(
-        &self,
-        keep_for: Duration,
-        keep_size: u64,
-        now: Now,
-    ) -> Result<Pruned, StoreError> {
-        let keep_from = now.synchronised.then(|| now.wall - keep_for);
-        let mut pruner = Pruner::new(Goal::Bytes(keep_size), keep_from, now.wall);
-        while !pruner.is_done() {
-            let next = move |db: &rusqlite::Connection| pruner.clone().step(db);
-            pruner = self
-                .write(next, |source| StoreError::Prune { source })
-                .await?;
-        }
-        Ok(pruner.pruned)
-    }
-
-    /// Somebody was told that this database was put here from a backup; it is not told again.
-    pub async fn told_put_back(&self) -> Result<(), StoreError> {
-        self.write(
-            |db| restore::forget_meta(db, restore::PUT_BACK),
-            |source| StoreError::Mark { source },
-        )
-        .await
-    }
-
     /// Where the store writes, and how well.
     pub async fn health(&self) -> Result<Health, StoreError> {
         self.ask(Keeper::health)
@@ -330,6 +287,11 @@ impl Store {
         self.durable.load(Ordering::Acquire)
     }
 
+    /// How often memory mode has ended: more may be owed then than before. It costs no job.
+    pub fn returns(&self) -> u64 {
+        self.returns.load(Ordering::Acquire)
+    }
+
     /// Returns when the thread has ended, or an IO error has ended its work: the agent has to stop then.
     pub async fn ended(&self) {
         tokio::select! {
@@ -343,7 +305,7 @@ impl Store {
         &self.queues
     }
 
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,
@@ -353,7 +315,7 @@ impl Store {
             .map_err(|fault| fault.of(&self.dir, failed))
     }
 
-    async fn write<T: Send + 'static>(
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
         failed: impl FnOnce(rusqlite::Error) -> StoreError,

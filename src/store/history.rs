@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
+    Store, StoreError,
     ids::{Id, IdText},
     outbox::BATCH,
     rows::{AlertRow, DeliveryState, EventRow},
@@ -38,6 +39,39 @@ pub struct DeliveryFilter {
 }
 
 // An alert that another database has numbered, see `memory::import`, has a number below zero here and is in no list.
+impl Store {
+    /// Alerts that match, newest first; at most 200.
+    pub async fn alerts(
+        &self,
+        filter: AlertFilter,
+        limit: usize,
+    ) -> Result<Vec<AlertRow>, StoreError> {
+        self.read(
+            move |db| alerts(db, &filter, limit),
+            |source| StoreError::Alerts { source },
+        )
+        .await
+    }
+
+    /// One alert by its number.
+    pub async fn alert(&self, number: u64) -> Result<Option<AlertRow>, StoreError> {
+        self.read(
+            move |db| alert(db, number.cast_signed()),
+            |source| StoreError::Alerts { source },
+        )
+        .await
+    }
+
+    /// The events of an alert, by its number, after this row, oldest first; at most 200.
+    pub async fn events_of(&self, alert: u64, after: i64) -> Result<Vec<EventRow>, StoreError> {
+        self.read(
+            move |db| events_of(db, alert.cast_signed(), after),
+            |source| StoreError::EventsOf { alert, source },
+        )
+        .await
+    }
+}
+
 const COLUMNS: &str =
     "id, number, dedup_key, rule, machine, severity, state, created, ended, audience FROM alerts";
 

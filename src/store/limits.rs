@@ -2,13 +2,16 @@
 //!
 //! A [`Pruner`] is a loop of short jobs; it keeps its place between them and no transaction open.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
 use super::{
+    Store, StoreError, chain,
     outbox::{self, BATCH, OF_EVENT, PLACES},
     rows::DeliveryState,
 };
-use crate::clock::Wall;
+use crate::clock::{Now, Wall};
 
 /// Owed deliveries that are given up before the size is looked at again: few, so that hardly more goes than has to.
 const GIVE_UP: i64 = 20;
@@ -49,6 +52,8 @@ enum Phase {
     Mildest,
     /// What that has freed.
     Freed,
+    /// The start of the chain follows.
+    Chain,
     Done,
 }
 
@@ -84,7 +89,7 @@ impl Pruner {
 
     /// One short job; inside a transaction.
     pub(crate) fn step(mut self, db: &Connection) -> rusqlite::Result<Self> {
-        if self.phase != Phase::Old && !self.is_over(db)? {
+        if !matches!(self.phase, Phase::Old | Phase::Chain) && !self.is_over(db)? {
             self.phase = Phase::Done;
         }
         match self.phase {
@@ -96,9 +101,15 @@ impl Pruner {
             Phase::Collapsed => self.sweep(db, false, Phase::Mildest)?,
             Phase::Mildest => self.give_up_mildest(db)?,
             Phase::Freed => self.sweep(db, false, Phase::Mildest)?,
+            Phase::Chain => self.go(Phase::Done),
             Phase::Done => {}
         }
+        let more = chain::advance(db)?;
+        if self.is_done() && more {
+            self.go(Phase::Chain);
+        }
         if self.is_done() {
+            chain::within_limits(db)?;
             forget_boots(db)?;
         }
         Ok(self)
@@ -204,6 +215,26 @@ impl Pruner {
     }
 }
 
+impl Store {
+    /// Brings the store within its limits, as many short jobs. While the clock is not synchronised nothing goes for its age.
+    pub async fn prune(
+        &self,
+        keep_for: Duration,
+        keep_size: u64,
+        now: Now,
+    ) -> Result<Pruned, StoreError> {
+        let keep_from = now.synchronised.then(|| now.wall - keep_for);
+        let mut pruner = Pruner::new(Goal::Bytes(keep_size), keep_from, now.wall);
+        while !pruner.is_done() {
+            let next = move |db: &rusqlite::Connection| pruner.clone().step(db);
+            pruner = self
+                .write(next, |source| StoreError::Prune { source })
+                .await?;
+        }
+        Ok(pruner.pruned)
+    }
+}
+
 /// Bytes of the database that hold something.
 pub(crate) fn used_bytes(db: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -213,6 +244,7 @@ pub(crate) fn used_bytes(db: &Connection) -> rusqlite::Result<u64> {
 
 /// Deletes one event, and its alert with the last one of it.
 fn forget(db: &Connection, seq: i64, alert: i64) -> rusqlite::Result<()> {
+    chain::bury(db, seq)?;
     db.prepare_cached("DELETE FROM deliveries WHERE id BETWEEN ?1 AND ?2")?
         .execute([seq * PLACES, (seq + 1) * PLACES - 1])?;
     db.prepare_cached("DELETE FROM events WHERE seq = ?1")?

@@ -8,7 +8,7 @@ use rusqlite::{
     types::{ToSqlOutput, Value},
 };
 
-use super::{open, outbox::PLACES, restore, schema};
+use super::{chain, open, outbox::PLACES, restore, schema};
 
 /// An empty one.
 pub(crate) fn begin() -> rusqlite::Result<Connection> {
@@ -37,6 +37,7 @@ pub(crate) fn load(
         ("watches", "true".to_owned()),
         ("machines", "true".to_owned()),
         ("destinations", "true".to_owned()),
+        ("totals", "true".to_owned()),
         ("alerts", alerts.clone()),
         (
             "threads",
@@ -51,12 +52,14 @@ pub(crate) fn load(
     for (table, filter) in filters {
         copy(disk, &tx, table, &filter, None)?;
     }
+    chain::begin_memory(&tx)?;
     tx.commit()
 }
 
 /// Writes back what differs from the disk, in one transaction: on a disk that has hardly any room, nothing else may be written.
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let goes_on = descends(memory, &tx)?;
     let gone: Vec<Value> = {
         let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
         let mut keys = tx.prepare("SELECT key FROM watches")?;
@@ -80,6 +83,8 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
         ("watches", "key"),
         ("machines", "id"),
         ("destinations", "name"),
+        ("totals", "destination, state"),
+        ("tombstones", "seq"),
         ("alerts", "number"),
         ("threads", "alert, destination"),
         ("events", "seq"),
@@ -88,6 +93,7 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     for (table, key) in tables {
         copy(memory, &tx, table, "true", Some(key))?;
     }
+    chain::end_memory(&tx, goes_on)?;
     tx.commit()
 }
 

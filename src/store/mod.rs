@@ -9,6 +9,7 @@
 
 pub mod backup;
 mod ballast;
+mod chain;
 mod commit;
 pub mod contents;
 mod error;
@@ -23,10 +24,12 @@ mod memory;
 mod numbers;
 mod open;
 mod outbox;
+mod proof;
 pub mod put_back;
 pub mod restore;
 pub mod rows;
 mod schema;
+mod state;
 mod thread;
 mod tries;
 
@@ -53,6 +56,8 @@ pub struct Options {
     pub now: Now,
     /// The run before ended with an IO error; the marker file `andon.io-error` says the same.
     pub after_io_error: bool,
+    /// The run before found the database damaged; the marker file says the same. It is checked from end to end then.
+    pub after_damage: bool,
     /// Bytes of the ballast file; 0 for none.
     pub ballast: u64,
     /// Bytes to which the log is grown, and that are left free in the file, ahead of a full disk.
@@ -73,6 +78,7 @@ impl Options {
             machine_id: None,
             now,
             after_io_error: false,
+            after_damage: false,
             ballast: 2 << 20,
             wal_reserve: 1 << 20,
             check_within: Duration::from_secs(10),

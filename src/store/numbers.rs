@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::restore::{now, put_now};
+use super::{
+    chain,
+    restore::{now, put_now},
+};
+use crate::verify::chain::{Hash, link};
 
 /// Where the next row of an event stands.
-const EVENT: &str = "next_event";
+pub(super) const EVENT: &str = "next_event";
 
 /// Before a destination's name: where its next sequence number stands.
 pub(crate) const SEQUENCE: &str = "sequence.";
@@ -19,6 +23,7 @@ pub(crate) const SEQUENCE: &str = "sequence.";
 pub(crate) struct Numbers<'db> {
     db: &'db Connection,
     event: Option<i64>,
+    head: Option<Hash>,
     sequences: BTreeMap<String, i64>,
 }
 
@@ -28,6 +33,7 @@ impl<'db> Numbers<'db> {
         Self {
             db,
             event: None,
+            head: None,
             sequences: BTreeMap::new(),
         }
     }
@@ -40,6 +46,17 @@ impl<'db> Numbers<'db> {
         };
         self.event = Some(number + 1);
         Ok(number)
+    }
+
+    /// The hash of an event with this digest: it follows all others.
+    pub(crate) fn link(&mut self, digest: &Hash) -> rusqlite::Result<Hash> {
+        let before = match self.head {
+            Some(head) => head,
+            None => chain::head(self.db)?,
+        };
+        let hash = link(&before, digest);
+        self.head = Some(hash);
+        Ok(hash)
     }
 
     /// The next number of a destination, which is known from then on.
@@ -65,6 +82,9 @@ impl<'db> Numbers<'db> {
     pub(crate) fn put_back(self) -> rusqlite::Result<()> {
         if let Some(next) = self.event {
             put_now(self.db, EVENT, next)?;
+        }
+        if let Some(head) = self.head {
+            put_now(self.db, chain::HEAD, head)?;
         }
         for (destination, next) in self.sequences {
             put_now(self.db, &format!("{SEQUENCE}{destination}"), next)?;

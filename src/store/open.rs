@@ -61,6 +61,21 @@ pub(crate) enum Trouble {
 
 /// Opens or makes the database; at most once sets aside what is there.
 pub(crate) fn open(options: &Options) -> Result<(Connection, Found), Trouble> {
+    find(options).map_err(|trouble| match trouble {
+        // SQLite calls it an IO error.
+        Trouble::Unusable(why) if is_read_only(&options.dir) => {
+            Trouble::Unusable(format!("the file system is read-only ({why})"))
+        }
+        other => other,
+    })
+}
+
+fn is_read_only(dir: &Path) -> bool {
+    rustix::fs::statvfs(dir)
+        .is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
+fn find(options: &Options) -> Result<(Connection, Found), Trouble> {
     let path = options.dir.join(FILE);
     let unusable = |what: &str, source: io::Error| Trouble::Unusable(format!("{what}: {source}"));
     fs::create_dir_all(&options.dir)
@@ -112,7 +127,7 @@ fn attempt(path: &Path, options: &Options) -> Result<(Connection, Found), Troubl
     let mut db = Connection::open_with_flags(path, flags).map_err(told)?;
     let fresh = look(&db, path)?;
     prepare(&db).map_err(told)?;
-    if !fresh && let Some(damage) = check(&db, options.check_within).map_err(told)? {
+    if !fresh && let Some(damage) = check(&db, options).map_err(told)? {
         keep_log(&db).map_err(told)?;
         return Err(Trouble::Aside(
             "corrupt",
@@ -253,7 +268,11 @@ fn unchanging(path: &Path) -> String {
 }
 
 /// What is damaged, if anything is. A check that takes too long has found nothing so far, and machines are waiting.
-fn check(db: &Connection, within: Duration) -> rusqlite::Result<Option<String>> {
+fn check(db: &Connection, options: &Options) -> rusqlite::Result<Option<String>> {
+    let (within, sql) = match options.after_damage {
+        true => (options.check_within * 6, "PRAGMA integrity_check(1)"),
+        false => (options.check_within, "PRAGMA quick_check(1)"),
+    };
     let handle = db.get_interrupt_handle();
     let (done, wait) = sync_channel::<()>(1);
     let answer: rusqlite::Result<String> = std::thread::scope(|scope| {
@@ -262,7 +281,7 @@ fn check(db: &Connection, within: Duration) -> rusqlite::Result<Option<String>> 
                 handle.interrupt();
             }
         });
-        let answer = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let answer = db.query_row(sql, [], |row| row.get(0));
         drop(done);
         answer
     });
@@ -271,7 +290,10 @@ fn check(db: &Connection, within: Duration) -> rusqlite::Result<Option<String>> 
         Ok(text) => Ok(Some(text)),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             tracing::warn!("the check of the database took too long and was ended");
-            Ok(None)
+            // What was seen damaged, and is not proven whole, must not end one run after the other.
+            Ok(options
+                .after_damage
+                .then(|| "SQLite has found damage while the agent ran".to_owned()))
         }
         Err(error) => Err(error),
     }

@@ -124,6 +124,14 @@ pub(crate) fn attempted(
     Ok(true)
 }
 
+/// Tells a pending delivery as a trigger from now on, because it stands for calls before it that are not told any more.
+pub(crate) fn retell(db: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let changed = db
+        .prepare_cached("UPDATE deliveries SET as_trigger = 1 WHERE id = ?1 AND state = 0")?
+        .execute([id])?;
+    Ok(changed > 0)
+}
+
 /// Ends a delivery. False if there is nothing to end: an acceptance counts also after the delivery was given up, since an
 /// attempt may have been on its way; nothing else changes an end.
 pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool> {

@@ -13,6 +13,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    Store, StoreError,
     contents::{self, Contents, UnusableFile},
     open, outbox, restore,
     rows::{DeliveryState, Settlement},
@@ -200,6 +201,17 @@ impl Candidate {
         fs::rename(&ready, &path)?;
         File::open(&self.dir)?.sync_all()?;
         Ok(aside)
+    }
+}
+
+impl Store {
+    /// Somebody was told that this database was put here from a backup; it is not told again.
+    pub async fn told_put_back(&self) -> Result<(), StoreError> {
+        self.write(
+            |db| restore::forget_meta(db, restore::PUT_BACK),
+            |source| StoreError::Mark { source },
+        )
+        .await
     }
 }
 

@@ -127,7 +127,8 @@ pub(crate) fn new_stream(db: &Connection, wall: Wall) -> rusqlite::Result<()> {
          UPDATE deliveries SET sequence = r.n FROM
            (SELECT id, row_number() OVER (PARTITION BY destination ORDER BY id) AS n FROM deliveries WHERE state = 0) r
            WHERE r.id = deliveries.id;
-         UPDATE destinations SET given_up = '[]';",
+         UPDATE destinations SET given_up = '[]';
+         UPDATE totals SET numbered = 0;",
     )?;
     db.execute(
         "UPDATE now SET value = 1 + (SELECT count(*) FROM deliveries d WHERE d.state = 0 AND ?1 || d.destination = key)

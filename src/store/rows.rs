@@ -4,6 +4,8 @@
 
 use crate::clock::{Mono, Now, Wall};
 
+pub use super::state::DeliveryState;
+
 use super::given_up::Range;
 
 /// Everything that one group of steps decided; written in one transaction or not at all.
@@ -47,6 +49,8 @@ pub struct NewEvent {
     /// Deliveries that are withdrawn with it, because an acknowledgement or an end has made them pointless. The caller has
     /// taken them out of the schedule before, so that none of them can be under way.
     pub withdraws: Vec<i64>,
+    /// Destinations of its alert's audience that do not take events of this kind.
+    pub untold: Vec<String>,
     /// To whom it is owed.
     pub deliveries: Vec<NewDelivery>,
 }
@@ -157,71 +161,9 @@ pub struct Owed {
     pub sequence: u64,
     /// Told as a trigger because the destination joins late.
     pub as_trigger: bool,
-}
-
-/// How a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DeliveryState {
-    /// Still owed.
-    Pending,
-    /// The destination has it.
-    Accepted,
-    /// Its attempts are used up.
-    Failed,
-    /// The destination will not have it.
-    Refused,
-    /// It grew too old.
-    Expired,
-    /// Withdrawn, or a later one says more.
-    Superseded,
-    /// The destination has just been told the same.
-    Deduplicated,
-    /// A person or a limit gave it up.
-    Dropped,
-}
-
-impl DeliveryState {
-    /// All states; the place of each is its number in the database.
-    pub const ALL: [Self; 8] = [
-        Self::Pending,
-        Self::Accepted,
-        Self::Failed,
-        Self::Refused,
-        Self::Expired,
-        Self::Superseded,
-        Self::Deduplicated,
-        Self::Dropped,
-    ];
-
-    /// The word of the database.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Expired => "expired",
-            Self::Superseded => "superseded",
-            Self::Deduplicated => "deduplicated",
-            Self::Dropped => "dropped",
-        }
-    }
-
-    /// The number of the database.
-    pub fn rank(self) -> u8 {
-        self as u8
-    }
-
-    /// The state with this number.
-    pub fn from_rank(rank: i64) -> Option<Self> {
-        let at = usize::try_from(rank).ok()?;
-        Self::ALL.get(at).copied()
-    }
-
-    /// The state with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
-    }
+    /// What its first attempt needs, so that it is not read back: only for calls of a new alert, which nothing else in the store
+    /// can have changed since, and only for the first few of a commit.
+    pub ready: Option<Box<Delivery>>,
 }
 
 /// A delivery without the body of its event.
@@ -302,6 +244,12 @@ pub struct AttemptRecord {
     pub used: u32,
     /// What it brought, in words; cut to 500 bytes.
     pub result: String,
+    /// How long it took, in milliseconds; none if several were counted together.
+    pub took_ms: Option<u64>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it; at most 200 characters.
+    pub provider_id: Option<String>,
     /// When the next one may start.
     pub not_before: Option<Wall>,
 }
@@ -315,6 +263,15 @@ pub struct Tried {
     pub attempts: u32,
     /// What it brought.
     pub result: String,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
+    /// The status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
 }
 
 /// The end of a delivery.

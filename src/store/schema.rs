@@ -14,7 +14,7 @@ pub(crate) const VERSION: i32 = MIGRATIONS.len() as i32;
 pub(crate) const APPLICATION_ID: i32 = 0x414E_444E;
 
 /// Step k leads from `user_version` k to k + 1.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 // Severities are ranks. Times end in nothing and are milliseconds since the Unix epoch unless a column says nanoseconds.
 // `pending_order` covers what a count per destination reads, so that it never touches the rows themselves.
@@ -126,6 +126,31 @@ ALTER TABLE destinations DROP COLUMN next_sequence;
 CREATE INDEX open_alerts ON alerts(number) WHERE ended IS NULL;
 CREATE UNIQUE INDEX events_of_alert ON events(alert, id);
 CREATE INDEX pending ON deliveries(state) WHERE state = 0;
+";
+
+// The chain of events, see `verify::chain`: it begins after what was there before it. `untold` names destinations of the alert's audience
+// that do not take events of this kind. Of a pruned event its digest stays, until everything before it is pruned too; `totals` counts
+// the deliveries that were pruned, `numbered` those with a number of this stream (state 255: nothing is known of them). The last attempt tells how long it took, the status
+// of the answer and what the receiver calls it.
+const V3: &str = "
+ALTER TABLE events ADD COLUMN hash BLOB;
+ALTER TABLE events ADD COLUMN untold TEXT;
+ALTER TABLE deliveries ADD COLUMN took_ms INTEGER;
+ALTER TABLE deliveries ADD COLUMN status INTEGER;
+ALTER TABLE deliveries ADD COLUMN provider_id TEXT;
+CREATE TABLE tombstones(seq INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;
+CREATE TABLE totals(
+  destination TEXT NOT NULL, state INTEGER NOT NULL, deliveries INTEGER NOT NULL, numbered INTEGER NOT NULL, repeats INTEGER NOT NULL,
+  PRIMARY KEY(destination, state)
+) STRICT, WITHOUT ROWID;
+INSERT INTO totals SELECT name, 255, missing, missing, 0 FROM (
+  SELECT substr(key, 10) AS name,
+    value - 1 - (SELECT count(*) FROM deliveries d WHERE d.destination = substr(key, 10) AND d.sequence > 0) AS missing
+  FROM now WHERE substr(key, 1, 9) = 'sequence.')
+  WHERE missing > 0;
+INSERT INTO meta(key, value) SELECT 'chain_start_seq', value - 1 FROM now WHERE key = 'next_event' AND value > 1;
+INSERT INTO meta(key, value) SELECT 'chain_start_why', 'what was decided before was written by a version without the chain'
+  FROM now WHERE key = 'next_event' AND value > 1;
 ";
 
 /// The shape that a database has; 0 is an empty one.

@@ -25,13 +25,16 @@ pub(crate) struct Tries {
     first: Option<Wall>,
     last: Option<Wall>,
     result: Option<String>,
+    took_ms: Option<u64>,
+    status: Option<u16>,
+    provider_id: Option<String>,
     log: Vec<Tried>,
 }
 
 /// What a delivery's row says; none if there is no such row.
 pub(crate) fn load(db: &Connection, id: i64) -> rusqlite::Result<Option<Tries>> {
     db.prepare_cached(
-        "SELECT attempts, first_attempt, last_attempt, result, log FROM deliveries WHERE id = ?1",
+        "SELECT attempts, first_attempt, last_attempt, result, log, took_ms, status, provider_id FROM deliveries WHERE id = ?1",
     )?
     .query_row([id], |row| {
         let mut tries = Tries {
@@ -39,6 +42,9 @@ pub(crate) fn load(db: &Connection, id: i64) -> rusqlite::Result<Option<Tries>> 
             first: wall(row, 1)?,
             last: wall(row, 2)?,
             result: row.get(3)?,
+            took_ms: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+            status: row.get(6)?,
+            provider_id: row.get(7)?,
             log: Vec::new(),
         };
         tries.log = match row.get::<_, Option<String>>(4)? {
@@ -65,10 +71,16 @@ impl Tries {
         if self.log.len() >= 2 * TRIES {
             self.log.remove(TRIES);
         }
+        self.took_ms = record.took_ms;
+        self.status = record.status;
+        self.provider_id = record.provider_id.clone();
         self.log.push(Tried {
             at: record.at.as_millis(),
             attempts: self.attempts,
             result: result.clone(),
+            took_ms: self.took_ms,
+            status: self.status,
+            provider_id: self.provider_id.clone(),
         });
         self.result = Some(result);
     }
@@ -81,8 +93,8 @@ impl Tries {
         not_before: Option<Wall>,
     ) -> rusqlite::Result<()> {
         db.prepare_cached(
-            "UPDATE deliveries SET attempts = ?2, first_attempt = ?3, last_attempt = ?4, result = ?5, log = ?6, not_before = ?7
-             WHERE id = ?1",
+            "UPDATE deliveries SET attempts = ?2, first_attempt = ?3, last_attempt = ?4, result = ?5, log = ?6, not_before = ?7,
+               took_ms = ?8, status = ?9, provider_id = ?10 WHERE id = ?1",
         )?
         .execute(params![
             id,
@@ -91,7 +103,10 @@ impl Tries {
             self.last.map(Wall::as_millis),
             self.result,
             self.list(),
-            not_before.map(Wall::as_millis)
+            not_before.map(Wall::as_millis),
+            self.took_ms.map(u64::cast_signed),
+            self.status,
+            self.provider_id,
         ])?;
         Ok(())
     }
@@ -101,7 +116,7 @@ impl Tries {
         self.result = Some(cut(&end.result).to_owned());
         db.prepare_cached(
             "UPDATE deliveries SET attempts = ?2, first_attempt = ?3, last_attempt = ?4, result = ?5, log = ?6, not_before = NULL,
-               state = ?7, settled = ?8 WHERE id = ?1",
+               state = ?7, settled = ?8, took_ms = ?9, status = ?10, provider_id = ?11 WHERE id = ?1",
         )?
         .execute(params![
             end.id,
@@ -111,7 +126,10 @@ impl Tries {
             self.result,
             self.list(),
             DeliveryState::rank(end.state),
-            end.at.as_millis()
+            end.at.as_millis(),
+            self.took_ms.map(u64::cast_signed),
+            self.status,
+            self.provider_id,
         ])?;
         Ok(())
     }
@@ -129,6 +147,9 @@ impl Tries {
             at: last.as_millis(),
             attempts: self.attempts,
             result: self.result.clone().unwrap_or_default(),
+            took_ms: self.took_ms,
+            status: self.status,
+            provider_id: self.provider_id.clone(),
         })
     }
 }

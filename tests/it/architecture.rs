@@ -25,12 +25,12 @@ const ARROWS: [(&str, &str); 12] = [
     ),
     (
         "store",
-        "clock alert::event alert::plant alert::state destination::notice delivery::schedule",
+        "clock verify::chain verify::rows alert::event alert::plant alert::state destination::notice delivery::schedule",
     ),
     // What it has to say about a destination is an input of the core: a signal.
     (
         "delivery",
-        "clock store link destination alert::event alert::plant alert::signal config::section config::tree config::values config::when config::secret",
+        "clock store link destination alert::event alert::plant alert::signal alert::BLIND_RULE config::section config::tree config::values config::when config::secret",
     ),
     ("rules", "clock sample source config alert::plant"),
     (
@@ -40,7 +40,7 @@ const ARROWS: [(&str, &str); 12] = [
     // The state is looked at through views and changed by commands, never in the engine.
     (
         "api",
-        "clock sample config store delivery alert::command alert::event alert::plant alert::views",
+        "clock verify::rows sample config store delivery alert::command alert::event alert::plant alert::views",
     ),
 ];
 

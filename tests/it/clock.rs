@@ -2,7 +2,11 @@
 //!
 //! libfaketime changes what the process reads as wall time and leaves its monotonic clocks alone.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::support::{Agent, Device, Receiver, cold_device, mill, text, to, too_hot, wait};
 
@@ -76,20 +80,26 @@ fn jump(by: &str) {
     assert_eq!(stories, [TRIGGERED, RESOLVED]);
 }
 
-fn agent_with_wall_clock(device: &Device, receiver: &Receiver) -> (Agent, std::path::PathBuf) {
+fn agent_with_wall_clock(device: &Device, receiver: &Receiver) -> (Agent, PathBuf) {
     let config = mill(device) + &to(receiver) + POLICY;
     let rule = too_hot(&format!("on_delay = \"{}s\"", DELAY.as_secs()));
     let mut agent = Agent::new(&config, &rule);
+    let wall = with_wall_clock(&mut agent);
+    (agent, wall)
+}
+
+/// Gives processes of this agent the wall clock that stands in this file.
+pub(crate) fn with_wall_clock(agent: &mut Agent) -> PathBuf {
     let wall = agent.path("wall");
     agent.set("LD_PRELOAD", libfaketime());
     agent.set("FAKETIME_TIMESTAMP_FILE", wall.display().to_string());
     agent.set("FAKETIME_NO_CACHE", "1");
     agent.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    (agent, wall)
+    wall
 }
 
 /// The file is replaced at once, so that the agent never reads half of it.
-fn set(wall: &Path, offset: &str) {
+pub(crate) fn set(wall: &Path, offset: &str) {
     let next = wall.with_extension("next");
     fs::write(&next, format!("{offset}\n")).expect("the offset");
     fs::rename(next, wall).expect("the offset");

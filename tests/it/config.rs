@@ -108,6 +108,7 @@ fn where_no_socket_can_be_made_the_plant_is_watched_all_the_same() {
     let mut agent = Agent::new(&(mill(&device) + &to(&receiver)), &too_hot(""));
     fs::remove_dir(agent.data()).expect("the folder for data");
     fs::write(agent.data(), "a file where the folder should be").expect("a file");
+    fs::create_dir(agent.path("andon.sock")).expect("a folder where the socket should be");
     agent.spawn();
     device.holding(100, 973);
     receiver.hears(TRIGGERED);

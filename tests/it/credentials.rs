@@ -1,6 +1,6 @@
 //! Who is told, and when, that a secret cannot be used or a certificate ends.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command, time::Duration};
 
 use crate::support::{
     Agent, Received, Receiver, cold_device, destination, mill, text, to, too_hot, wait,
@@ -8,7 +8,8 @@ use crate::support::{
 
 /// The first event of this kind about this rule.
 fn about(receiver: &Receiver, kind: &str, rule: &str) -> Received {
-    wait::until(&format!("{kind} of {rule}"), || {
+    let limit = Duration::from_secs(90);
+    wait::within(limit, &format!("{kind} of {rule}"), || {
         receiver.accepted().into_iter().find(|request| {
             let body = request.json();
             text(&body, "/event") == kind && text(&body, "/alert/rule_id") == rule

@@ -1,7 +1,11 @@
 //! What a restart or a reload keeps, counts and ends.
 
 use super::*;
-use crate::alert::{restore::Changes, state::Mark};
+use crate::alert::{
+    event::DedupKey,
+    restore::Changes,
+    state::{Mark, SavedWatch},
+};
 
 /// Keeps what the store would keep.
 #[derive(Default)]
@@ -10,13 +14,21 @@ struct Disk(Durable);
 impl Disk {
     fn commit(&mut self, engine: &mut Engine) {
         let mark = engine.mark(&boot());
-        let Changes { watches, core } = engine.take_changes(&boot());
+        let Changes {
+            watches,
+            removed,
+            core,
+        } = engine.take_changes(&boot());
         for (_, _, saved) in watches {
             self.0
                 .watches
                 .retain(|old| (&old.rule, &old.subject) != (&saved.rule, &saved.subject));
             self.0.watches.push(saved);
         }
+        let is_removed = |saved: &SavedWatch| {
+            removed.contains(&DedupKey::new("plant-7", &saved.rule, &saved.subject))
+        };
+        self.0.watches.retain(|saved| !is_removed(saved));
         self.0.core = core.or(self.0.core.take());
         self.0.mark = mark;
     }
@@ -192,6 +204,25 @@ fn an_alert_whose_rule_is_gone_ends_and_is_not_said_to_be_normal() {
         ["60.0s A-1 mill-1/overtemp closed critical hihi"]
     );
     assert!(story.engine.open_alerts(now(60.0)).is_empty());
+}
+
+#[test]
+fn the_row_of_a_watch_without_a_rule_leaves_once_its_alert_is_long_over() {
+    let mut story = Story::of(plant());
+    story.at(0.0, good(0, 97.0)).until(50.0);
+    let mut without = plant();
+    without.watches.remove(0);
+    story.at(60.0, Input::Plant(Arc::new(without.clone())));
+    let mut disk = Disk::default();
+    disk.commit(&mut story.engine);
+    // Within the time in which it would be opened again, and after it.
+    for (start, stays) in [(100.0, true), (5000.0, false)] {
+        let plant = Arc::new(without.clone());
+        let (mut engine, _) = Engine::restore(plant, &disk.0, now(start), &boot(), [9; 16]);
+        disk.commit(&mut engine);
+        let is_it = |saved: &SavedWatch| (&*saved.rule, &*saved.subject) == ("overtemp", "mill-1");
+        assert_eq!(disk.0.watches.iter().any(is_it), stays, "{start}");
+    }
 }
 
 #[test]

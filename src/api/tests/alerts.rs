@@ -45,7 +45,8 @@ async fn one_alert_is_shown_by_number_and_while_it_is_open_by_name() {
         let (status, body) = fake.get(&format!("/v1/alerts/{name}")).await;
         assert_eq!((status, &body["alert"]["number"]), (200, &json!("A-1042")));
         assert_eq!(body["events"][1]["by"], "Otto");
-        assert_eq!(body["deliveries"][0]["id"], 7);
+        assert_eq!(body["deliveries"][0]["id"], 8);
+        assert_eq!(body["deliveries"][0]["provider_id"], "evt-8");
     }
     for (name, expected) in [("A-3", 404), ("mill-1%2Fcold", 404), ("mill-1", 400)] {
         let (status, body) = fake.get(&format!("/v1/alerts/{name}")).await;

@@ -34,6 +34,7 @@ use crate::{
         },
     },
     clock::{Clock, Mono, Now, Wall},
+    verify::rows::{Account, Entry, Page},
 };
 
 /// Everything behind one socket.
@@ -58,6 +59,10 @@ pub(crate) struct Script {
     pub(crate) mistakes: Vec<String>,
     /// The history cannot be read.
     pub(crate) no_history: bool,
+    /// What the record says of itself.
+    pub(crate) account: Account,
+    /// The record.
+    pub(crate) record: Vec<Entry>,
     /// The loop has ended.
     pub(crate) no_agent: bool,
 }
@@ -75,6 +80,8 @@ impl Fake {
         let commands = Arc::default();
         let history = Arc::new(Scripted {
             broken: script.no_history,
+            account: script.account.clone(),
+            record: script.record.clone(),
         });
         tokio::spawn(answer(script, orders, Arc::clone(&commands)));
         let stop = CancellationToken::new();
@@ -310,6 +317,11 @@ pub(crate) fn view() -> View {
             durable: true,
             path: "/var/lib/andon".to_owned(),
             pending: 3,
+            oldest_seconds: 190,
+            bytes: 3 << 20,
+            most_bytes: 256 << 20,
+            written_a_day: 5 << 20,
+            ..StoreView::default()
         },
         ..View::default()
     }
@@ -352,6 +364,8 @@ pub(crate) fn delivery(id: i64) -> DeliveryView {
 
 struct Scripted {
     broken: bool,
+    account: Account,
+    record: Vec<Entry>,
 }
 
 impl Scripted {
@@ -394,7 +408,15 @@ impl History for Scripted {
         self.reading([1042, 7].contains(&number).then(|| AlertStory {
             alert: alert(number),
             events,
-            deliveries: vec![delivery(7)],
+            deliveries: vec![
+                DeliveryView {
+                    result: Some("HTTP 202".to_owned()),
+                    settled: Some("2026-04-04T10:16:07Z".to_owned()),
+                    provider_id: Some("evt-8".to_owned()),
+                    ..delivery(8)
+                },
+                delivery(7),
+            ],
         }))
     }
 
@@ -410,6 +432,17 @@ impl History for Scripted {
         self.reading(all.filter(matches).take(page.limit).collect())
     }
 
+    fn account(&self) -> Reading<'_, Account> {
+        self.reading(self.account.clone())
+    }
+
+    fn record(&self, after: i64) -> Reading<'_, Page> {
+        let entries = self.record.iter().filter(|entry| entry.seq > after);
+        let entries: Vec<Entry> = entries.take(2).cloned().collect();
+        let end = entries.len() < 2;
+        self.reading(Page { entries, end })
+    }
+
     fn delivery(&self, id: i64) -> Reading<'_, Option<DeliveryStory>> {
         self.reading([7, 8].contains(&id).then(|| DeliveryStory {
             delivery: delivery(id),
@@ -417,7 +450,18 @@ impl History for Scripted {
                 at: "2026-04-04T10:16:06Z".to_owned(),
                 attempts: 1,
                 result: "503 Service Unavailable".to_owned(),
+                took_ms: Some(31),
+                status: Some(503),
+                provider_id: Some("req-9".to_owned()),
             }],
+            event: EventView {
+                at: "2026-04-04T10:16:05Z".to_owned(),
+                kind: "triggered".to_owned(),
+                text: "spindle 97.3 °C".to_owned(),
+                ..EventView::default()
+            },
+            why: "the routes choose it".to_owned(),
+            waits_for: (id == 7).then(|| "delivery 5, an older one of the same watch".to_owned()),
             body: serde_json::json!({ "id": "01JQ", "kind": "triggered" }),
         }))
     }

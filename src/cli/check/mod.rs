@@ -1,6 +1,7 @@
 //! `andon check`: every mistake in the configuration at once. It changes nothing, and connects only with `--live`.
 
 mod live;
+mod routing;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -39,6 +40,8 @@ struct Report {
     /// Whether the agent would run with it.
     fine: bool,
     problems: Vec<Found>,
+    /// What is good to know and nothing to mend.
+    remarks: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     show: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +68,11 @@ pub(super) async fn run(
     };
     let loaded = config::load(&paths, env);
     let (problems, loaded) = match loaded {
-        Ok(loaded) => (loaded.warnings.clone(), Some(loaded)),
+        Ok(loaded) => {
+            let mut warnings = loaded.warnings.clone();
+            warnings.extend(routing::warnings(&loaded, terminal.now));
+            (warnings, Some(loaded))
+        }
         Err(problems) => (problems, None),
     };
     let live = match &loaded {
@@ -78,11 +85,13 @@ pub(super) async fn run(
         (Some(_), false) => Exit::NotFine,
         (Some(_), true) => Exit::Fine,
     };
+    let remarks = loaded.as_ref().map_or_else(Vec::new, routing::remarks);
     let show = loaded.as_ref().filter(|_| args.show).map(shown);
     if args.json {
         let report = Report {
             fine: loaded.is_some(),
             problems: problems.iter().map(found).collect(),
+            remarks,
             show,
             live,
         };
@@ -97,6 +106,9 @@ pub(super) async fn run(
     }
     for table in live.iter().map(|live| reached(live)) {
         table.print(terminal)?;
+    }
+    for remark in remarks {
+        terminal.foreign(&format!("remark: {remark}"))?;
     }
     verdict(&problems, loaded.as_ref(), terminal)?;
     Ok(exit)

@@ -3,6 +3,7 @@
 mod check;
 mod init;
 mod restore;
+mod routes;
 mod talk;
 mod verify;
 

@@ -1,7 +1,10 @@
 //! Verbs that talk to an agent.
 
 use super::{ask, talk, *};
-use crate::api::tests::{Fake, Script, view};
+use crate::api::{
+    tests::{Fake, Script, view},
+    view::SourceView,
+};
 
 fn text(lines: &[&str]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
@@ -13,7 +16,7 @@ async fn status_shows_everything_the_worst_first() {
     let expected = text(&[
         "Plant 7 (plant-7): 1 open alert, 2 watches, 1 of them cannot see",
         "andon 0.1.0, up 2 h 5 min, configuration /etc/andon/andon.toml (3f2a9c01d2e4)",
-        "store /var/lib/andon, 3 deliveries waiting, clock synchronised",
+        "store /var/lib/andon (3.0 MiB of at most 256.0 MiB, 5.0 MiB written a day), 3 deliveries waiting (the oldest 3 min 10 s), clock synchronised",
         "",
         "Open alerts",
         "ALERT   SEVERITY  STATE   SINCE   MACHINE  RULE  TEXT",
@@ -46,6 +49,66 @@ async fn status_names_whom_to_call_if_somebody_was_named() {
     });
     let said = talk(&fake.socket, &["status"]).await.ended(Exit::Fine);
     assert!(said.contains("\ncontact: shift leader, 4711\n\n"), "{said}");
+}
+
+#[tokio::test]
+async fn status_shows_sources_the_worst_first() {
+    let source = |name: &str, state: &str, heard, why: Option<&str>| SourceView {
+        name: name.to_owned(),
+        kind: "modbus".to_owned(),
+        address: "10.0.0.1:502".to_owned(),
+        state: state.to_owned(),
+        heard_seconds: heard,
+        why: why.map(str::to_owned),
+    };
+    let mut view = view();
+    view.sources = vec![
+        source("hall-1", "ok", Some(1), None),
+        source("hall-2", "silent", Some(125), Some("no answer")),
+        source("hall-3", "waiting", None, None),
+    ];
+    let fake = Fake::with(Script {
+        view: Some(view),
+        ..Script::default()
+    });
+    let said = talk(&fake.socket, &["status"]).await.ended(Exit::Fine);
+    let sources = text(&[
+        "",
+        "Sources",
+        "SOURCE  TYPE    ADDRESS       STATE    HEARD          WHY",
+        "hall-2  modbus  10.0.0.1:502  silent   2 min 5 s ago  no answer",
+        "hall-3  modbus  10.0.0.1:502  waiting  never",
+        "hall-1  modbus  10.0.0.1:502  ok       1 s ago",
+        "",
+    ]);
+    assert!(said.contains(&sources), "{said}");
+}
+
+#[tokio::test]
+async fn times_are_in_the_zone_of_the_site_and_in_utc_for_programs() {
+    let mut view = view();
+    view.timezone = "Europe/Berlin".to_owned();
+    let fake = Fake::with(Script {
+        view: Some(view),
+        ..Script::default()
+    });
+    for verb in [
+        &["alerts", "show", "A-1042"][..],
+        &["outbox"],
+        &["outbox", "show", "7"],
+    ] {
+        let said = talk(&fake.socket, verb).await.ended(Exit::Fine);
+        let (people, _) = said.split_once("Body").unwrap_or((&said, ""));
+        assert!(people.contains(" CEST"), "{verb:?}: {said}");
+        assert!(!people.contains(" UTC"), "{verb:?}: {said}");
+        let json = talk(&fake.socket, &[verb, &["--json"]].concat())
+            .await
+            .ended(Exit::Fine);
+        assert!(
+            json.contains("2026-04-04T") && json.contains("Z\""),
+            "{json}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -149,8 +212,9 @@ async fn an_alert_is_shown_with_its_story() {
         "2026-04-04 10:20:05 UTC  acknowledged  Otto (as typed)  taken / on my way",
         "",
         "Who was told",
-        "ID  DESTINATION  STATE    ALERT   EVENT      DECIDED                  ATTEMPTS  RESULT",
-        "7   ops          pending  A-1042  triggered  2026-04-04 10:16:05 UTC  2         503 Service Unavailable",
+        "ID  DESTINATION  EVENT      DECIDED                  OUTCOME                           WHEN                     ATTEMPTS  THEIR ID",
+        "7   ops          triggered  2026-04-04 10:16:05 UTC  pending: 503 Service Unavailable  -                        2         -",
+        "8   ops          triggered  2026-04-04 10:16:05 UTC  accepted by ops (HTTP 202)        2026-04-04 10:16:07 UTC  2         evt-8",
     ]);
     assert_eq!(said, expected);
 }
@@ -283,14 +347,17 @@ async fn a_delivery_is_shown_with_its_attempts_and_body() {
     let said = ask(&["outbox", "show", "7"]).await.ended(Exit::Fine);
     let expected = text(&[
         "delivery 7 to ops: pending, triggered of A-1042, number 42 there",
+        "  event        2026-04-04 10:16:05 UTC: spindle 97.3 °C",
+        "  told because the routes choose it",
+        "  waits for    delivery 5, an older one of the same watch",
         "  decided      2026-04-04 10:16:05 UTC",
         "  next try     due; waits for its turn, or for the destination to answer again",
         "  settled      -",
-        "  result       503 Service Unavailable",
+        "  outcome      pending: 503 Service Unavailable, used 2 attempts",
         "",
         "Attempts",
-        "TIME                     ATTEMPTS  RESULT",
-        "2026-04-04 10:16:06 UTC  1         503 Service Unavailable",
+        "TIME                     TOOK   ATTEMPTS  RESULT                   THEIR ID",
+        "2026-04-04 10:16:06 UTC  31 ms  1         503 Service Unavailable  req-9",
         "",
         "Body",
         "{",

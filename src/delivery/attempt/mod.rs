@@ -35,6 +35,10 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// What is kept for follow-ups.
     pub thread: Option<String>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    pub provider_id: Option<String>,
     /// The beginning of what was answered, without what only we and the receiver know.
     pub body: String,
     /// The receiver does not know us or does not let us in: 401 or 403.
@@ -46,6 +50,8 @@ impl Exchange {
         Self {
             outcome,
             thread: None,
+            status: None,
+            provider_id: None,
             body: String::new(),
             denied: false,
         }
@@ -81,13 +87,20 @@ pub async fn over_http(
     let answer = Answer {
         status: reply.status,
         retry_after: reply.retry_after,
+        request_id: reply.request_id,
         body: reply.body,
         synchronised: now.synchronised,
     };
     let (outcome, thread) = destination.interpret(&answer);
+    let provider_id = match &outcome {
+        Outcome::Accepted { provider_id, .. } => provider_id.clone(),
+        _ => answer.named(),
+    };
     Exchange {
         outcome: hidden.mask(outcome),
         thread,
+        status: Some(answer.status),
+        provider_id: provider_id.map(|id| hidden.mask_text(id)),
         body: hidden.mask_text(answer.body),
         denied,
     }

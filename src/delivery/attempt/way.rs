@@ -35,8 +35,14 @@ pub struct Way {
 pub struct Tried {
     /// When it began.
     pub at: Wall,
+    /// How long it took.
+    pub took: Duration,
     /// How it ended.
     pub outcome: Outcome,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// What the receiver calls it.
+    pub provider_id: Option<String>,
     /// Attempts that it used: 0 where nobody was reached.
     pub used: u32,
     /// What the destination wants remembered about this alert.
@@ -89,7 +95,10 @@ impl Tried {
         let used = u32::from(!matches!(outcome, Outcome::Unreachable { .. }));
         Self {
             at,
+            took: Duration::ZERO,
             outcome,
+            status: None,
+            provider_id: None,
             used,
             thread: None,
             told: Vec::new(),
@@ -108,11 +117,27 @@ impl Way {
         }
     }
 
-    /// Tries a delivery once; none if the store does not owe it any more, so that there was nothing to try.
-    pub async fn attempt(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
-        match store.delivery(row).await {
+    /// Tries a delivery once; none if the store does not owe it any more, so that there was nothing to try. It is read from the
+    /// store, unless its commit has just handed it over: a look there may have to wait behind a flush.
+    pub async fn attempt(
+        &self,
+        store: &Store,
+        clock: &Clock,
+        row: i64,
+        ready: Option<Box<Delivery>>,
+    ) -> Option<Tried> {
+        let found = match ready {
+            Some(delivery) => Ok(Some(*delivery)),
+            None => store.delivery(row).await,
+        };
+        match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
-                Some(self.try_once(&delivery, clock.now()).await)
+                let now = clock.now();
+                let tried = self.try_once(&delivery, now).await;
+                Some(Tried {
+                    took: clock.now().mono.since(now.mono),
+                    ..tried
+                })
             }
             // A limit of the store gave it up, or it is out of reach while the disk is.
             Ok(_) => None,
@@ -130,12 +155,18 @@ impl Way {
             super::idempotency_key(&delivery.row.kind, delivery.row.as_trigger, &delivery.event);
         let attempt = about(delivery, &notice, &self.boot, now);
         let Exchange {
-            outcome, thread, ..
+            outcome,
+            thread,
+            status,
+            provider_id,
+            ..
         } = self
             .exchange(&notice, &attempt, delivery.thread.as_deref(), now)
             .await;
         Tried {
             thread,
+            status,
+            provider_id,
             told: delivery.given_up.clone(),
             ..Tried::of(now.wall, outcome)
         }
@@ -257,7 +288,7 @@ fn gave_up(now: Now, why: &str) -> Tried {
 
 fn words(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Accepted { detail } => detail.clone(),
+        Outcome::Accepted { detail, .. } => detail.clone(),
         Outcome::Unreachable { why } => format!("unreachable: {why}"),
         Outcome::Failed { why, .. } => format!("failed: {why}"),
         Outcome::Refused { why, .. } => format!("refused: {why}"),

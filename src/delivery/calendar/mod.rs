@@ -88,6 +88,54 @@ impl Calendar {
         None
     }
 
+    /// The week from `now`, and every date that hours name within 400 days with the day after it, cut where any hours open or
+    /// close: nothing changes within a piece.
+    pub fn pieces(&self, now: Wall) -> Vec<(Wall, Wall)> {
+        let Some(from) = timestamp(now) else {
+            return vec![(now, now)];
+        };
+        let today = from.to_zoned(self.zone.clone()).date();
+        let day = |after: i32| today.checked_add(after.days()).unwrap_or(today);
+        let mut dates: BTreeSet<Date> = (0..=7).map(day).collect();
+        for hours in &self.hours {
+            let named = hours.dates.iter().chain(&hours.holidays);
+            let ahead = named.filter(|date| (today..=day(AHEAD)).contains(*date));
+            dates.extend(
+                ahead
+                    .flat_map(|date| [Some(*date), date.tomorrow().ok()])
+                    .flatten(),
+            );
+        }
+        let begin = |date: Date| instant(date, 0, &self.zone, Edge::Opens);
+        let mut edges: BTreeSet<Timestamp> = BTreeSet::new();
+        for date in &dates {
+            edges.extend(begin(*date));
+            for begun in [date.yesterday().ok(), Some(*date)].into_iter().flatten() {
+                let windows = self
+                    .hours
+                    .iter()
+                    .filter_map(|hours| hours.window(begun, &self.zone));
+                edges.extend(windows.flat_map(|(open, close)| [open, close]));
+            }
+        }
+        let mut pieces = Vec::new();
+        for date in dates {
+            let end = date.tomorrow().ok().and_then(begin);
+            let (Some(start), Some(end)) = (begin(date), end) else {
+                continue;
+            };
+            let mut at = start.max(from);
+            let cuts: Vec<Timestamp> = edges.range(at..end).copied().chain([end]).collect();
+            for cut in cuts {
+                if cut > at {
+                    pieces.push((wall(at), wall(cut)));
+                    at = cut;
+                }
+            }
+        }
+        pieces
+    }
+
     fn named<'a>(&'a self, ids: &'a [Arc<str>]) -> impl Iterator<Item = &'a Hours> {
         self.hours.iter().filter(|hours| ids.contains(&hours.id))
     }

@@ -64,10 +64,15 @@ impl Desk {
         let verdict = self
             .schedule
             .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
+        self.keep(&attempt.destination, now, !attempt.record)
+            .await?;
         let record = AttemptRecord {
             at: tried.at,
             used: tried.used,
             result: tried.words(),
+            took_ms: u64::try_from(tried.took.as_millis()).ok(),
+            status: tried.status,
+            provider_id: tried.provider_id.clone(),
             not_before: None,
         };
         match verdict {

@@ -20,7 +20,7 @@ use crate::{
         event::{Event, EventKind, State},
         plant::{Severity, When},
     },
-    config::tree::Place,
+    config::{section::Problems, tree::Place},
     destination::Destination,
 };
 
@@ -60,6 +60,8 @@ pub struct Route {
     pub to: Vec<Arc<str>>,
     /// The routes after it are asked too.
     pub goes_on: bool,
+    /// As it is counted in messages, over all files.
+    pub number: u32,
     /// Where it is written.
     pub place: Option<Place>,
 }
@@ -136,6 +138,24 @@ impl Routes {
         }
     }
 
+    /// Reports whom a route names and never calls, as all that it takes is too mild for them.
+    pub fn check_limits(&self, problems: &Problems) {
+        for route in &self.routes {
+            let severities = &route.when.severity;
+            let never = |name: &&Arc<str>| {
+                let mut severities = severities.iter();
+                severities.len() > 0 && !severities.any(|severity| self.calls(name, *severity))
+            };
+            for name in route.to.iter().filter(never) {
+                let message = format!(
+                    "names \"{name}\", whose `min_severity` is above everything that this route takes, so it is never called"
+                );
+                let path = format!("route.{:04}.to", route.number);
+                problems.warn(route.place.as_ref(), &path, message);
+            }
+        }
+    }
+
     /// Whether a destination is called to alerts of this severity.
     pub fn calls(&self, destination: &Arc<str>, severity: Severity) -> bool {
         let limits = self.limits.get(destination);
@@ -152,6 +172,13 @@ impl Routes {
         };
         let limits = self.limits.get(&owed.destination);
         limits.is_none_or(|limits| limits.kinds.contains(&kind))
+    }
+
+    /// The lists of destinations that the routes can choose, each of which some alert relies on.
+    pub fn groups(&self) -> Vec<Vec<Arc<str>>> {
+        let default = self.default.as_ref().unwrap_or(&self.all);
+        let routes = self.routes.iter().map(|route| &route.to);
+        routes.chain([default]).cloned().collect()
     }
 
     /// The destinations that the routes choose on an occasion, each once.

@@ -26,8 +26,8 @@ impl Routes {
             ..Self::default()
         };
         let before = root.problems().errors();
-        for (_, section) in root.named("route") {
-            routes.read_one(&section, known);
+        for (number, section) in root.named("route") {
+            routes.read_one(number.parse().unwrap_or(0), &section, known);
             section.finish();
         }
         // What a route with a mistake was meant to take is not known.
@@ -42,13 +42,14 @@ impl Routes {
         routes
     }
 
-    fn read_one(&mut self, section: &Section<'_>, known: &Known) {
+    fn read_one(&mut self, number: u32, section: &Section<'_>, known: &Known) {
         let before = section.problems().errors();
         let is_default = section.get("default", false);
         let goes_on = section.get("continue", false);
         let has_when = section.raw("when").is_some();
         let mut route = Route {
             goes_on,
+            number,
             place: Some(section.place().clone()),
             ..Route::default()
         };
@@ -56,8 +57,8 @@ impl Routes {
             self.read_occasions(section, &mut route.event, &mut route.hours);
         });
         let clear = section.problems().errors() == before;
-        let to: Option<Vec<Arc<str>>> = section.required("to");
-        if let Some(to) = &to {
+        let mut to: Option<Vec<Arc<str>>> = section.required("to");
+        if let Some(to) = &mut to {
             self.check_targets(section, to);
         }
         let clear = clear && to.is_some();
@@ -113,14 +114,25 @@ impl Routes {
         }
     }
 
-    fn check_targets(&self, section: &Section<'_>, to: &[Arc<str>]) {
+    fn check_targets(&self, section: &Section<'_>, to: &mut Vec<Arc<str>>) {
         let known = || self.all.iter().map(AsRef::as_ref);
-        for name in to.iter().filter(|name| !self.all.contains(name)) {
+        let problems = section.problems();
+        to.retain(|name| {
+            if self.all.contains(name) {
+                return true;
+            }
+            if let Some(place) = problems.switched_off(&format!("destination.{name}")) {
+                let message =
+                    format!("names \"{name}\", which is switched off at {place}: it is not told");
+                section.warn("to", message);
+                return false;
+            }
             let hint = nearest(name, known()).map(|near| format!("; did you mean \"{near}\"?"));
             let hint = hint.unwrap_or_default();
             let message = format!("names \"{name}\", but there is no such destination{hint}");
             section.error("to", message);
-        }
+            true
+        });
         if to.is_empty() {
             section.warn("to", "is empty: nobody is told about what this route takes");
         }

@@ -86,10 +86,10 @@ impl Breaker {
         record
     }
 
-    /// The receiver gave a definite answer, so it is there: true if that closed the breaker.
-    pub(super) fn answered(&mut self) -> bool {
+    /// The receiver gave a definite answer, so it is there: since when the breaker was open, if that closed it.
+    pub(super) fn answered(&mut self) -> Option<Mono> {
         self.failed.clear();
-        self.open.take().is_some()
+        self.open.take().map(|open| open.since)
     }
 
     /// An attempt did not reach the destination.
@@ -214,7 +214,7 @@ mod tests {
         assert!(breaker.open().is_none());
         breaker.failed(34, lane(5), START, 0.5);
         assert_eq!(breaker.open().unwrap().trouble, Trouble::Failing);
-        assert!(breaker.answered());
+        assert_eq!(breaker.answered(), Some(START));
         assert!(breaker.open().is_none());
     }
 

@@ -4,39 +4,56 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Attempt, DestinationPlan, Due, LaneKey, Row, Status,
+    activity::Activity,
     breaker::Breaker,
-    lane::Pending,
-    outcome::{Outcome, Settled, State, Verdict},
-    queues::{EXPIRED, Queues},
+    lane::{Flight, Pending},
+    outcome::{Settled, State},
+    queues::Queues,
+    rate::Bucket,
 };
-use crate::clock::Mono;
+use crate::{clock::Mono, destination::Late};
 
-/// The most that a `Retry-After` is honoured.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
+/// A breaker that was open for no longer than this leaves no backlog that receivers have to be spared.
+const OUTAGE: Duration = Duration::from_secs(60);
+/// The most events of one digest.
+const DIGEST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Desk {
-    plan: DestinationPlan,
+    pub(super) plan: DestinationPlan,
     /// The configuration has no such destination: its deliveries wait until it returns or they expire.
     orphaned: bool,
-    queues: Queues,
-    in_flight: u32,
+    pub(super) queues: Queues,
+    pub(super) in_flight: u32,
     /// How many may be in flight: 1 after trouble, one more with each answer, up to the plan's concurrency.
-    allowance: u32,
-    paused_until: Option<Mono>,
-    breaker: Breaker,
+    pub(super) allowance: u32,
+    pub(super) paused_until: Option<Mono>,
+    /// After an outage nothing starts before.
+    resume_at: Option<Mono>,
+    /// What was decided up to then is late: it had to wait for trouble that is over.
+    late_before: Option<Mono>,
+    pub(super) breaker: Breaker,
+    pub(super) activity: Activity,
+    bucket: Bucket,
+    /// What others are to be told, because it ended without being accepted.
+    pub(super) fallbacks: Vec<i64>,
 }
 
 impl Desk {
     pub(super) fn new(plan: DestinationPlan, orphaned: bool) -> Self {
         Self {
-            queues: Queues::new(plan.expire_after, plan.call_every),
+            queues: Queues::new(&plan),
             allowance: plan.concurrency,
+            bucket: Bucket::new(plan.rate),
             plan,
             orphaned,
             in_flight: 0,
             paused_until: None,
+            resume_at: None,
+            late_before: None,
             breaker: Breaker::default(),
+            activity: Activity::default(),
+            fallbacks: Vec::new(),
         }
     }
 
@@ -54,80 +71,28 @@ impl Desk {
         if self.orphaned {
             return;
         }
+        due.fallbacks.append(&mut self.fallbacks);
+        due.fallbacks.extend(self.queues.fall_back(now));
         self.queues.wake(now, &mut due.settled);
-        if self.paused_until.is_some_and(|until| now < until) {
-            return;
+        if self.paused_until.take_if(|until| *until <= now).is_some() {
+            self.trouble_over(now);
         }
-        self.paused_until = None;
+        self.resume_at.take_if(|until| *until <= now);
         while self.has_room()
-            && let Some(lane) = self.turn(now)
-            && let Some(attempt) = self.start(lane, now, &mut due.settled)
+            && self.gate().is_none_or(|gate| gate <= now)
+            && let Some(lane) = self.turn()
         {
+            if self.is_late(lane, now)
+                && self.plan.late == Late::Collapse
+                && self.queues.collapse(lane, now, due)
+            {
+                // What is left may be less urgent than another lane.
+                continue;
+            }
+            let Some(attempt) = self.start(lane, now, &mut due.settled) else {
+                break;
+            };
             due.attempts.push(attempt);
-        }
-    }
-
-    pub(super) fn done(
-        &mut self,
-        row: i64,
-        key: LaneKey,
-        outcome: Outcome,
-        random: f64,
-        now: Mono,
-        settled: &mut Vec<Settled>,
-    ) -> Verdict {
-        let Some(pending) = self.queues.lane(key).and_then(|lane| {
-            let flying = lane.in_flight == Some(row);
-            lane.get(row).copied().filter(|_| flying)
-        }) else {
-            return Verdict::Unknown;
-        };
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.note(row, key, &pending, outcome, random, now);
-        let used = u32::from(!matches!(outcome, Outcome::Unreachable | Outcome::Void));
-        let attempts = pending.attempts.saturating_add(used);
-        let wait = match outcome {
-            Outcome::Accepted => Err((State::Accepted, "the receiver has it")),
-            Outcome::Void => Err((State::GivenUp, "it is not owed any more")),
-            Outcome::Unreachable => Ok(Duration::ZERO),
-            Outcome::Failed { .. } => {
-                let wait = self.plan.retry.after_failed(attempts, random);
-                wait.ok_or((State::Failed, "all attempts failed"))
-            }
-            Outcome::Refused { give_up: true } => Err((
-                State::GivenUp,
-                "the receiver refused it; trying again is useless",
-            )),
-            Outcome::Refused { give_up: false } => {
-                let wait = self.plan.retry.after_refused(attempts);
-                wait.ok_or((State::Failed, "the receiver refused every attempt"))
-            }
-        };
-        let wait = wait.and_then(|wait| {
-            let expired = pending.decided + self.plan.expire_after <= now;
-            match (pending.dropped, expired) {
-                (true, _) => Err(DROPPED),
-                (_, true) => Err(EXPIRED),
-                _ => Ok(now + wait),
-            }
-        });
-        match wait {
-            Ok(until) => {
-                self.queues.change(key, now, settled, |lane| {
-                    lane.in_flight = None;
-                    if let Some(pending) = lane.get_mut(row) {
-                        pending.attempts = attempts;
-                        pending.not_before = pending.not_before.max(Some(until));
-                    }
-                });
-                Verdict::Waiting {
-                    until: self.gate().map_or(until, |gate| gate.max(until)),
-                }
-            }
-            Err((state, why)) => {
-                self.queues.take(row, key, now, settled);
-                Verdict::Settled(Settled { row, state, why })
-            }
         }
     }
 
@@ -138,13 +103,16 @@ impl Desk {
             return expiry;
         }
         let wakes = self.queues.next_wake();
-        let probing = self
-            .breaker
-            .open()
-            .is_some_and(|open| open.probing.is_some());
-        let starts = (self.has_room() && self.queues.is_ready() && !probing)
+        let starts = (self.has_room() && self.queues.is_ready() && !self.is_probing())
             .then(|| self.gate().unwrap_or(seen));
-        [expiry, wakes, starts].into_iter().flatten().min()
+        let fallback = match self.fallbacks.is_empty() {
+            true => self.queues.next_fallback(),
+            false => Some(seen),
+        };
+        [expiry, wakes, starts, fallback]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes a delivery out that nobody can have heard of; false if somebody may have.
@@ -156,9 +124,9 @@ impl Desk {
         settled: &mut Vec<Settled>,
     ) -> bool {
         let lane = self.queues.lane(key);
-        let unheard = lane.is_some_and(|lane| {
-            lane.in_flight != Some(row) && lane.get(row).is_some_and(|row| row.attempts == 0)
-        });
+        let unheard = lane
+            .and_then(|lane| lane.get(row))
+            .is_some_and(|row| row.flight == Flight::None && row.attempts == 0 && !row.stands);
         unheard && self.queues.take(row, key, now, settled)
     }
 
@@ -171,7 +139,8 @@ impl Desk {
         settled: &mut Vec<Settled>,
     ) {
         let lane = self.queues.lane(key);
-        if lane.is_some_and(|lane| lane.in_flight == Some(row)) {
+        let pending = lane.and_then(|lane| lane.get(row));
+        if pending.is_some_and(|row| row.flight != Flight::None) {
             self.queues.change(key, now, settled, |lane| {
                 if let Some(pending) = lane.get_mut(row) {
                     pending.dropped = true;
@@ -186,9 +155,12 @@ impl Desk {
     /// A person says that it may work now: whatever the delivery's lane and the destination wait for is over.
     pub(super) fn retry_now(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
         self.paused_until = None;
+        self.resume_at = None;
         self.breaker.hurry(now);
+        self.activity.hurry(now);
         // A held call is chatter only until somebody wants to hear it.
         self.queues.heard.forget_lane(key, self.plan.call_every);
+        self.queues.repeats.forget_lane(key);
         self.queues.change(key, now, settled, |lane| {
             if let Some(head) = lane.head_mut() {
                 head.not_before = None;
@@ -204,19 +176,18 @@ impl Desk {
         settled: &mut Vec<Settled>,
     ) {
         self.breaker.hurry(now);
+        self.activity.hurry(now);
         let changed = plan.as_ref() != (!self.orphaned).then_some(&self.plan);
         self.orphaned = plan.is_none();
         let (Some(plan), true) = (plan, changed) else {
             return;
         };
-        self.queues.expire_after = plan.expire_after;
-        self.queues.call_every = plan.call_every;
-        self.queues.heard.clear();
-        self.plan = plan;
-        let keys: Vec<LaneKey> = self.queues.keys();
-        for key in keys {
-            self.queues.change(key, now, settled, |_| {});
+        self.queues.change_plan(&plan, now, settled);
+        self.bucket.change(plan.rate);
+        if plan.deactivate_after.is_none() {
+            self.activity.reactivate();
         }
+        self.plan = plan;
     }
 
     pub(super) fn status(&self) -> Status {
@@ -224,6 +195,8 @@ impl Desk {
             destination: Arc::clone(&self.plan.name),
             orphaned: self.orphaned,
             breaker: self.breaker.open().copied(),
+            deactivated: self.activity.off().copied(),
+            failures: self.activity.failures(),
             paused_until: self.paused_until,
             queued: self.queues.len(),
             in_flight: self.in_flight,
@@ -236,31 +209,53 @@ impl Desk {
     }
 
     /// Until when nothing may start, whatever waits.
-    fn gate(&self) -> Option<Mono> {
-        let probe = self.breaker.open().map(|open| open.until);
-        self.paused_until.max(probe)
+    pub(super) fn gate(&self) -> Option<Mono> {
+        let probe = match (self.activity.off(), self.breaker.open()) {
+            (Some(off), _) => Some(off.until),
+            (None, open) => open.map(|open| open.until),
+        };
+        let gates = [
+            probe,
+            self.paused_until,
+            self.resume_at,
+            self.bucket.free_at(),
+        ];
+        gates.into_iter().flatten().max()
     }
 
-    /// The lane whose turn it is: the first, or while the breaker is open the next one round for a probe.
-    fn turn(&self, now: Mono) -> Option<LaneKey> {
-        let Some(open) = self.breaker.open() else {
-            return self.queues.first();
+    fn is_probing(&self) -> bool {
+        let (off, open) = (self.activity.off(), self.breaker.open());
+        off.is_some_and(|off| off.probing.is_some())
+            || open.is_some_and(|open| open.probing.is_some())
+    }
+
+    /// The lane whose turn it is: the first, or while there is trouble the next one round for a probe.
+    fn turn(&self) -> Option<LaneKey> {
+        let last = match (self.activity.off(), self.breaker.open()) {
+            (Some(off), _) => off.last(),
+            (None, Some(open)) => open.last(),
+            (None, None) => return self.queues.first(),
         };
-        if open.probing.is_some() || now < open.until {
-            return None;
-        }
-        self.queues.after(open.last())
+        let one_at_a_time = !self.is_probing();
+        one_at_a_time.then(|| self.queues.after(last)).flatten()
     }
 
     fn start(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) -> Option<Attempt> {
         let (row, head) = self.queues.lane(key)?.head()?;
-        let (number, kind) = (head.attempts.saturating_add(1), head.kind);
-        let probe = self.breaker.open().is_some();
-        let record = self.breaker.started(row, key, now);
-        self.queues.heard.started(key, kind);
+        let number = head.attempts.saturating_add(1);
+        let digest = self.gather(key, now);
+        let troubled = self.activity.off().is_some();
+        let probe = troubled || self.breaker.open().is_some();
+        let record = self.breaker.started(row, key, now) || troubled;
+        self.activity.started(row, key);
+        self.bucket.take(now);
         self.in_flight += 1;
-        self.queues
-            .change(key, now, settled, |lane| lane.in_flight = Some(row));
+        if digest.is_empty() {
+            self.take_off(key, &[row], row, now, settled);
+        }
+        for (lane, rows) in &digest {
+            self.take_off(*lane, rows, row, now, settled);
+        }
         Some(Attempt {
             row,
             destination: Arc::clone(&self.plan.name),
@@ -268,45 +263,120 @@ impl Desk {
             number,
             probe,
             record,
+            digest: digest.into_iter().flat_map(|(_, rows)| rows).collect(),
         })
     }
 
-    /// What an outcome says about the destination, as opposed to the delivery.
-    fn note(
+    /// Marks the first deliveries of a lane as in flight.
+    fn take_off(
         &mut self,
-        row: i64,
         key: LaneKey,
-        pending: &Pending,
-        outcome: Outcome,
-        random: f64,
+        rows: &[i64],
+        carrier: i64,
         now: Mono,
+        settled: &mut Vec<Settled>,
     ) {
-        match outcome {
-            Outcome::Accepted | Outcome::Refused { .. } => {
-                if self.breaker.answered() {
-                    self.allowance = 1;
-                } else {
-                    self.allowance = self.allowance.saturating_add(1).min(self.plan.concurrency);
-                }
-            }
-            Outcome::Unreachable => self.breaker.unreachable(row, key, now, random),
-            Outcome::Void => self.breaker.not_tried(row),
-            Outcome::Failed { retry_after } => {
-                self.breaker.failed(row, key, now, random);
-                if let Some(pause) = retry_after {
-                    self.allowance = 1;
-                    let until = now + pause.min(MAX_RETRY_AFTER);
-                    self.paused_until = self.paused_until.max(Some(until));
-                }
+        for id in rows {
+            let lane = self.queues.lane(key);
+            if let Some(row) = lane.and_then(|lane| lane.get(*id)).copied() {
+                self.queues.heard.started(key, row.kind);
+                self.queues.repeats.started(key, row.likeness);
             }
         }
-        if outcome == Outcome::Accepted {
-            let (kind, severity, decided) = (pending.kind, pending.severity, pending.decided);
-            self.queues
-                .heard
-                .accepted(key, kind, severity, decided, self.plan.call_every);
+        self.queues.change(key, now, settled, |lane| {
+            lane.in_flight = rows.last().copied();
+            for id in rows {
+                if let Some(row) = lane.get_mut(*id) {
+                    row.flight = match *id == carrier {
+                        true => Flight::Carrier,
+                        false => Flight::Carried,
+                    };
+                }
+            }
+        });
+    }
+
+    /// What is told together with the first of a lane that is late: what is late in all lanes, the worst first, at most as much
+    /// as one digest holds. Nothing, if it is to be told alone.
+    fn gather(&self, first: LaneKey, now: Mono) -> Vec<(LaneKey, Vec<i64>)> {
+        if self.plan.late != Late::Digest || !self.is_late(first, now) {
+            return Vec::new();
         }
+        let before = self.late_line(now);
+        let others = self.queues.ready().filter(|key| *key != first);
+        let mut gathered = Vec::new();
+        let mut room = DIGEST;
+        for key in std::iter::once(first).chain(others) {
+            let Some(lane) = self.queues.lane(key).filter(|_| room > 0) else {
+                break;
+            };
+            let late = |(_, row): &(i64, &Pending)| Some(row.decided) <= before;
+            let rows = lane.rows().take_while(late).take(room);
+            let rows: Vec<i64> = rows.map(|(id, _)| id).collect();
+            room -= rows.len();
+            if !rows.is_empty() {
+                gathered.push((key, rows));
+            }
+        }
+        match DIGEST - room {
+            0 | 1 => Vec::new(),
+            _ => gathered,
+        }
+    }
+
+    /// Whether the first of a lane had to wait for trouble until it was old.
+    fn is_late(&self, key: LaneKey, now: Mono) -> bool {
+        let head = self.queues.lane(key).and_then(|lane| lane.head());
+        head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
+    }
+
+    /// What was decided up to this time is late; none if nothing is.
+    fn late_line(&self, now: Mono) -> Option<Mono> {
+        let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
+        match troubled {
+            true => Some(now - self.plan.late_after),
+            false => self.late_before,
+        }
+    }
+
+    /// Trouble is over, or the agent was down: what has waited too long is late.
+    pub(super) fn trouble_over(&mut self, now: Mono) {
+        self.late_before = self.late_before.max(Some(now - self.plan.late_after));
+    }
+
+    /// The destination is back after being away since then.
+    pub(super) fn is_back(&mut self, since: Mono, now: Mono) {
+        self.trouble_over(now);
+        self.allowance = 1;
+        // The probe that was accepted is not counted any more where this is called.
+        if now.since(since) > OUTAGE && self.queues.len() > 1 {
+            self.resume_at = Some(now + self.plan.catch_up);
+        }
+    }
+
+    /// Whether it has failed so often that it is to be left alone, if others are left.
+    pub(super) fn is_worn_out(&self) -> bool {
+        let limit = self.plan.deactivate_after;
+        self.is_active() && limit.is_some_and(|limit| self.activity.failures() >= limit)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        !self.orphaned && self.activity.off().is_none()
+    }
+
+    pub(super) fn deactivate(&mut self, now: Mono) {
+        self.activity.deactivate(now, self.plan.reactivate_every);
+        self.breaker = Breaker::default();
+        self.paused_until = None;
+        self.allowance = 1;
+    }
+
+    /// As it was before a restart.
+    pub(super) fn restore(&mut self, failures: u32, deactivated: Option<Mono>, now: Mono) {
+        let deactivated = deactivated.filter(|_| self.plan.deactivate_after.is_some());
+        let every = self.plan.reactivate_every;
+        self.activity.restore(failures, deactivated, now, every);
     }
 }
 
-const DROPPED: (State, &str) = (State::GivenUp, "a person dropped it");
+pub(super) const DROPPED: (State, &str) = (State::GivenUp, "a person dropped it");

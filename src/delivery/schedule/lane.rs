@@ -1,6 +1,6 @@
 //! The deliveries of one watch to one destination, strictly in the order of their rows. It knows nothing of other lanes.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use super::{LaneKey, Row, throttle::Kind};
 use crate::{alert::plant::Severity, clock::Mono};
@@ -16,6 +16,37 @@ pub(super) struct Pending {
     pub(super) attempts: u32,
     /// A person dropped it while it was in flight.
     pub(super) dropped: bool,
+    /// The alert that it is about.
+    pub(super) alert: u128,
+    pub(super) likeness: Option<u64>,
+    /// Whether it is in flight, and how.
+    pub(super) flight: Flight,
+    /// It tells what earlier deliveries would have told, which are gone: it is not withdrawn any more.
+    pub(super) stands: bool,
+    /// When others are told, if it is not accepted by then.
+    pub(super) falls_back: Option<Mono>,
+    may_fall_back: bool,
+}
+
+impl Pending {
+    /// When others are told of it, if it is not accepted by then and they are told of such; keeps it in mind.
+    pub(super) fn may_fall_back(&mut self, after: Option<Duration>) -> Option<Mono> {
+        let calls = matches!(self.kind, Kind::Call | Kind::Escalation) && self.may_fall_back;
+        self.falls_back = after.filter(|_| calls).map(|after| self.decided + after);
+        self.falls_back
+    }
+}
+
+/// How a delivery is in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Flight {
+    /// It is not.
+    #[default]
+    None,
+    /// The attempt is known by it.
+    Carrier,
+    /// It is told with another one.
+    Carried,
 }
 
 impl Pending {
@@ -27,6 +58,12 @@ impl Pending {
             not_before: row.not_before,
             attempts: row.attempts,
             dropped: false,
+            alert: row.alert,
+            likeness: row.likeness,
+            flight: Flight::None,
+            stands: false,
+            falls_back: None,
+            may_fall_back: row.may_fall_back,
         }
     }
 }
@@ -54,6 +91,7 @@ pub(super) struct Lane {
     /// How many rows wait, by severity, and how many of them are escalations: both let what is behind pull the lane forward.
     severities: [u32; Severity::ALL.len()],
     escalations: u32,
+    /// The last of its deliveries in flight; more than one are only in a digest.
     pub(super) in_flight: Option<i64>,
     pub(super) place: Place,
 }
@@ -91,6 +129,10 @@ impl Lane {
 
     pub(super) fn rows(&self) -> impl Iterator<Item = (i64, &Pending)> {
         self.rows.iter().map(|(id, row)| (*id, row))
+    }
+
+    pub(super) fn rows_mut(&mut self) -> impl Iterator<Item = (i64, &mut Pending)> {
+        self.rows.iter_mut().map(|(id, row)| (*id, row))
     }
 
     pub(super) fn has_escalation(&self) -> bool {

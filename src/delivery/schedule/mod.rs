@@ -8,12 +8,17 @@
 //! returns, records every delivery that it reports as settled, and reports each attempt once with [`Schedule::done`], also
 //! one whose sender panicked. How many rows there can be is bounded by the limits of the store.
 
+mod activity;
 mod breaker;
 mod desk;
+mod judge;
 mod lane;
+mod late;
 mod outcome;
 mod plan;
 mod queues;
+mod rate;
+mod repeats;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -24,6 +29,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use desk::Desk;
 
 pub use self::{
+    activity::Deactivated,
     breaker::{Open, Trouble},
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
@@ -39,6 +45,8 @@ pub struct Schedule {
     rows: BTreeMap<i64, (Arc<str>, LaneKey)>,
     /// What was settled without an attempt since the last [`Schedule::next`].
     settled: Vec<Settled>,
+    /// Destinations of which one at least must stay active: the lists of routes and steps.
+    groups: Vec<Vec<Arc<str>>>,
     /// The latest time that it was told.
     seen: Mono,
 }
@@ -66,6 +74,12 @@ pub struct Row {
     pub not_before: Option<Mono>,
     /// Attempts used in earlier runs.
     pub attempts: u32,
+    /// The alert, by the number of its ULID.
+    pub alert: u128,
+    /// What it says, without its values: two that are alike say the same. None if that is not known.
+    pub likeness: Option<u64>,
+    /// Others may be told in its place, which was not done yet.
+    pub may_fall_back: bool,
 }
 
 /// One try of one delivery, to be started now.
@@ -84,6 +98,9 @@ pub struct Attempt {
     /// Whether to write it down if it settles nothing. While a breaker is open that is so once an hour; what settles a
     /// delivery is always written.
     pub record: bool,
+    /// All rows that are told by this one attempt, this one first, if it is a digest of what is late: each is to be reported
+    /// with [`Schedule::done`], in this order. Empty if the row is told alone.
+    pub digest: Vec<i64>,
 }
 
 /// What [`Schedule::next`] found.
@@ -93,6 +110,11 @@ pub struct Due {
     pub attempts: Vec<Attempt>,
     /// Over without an attempt, to be recorded.
     pub settled: Vec<Settled>,
+    /// To be told as triggers from now on, because they stand for the calls among what was superseded. This, and then what
+    /// was superseded, must be on record before an attempt of this `Due` starts.
+    pub retold: Vec<i64>,
+    /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
+    pub fallbacks: Vec<i64>,
 }
 
 /// One destination, for views.
@@ -104,6 +126,10 @@ pub struct Status {
     pub orphaned: bool,
     /// The breaker, if it is open.
     pub breaker: Option<Open>,
+    /// Deactivated, and since when.
+    pub deactivated: Option<Deactivated>,
+    /// Failed or refused attempts in a row.
+    pub failures: u32,
     /// Nothing starts before, because the receiver asked for it.
     pub paused_until: Option<Mono>,
     /// How many deliveries are not settled, those in flight included.
@@ -145,8 +171,8 @@ impl Schedule {
     pub fn next(&mut self, now: Mono) -> Due {
         self.seen = self.seen.max(now);
         let mut due = Due {
-            attempts: Vec::new(),
             settled: std::mem::take(&mut self.settled),
+            ..Due::default()
         };
         let from = due.settled.len();
         for desk in self.desks.values_mut() {
@@ -170,13 +196,48 @@ impl Schedule {
         let Some((desk, lane)) = self.find(row) else {
             return Verdict::Unknown;
         };
+        let destination = Arc::clone(&desk.plan.name);
         let mut settled = Vec::new();
         let verdict = desk.done(row, lane, outcome, random(), now, &mut settled);
+        let worn_out = desk.is_worn_out();
         if matches!(verdict, Verdict::Settled(_)) {
             self.rows.remove(&row);
         }
         self.append(settled);
+        if worn_out {
+            self.deactivate(destination, now);
+        }
         verdict
+    }
+
+    /// Names the destinations of which one at least must stay active: the lists of routes and of steps of policies. One that is
+    /// the last of a list is not deactivated, and is active again if it was.
+    pub fn set_groups(&mut self, groups: Vec<Vec<Arc<str>>>) {
+        self.groups = groups;
+        self.keep_the_last();
+    }
+
+    /// How a destination stood when the agent ran last. To be called before anything else is asked.
+    pub fn restore(
+        &mut self,
+        destination: &str,
+        failures: u32,
+        deactivated: Option<Mono>,
+        now: Mono,
+    ) {
+        self.seen = self.seen.max(now);
+        if let Some(desk) = self.desks.get_mut(destination) {
+            desk.restore(failures, deactivated, now);
+            self.keep_the_last();
+        }
+    }
+
+    /// All deliveries of earlier runs were added: what grew old while the agent was down is late.
+    pub fn restored(&mut self, now: Mono) {
+        self.seen = self.seen.max(now);
+        for desk in self.desks.values_mut() {
+            desk.trouble_over(now);
+        }
     }
 
     /// When [`Schedule::next`] has something to do although nothing is reported. After `next` it lies in the future.
@@ -259,6 +320,35 @@ impl Schedule {
     /// All destinations, by name, orphaned ones included.
     pub fn statuses(&self) -> impl Iterator<Item = Status> {
         self.desks.values().map(Desk::status)
+    }
+
+    fn deactivate(&mut self, name: Arc<str>, now: Mono) {
+        let needed = self.is_last(&name);
+        if let Some(desk) = self.desks.get_mut(&name).filter(|_| !needed) {
+            desk.deactivate(now);
+        }
+    }
+
+    /// Whether some list would be left without an active destination.
+    fn is_last(&self, name: &str) -> bool {
+        let active = |other: &Arc<str>| {
+            **other != *name && self.desks.get(other).is_some_and(Desk::is_active)
+        };
+        let mut mine = self
+            .groups
+            .iter()
+            .filter(|group| group.iter().any(|member| **member == *name));
+        mine.any(|group| !group.iter().any(active))
+    }
+
+    fn keep_the_last(&mut self) {
+        let names: Vec<Arc<str>> = self.desks.keys().cloned().collect();
+        for name in names {
+            let needed = self.is_last(&name);
+            if let Some(desk) = self.desks.get_mut(&name).filter(|_| needed) {
+                desk.activity.reactivate();
+            }
+        }
     }
 
     fn find(&mut self, row: i64) -> Option<(&mut Desk, LaneKey)> {

@@ -61,8 +61,10 @@ pub enum State {
     Expired,
     /// The receiver refused it for good, or a person dropped it.
     GivenUp,
-    /// Chatter: its alert came back and ended again while the destination was spared both.
+    /// The destination knows it: it has just been told the same, or its alert came back and ended again meanwhile.
     Deduplicated,
+    /// It was late, and a later one tells the latest state.
+    Superseded,
 }
 
 impl State {
@@ -74,6 +76,7 @@ impl State {
             Self::Expired => "expired",
             Self::GivenUp => "given_up",
             Self::Deduplicated => "deduplicated",
+            Self::Superseded => "superseded",
         }
     }
 }

@@ -11,9 +11,10 @@ use std::{
 };
 
 use super::{
-    LaneKey, Row,
+    DestinationPlan, LaneKey, Row,
     lane::{Lane, Pending, Place, Turn},
     outcome::{Settled, State},
+    repeats::Repeats,
     throttle::{self, Heard},
 };
 use crate::clock::Mono;
@@ -22,28 +23,63 @@ use crate::clock::Mono;
 pub(super) struct Queues {
     pub(super) expire_after: Duration,
     pub(super) call_every: Duration,
+    pub(super) fallback_after: Option<Duration>,
     pub(super) heard: Heard,
-    lanes: BTreeMap<LaneKey, Lane>,
+    pub(super) repeats: Repeats,
+    pub(super) lanes: BTreeMap<LaneKey, Lane>,
     ready: BTreeSet<Turn>,
     /// The same lanes as `ready`, in the order in which probes go round.
     round: BTreeSet<LaneKey>,
     waiting: BTreeSet<(Mono, LaneKey)>,
     expiring: BTreeSet<(Mono, LaneKey)>,
     ages: BTreeSet<(Mono, i64)>,
+    /// What others are told if it is not accepted in time.
+    pub(super) fallbacks: BTreeSet<(Mono, i64)>,
 }
 
 impl Queues {
-    pub(super) fn new(expire_after: Duration, call_every: Duration) -> Self {
+    pub(super) fn new(plan: &DestinationPlan) -> Self {
         Self {
-            expire_after,
-            call_every,
+            expire_after: plan.expire_after,
+            call_every: plan.call_every,
+            fallback_after: plan.fallback_after,
             heard: Heard::default(),
+            repeats: Repeats::default(),
             lanes: BTreeMap::new(),
             ready: BTreeSet::new(),
             round: BTreeSet::new(),
             waiting: BTreeSet::new(),
             expiring: BTreeSet::new(),
             ages: BTreeSet::new(),
+            fallbacks: BTreeSet::new(),
+        }
+    }
+
+    /// Takes over a changed plan.
+    pub(super) fn change_plan(
+        &mut self,
+        plan: &DestinationPlan,
+        now: Mono,
+        settled: &mut Vec<Settled>,
+    ) {
+        self.expire_after = plan.expire_after;
+        self.call_every = plan.call_every;
+        self.heard.clear();
+        self.repeats = Repeats::default();
+        if plan.fallback_after != self.fallback_after {
+            self.fallback_after = plan.fallback_after;
+            self.fallbacks.clear();
+            for lane in self.lanes.values_mut() {
+                for (id, pending) in lane.rows_mut() {
+                    if let Some(at) = pending.may_fall_back(self.fallback_after) {
+                        self.fallbacks.insert((at, id));
+                    }
+                }
+            }
+        }
+        let keys: Vec<LaneKey> = self.lanes.keys().copied().collect();
+        for key in keys {
+            self.change(key, now, settled, |_| {});
         }
     }
 
@@ -51,8 +87,9 @@ impl Queues {
         self.lanes.get(&key)
     }
 
-    pub(super) fn keys(&self) -> Vec<LaneKey> {
-        self.lanes.keys().copied().collect()
+    /// The lanes that could start now, in the order of their turn.
+    pub(super) fn ready(&self) -> impl Iterator<Item = LaneKey> {
+        self.ready.iter().map(|turn| turn.lane)
     }
 
     /// How many deliveries there are.
@@ -86,15 +123,32 @@ impl Queues {
         self.expiring.first().map(|(at, _)| *at)
     }
 
+    /// When others are told next of what is not accepted here.
+    pub(super) fn next_fallback(&self) -> Option<Mono> {
+        self.fallbacks.first().map(|(at, _)| *at)
+    }
+
+    /// What others are to be told now, because it was not accepted in time.
+    pub(super) fn fall_back(&mut self, now: Mono) -> impl Iterator<Item = i64> {
+        let later = self
+            .fallbacks
+            .split_off(&(now + Duration::from_nanos(1), i64::MIN));
+        std::mem::replace(&mut self.fallbacks, later)
+            .into_iter()
+            .map(|(_, row)| row)
+    }
+
     pub(super) fn next_wake(&self) -> Option<Mono> {
         self.waiting.first().map(|(at, _)| *at)
     }
 
     pub(super) fn add(&mut self, row: &Row, now: Mono, settled: &mut Vec<Settled>) {
         self.ages.insert((row.decided, row.id));
-        self.change(row.lane, now, settled, |lane| {
-            lane.insert(row.id, Pending::new(row));
-        });
+        let mut pending = Pending::new(row);
+        if let Some(at) = pending.may_fall_back(self.fallback_after) {
+            self.fallbacks.insert((at, row.id));
+        }
+        self.change(row.lane, now, settled, |lane| lane.insert(row.id, pending));
     }
 
     /// Takes a delivery out; false if there is no such.
@@ -108,9 +162,20 @@ impl Queues {
         let mut taken = None;
         self.change(key, now, settled, |lane| taken = lane.remove(row));
         if let Some(pending) = taken {
-            self.ages.remove(&(pending.decided, row));
+            self.forget(row, &pending);
         }
         taken.is_some()
+    }
+
+    pub(super) fn forget(&mut self, row: i64, pending: &Pending) {
+        self.ages.remove(&(pending.decided, row));
+        self.forget_fallback(row, pending);
+    }
+
+    pub(super) fn forget_fallback(&mut self, row: i64, pending: &Pending) {
+        if let Some(at) = pending.falls_back {
+            self.fallbacks.remove(&(at, row));
+        }
     }
 
     /// Gives up what is too old. Only the first of a lane ever expires, so nothing does before what it follows.
@@ -130,6 +195,7 @@ impl Queues {
     /// Lets go on what has waited long enough, and forgets calls that no longer hold anything.
     pub(super) fn wake(&mut self, now: Mono, settled: &mut Vec<Settled>) {
         self.heard.forget(now);
+        self.repeats.forget(now);
         while let Some(&(at, key)) = self.waiting.first()
             && at <= now
         {
@@ -160,25 +226,40 @@ impl Queues {
             self.expiring.remove(&(at, key));
         }
         if lane.in_flight.is_none() {
+            self.settle_repeats(key, now, settled);
             self.settle_chatter(key, now, settled);
             self.place(key, now);
         }
     }
 
+    fn settle_repeats(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        while let Some(lane) = self.lanes.get_mut(&key)
+            && let Some((row, head)) = lane.head()
+            && head.attempts == 0
+            && self.repeats.knows(key, head.likeness, now)
+            && let Some(pending) = lane.remove(row)
+        {
+            self.forget(row, &pending);
+            let (state, why) = REPEATED;
+            settled.push(Settled { row, state, why });
+        }
+    }
+
     fn settle_chatter(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
         let last = self.heard.last(key);
-        let Some(lane) = self.lanes.get_mut(&key).filter(|_| last.is_some()) else {
-            return;
-        };
-        while held(&self.heard, lane, key, self.call_every, now).is_some() {
+        while last.is_some()
+            && let Some(lane) = self.lanes.get(&key)
+            && held(&self.heard, lane, key, self.call_every, now).is_some()
+        {
             let count = throttle::chatter(last, lane.rows().map(|(_, row)| row.kind));
             if count == 0 {
                 break;
             }
             let rows: Vec<i64> = lane.rows().take(count).map(|(id, _)| id).collect();
             for row in rows {
-                if let Some(pending) = lane.remove(row) {
-                    self.ages.remove(&(pending.decided, row));
+                let lane = self.lanes.get_mut(&key);
+                if let Some(pending) = lane.and_then(|lane| lane.remove(row)) {
+                    self.forget(row, &pending);
                     let (state, why) = CHATTER;
                     settled.push(Settled { row, state, why });
                 }
@@ -224,6 +305,10 @@ fn held(heard: &Heard, lane: &Lane, key: LaneKey, every: Duration, now: Mono) ->
     (head.attempts == 0 && now < until).then_some(until)
 }
 
+const REPEATED: (State, &str) = (
+    State::Deduplicated,
+    "it says the same as what was accepted a moment before",
+);
 pub(super) const EXPIRED: (State, &str) = (State::Expired, "it was older than expire_after");
 const CHATTER: (State, &str) = (
     State::Deduplicated,

@@ -37,7 +37,7 @@ const TEST: &str = "andon.test";
 const DESTINATION: &str = "andon.destination";
 const DEACTIVATED: &str = "andon.deactivated";
 /// The label of an alert about a destination that names it.
-const NAMED: &str = "destination";
+const NAMED: &str = "subject";
 
 /// The headers and the body.
 pub(super) fn told(

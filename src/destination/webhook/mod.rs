@@ -97,6 +97,10 @@ impl Kind for Webhook {
         self.events.contains(&EventKind::Escalated)
     }
 
+    fn takes_acknowledgements(&self) -> bool {
+        false
+    }
+
     fn stays_open(&self) -> bool {
         // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
         matches!(

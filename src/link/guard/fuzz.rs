@@ -144,8 +144,8 @@ proptest! {
             Some(Host::Ipv4(ip)) => prop_assert!(matches!(class(IpAddr::V4(ip)), Class::Public), "{url}"),
             Some(Host::Ipv6(ip)) => prop_assert!(matches!(class(unmapped(IpAddr::V6(ip))), Class::Public), "{url}"),
             Some(Host::Domain(name)) => {
-                // `inet_aton`, which the system's resolver tries first, wants a number at the end.
-                let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+                // `inet_aton`, which the system's resolver tries first, wants a number at the end, and no empty part.
+                let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or_default();
                 let number = last.strip_prefix("0x").map_or_else(
                     || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
                     |hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()),

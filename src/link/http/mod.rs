@@ -68,6 +68,8 @@ pub struct Reply {
     pub status: u16,
     /// How long the peer asks us to wait, at most two hours.
     pub retry_after: Option<Duration>,
+    /// What the peer calls this exchange, from a header made for that; as it came, at most 1000 bytes.
+    pub request_id: Option<String>,
     /// The beginning of the body.
     pub body: String,
     /// The body was longer than what was read, or broke off.
@@ -272,10 +274,12 @@ impl HttpClient {
             return Err(CallError::Unreachable(self.way.wants_a_user()));
         }
         let retry_after = requested_wait(answer.headers(), now);
+        let request_id = request_id(answer.headers());
         let (body, cut) = read_some(answer, self.answer_limit).await;
         Ok(Reply {
             status,
             retry_after,
+            request_id,
             body,
             cut,
         })
@@ -344,6 +348,21 @@ fn requested_wait(headers: &HeaderMap, now: Wall) -> Option<Duration> {
             .and_then(|value: &HeaderValue| value.to_str().ok())
     };
     retry_after::parse(text(RETRY_AFTER)?, text(DATE), now)
+}
+
+/// By which name the peer finds this exchange in its own log.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    const NAMES: [&str; 6] = [
+        "x-request-id",
+        "request-id",
+        "x-amzn-requestid",
+        "x-ms-request-id",
+        "x-correlation-id",
+        "cf-ray",
+    ];
+    let mut values = NAMES.iter().filter_map(|name| headers.get(*name));
+    let value = values.find(|value| !value.is_empty() && value.len() <= 1000)?;
+    value.to_str().ok().map(str::to_owned)
 }
 
 /// Reads up to `limit` bytes. The status has decided by then, so a body that breaks off is no error.

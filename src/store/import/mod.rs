@@ -255,9 +255,9 @@ impl Store {
     }
 }
 
-/// Owes anew everything that can be read in a file, in one go; what cannot be read is logged.
-pub(crate) fn everything(path: &Path, into: &Connection) -> rusqlite::Result<u64> {
-    let mut source = Source::over(open::read_only(path)?, None)?;
+/// Owes anew everything that can be read in another database, in one go; what cannot be read is logged.
+pub(crate) fn everything(from: Connection, into: &Connection) -> rusqlite::Result<u64> {
+    let mut source = Source::over(from, None)?;
     let mut all = 0;
     loop {
         let (_, owed, done) = source.step(into)?;
@@ -267,7 +267,7 @@ pub(crate) fn everything(path: &Path, into: &Connection) -> rusqlite::Result<u64
         }
     }
     for what in &source.unreadable {
-        tracing::error!("{}: cannot be read: {what}", path.display());
+        tracing::error!("of an earlier database cannot be read: {what}");
     }
     Ok(all)
 }

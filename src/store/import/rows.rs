@@ -32,17 +32,17 @@ pub(super) fn owe_anew(
     let seq = match known {
         Some(seq) => seq,
         None => {
-            let seq = numbers.event()?;
+            let untold = untold(from, row.event_seq)?;
             let fact = Fact {
                 alert,
                 id: &theirs.event,
                 kind: &row.kind,
                 at: row.at.as_millis(),
                 body: &theirs.body,
+                untold: untold.as_deref(),
                 decided: &row.decided,
             };
-            commit::put_event(into, seq, &fact)?;
-            seq
+            commit::put_event(into, &mut numbers, &fact)?
         }
     };
     let (known, last): (bool, i64) = into
@@ -74,6 +74,23 @@ pub(super) fn owe_anew(
     }
     numbers.put_back()?;
     Ok(owed)
+}
+
+/// Who does not hear of an event here although its alert was told there: who did not take it, and whose delivery was over.
+fn untold(from: &Connection, seq: i64) -> rusqlite::Result<Option<String>> {
+    let written: Option<String> = from
+        .prepare_cached("SELECT untold FROM events WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    let names = written.and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok());
+    let mut names = names.unwrap_or_default();
+    let mut over = from.prepare_cached(
+        "SELECT destination FROM deliveries WHERE id BETWEEN ?1 AND ?2 AND state != 0 ORDER BY id",
+    )?;
+    let mut over = over.query([seq * PLACES, (seq + 1) * PLACES - 1])?;
+    while let Some(row) = over.next()? {
+        names.push(row.get(0)?);
+    }
+    Ok((!names.is_empty()).then(|| serde_json::Value::from(names).to_string()))
 }
 
 /// Under which number an alert of another database is known here: its own, if it is the same alert, or one below zero that is

@@ -113,6 +113,9 @@ fn accepted(made: &Committed) -> Vec<Settlement> {
             at: wall,
             used: 1,
             result: "HTTP 204".to_owned(),
+            took_ms: Some(85),
+            status: Some(204),
+            provider_id: Some("req_01KN33X5G0A2X02FC34SAMS3GX".to_owned()),
             not_before: None,
         }),
         ..Settlement::new(owed.id, DeliveryState::Accepted, wall, "HTTP 204")

@@ -277,3 +277,51 @@ async fn a_read_only_file_can_still_be_read_with_its_log() {
     assert_eq!(fs::read(copy.path().join("andon.db")).unwrap(), before);
     assert_eq!(fs::read_dir(copy.path()).unwrap().count(), 2);
 }
+
+#[tokio::test]
+async fn damage_that_only_the_run_has_seen_is_looked_for_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    store.commit(commit(1, many(1, 2))).await.unwrap();
+    let ended = fail(&store, ffi::SQLITE_CORRUPT).await;
+    assert!(matches!(ended, Err(StoreError::IoFatal { .. })));
+    let _ = store.close().await;
+    store.ended().await;
+    let marker = dir.path().join("andon.io-error");
+    assert!(
+        fs::read_to_string(&marker)
+            .unwrap()
+            .starts_with("damaged: ")
+    );
+    // The whole file is sound after all: it is used.
+    let again = open(dir.path());
+    assert_eq!(again.found, Found::Existing);
+    assert_eq!(pending(&again.store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn whatever_page_is_damaged_one_more_start_is_enough_to_watch_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    store.commit(commit(1, many(1, 10))).await.unwrap();
+    store.close().await.unwrap();
+    store.ended().await;
+    let _ = fs::remove_file(dir.path().join("andon.db-wal"));
+    let whole = fs::read(dir.path().join("andon.db")).unwrap();
+    for page in (0..whole.len()).step_by(1024) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bytes = whole.clone();
+        let end = (page + 512).min(bytes.len());
+        bytes[page..end].fill(0xFF);
+        fs::write(dir.path().join("andon.db"), bytes).unwrap();
+        let works = async || {
+            let store = Store::open(options(dir.path())).ok()?.store;
+            let made = store.commit(commit(2, many(100, 1))).await;
+            let _ = store.close().await;
+            store.ended().await;
+            made.ok().filter(|made| made.durable)
+        };
+        let once = works().await.is_some();
+        assert!(once || works().await.is_some(), "page at {page}");
+    }
+}

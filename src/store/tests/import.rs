@@ -94,7 +94,8 @@ async fn damage_at_any_page_is_survived() {
     let store = open(dir.path()).store;
     for page in (1024..whole.len()).step_by(1024) {
         let mut bytes = whole.clone();
-        bytes[page..page + 1024].fill(0xFF);
+        let end = whole.len().min(page + 1024);
+        bytes[page..end].fill(0xFF);
         fs::write(&aside, &bytes).unwrap();
         // A file that cannot be opened at all is refused; any other comes to an end.
         if Source::open(&aside, dir.path()).is_ok() {

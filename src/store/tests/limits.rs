@@ -148,3 +148,90 @@ async fn a_store_that_owes_nothing_and_is_still_too_large_comes_to_an_end() {
     assert_eq!(store.alerts(open, 10).await.unwrap().len(), 1);
     assert!(kinds(&store, 1).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_go_first_while_a_store_full_of_what_is_owed_is_pruned() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let fat = |n: i64| NewEvent {
+        body: "x".repeat(2000),
+        ..event(n, n as u64, "triggered", &["ops"])
+    };
+    for n in 0..20 {
+        let some = (n * 100..n * 100 + 100).map(fat).collect();
+        store.commit(commit(n, some)).await.unwrap();
+    }
+    let before = store.health().await.unwrap();
+    let pruning = tokio::spawn({
+        let store = store.clone();
+        async move { store.prune(DAY, 2 << 20, at(5)).await }
+    });
+    let (mut waits, mut n) = (Vec::new(), 10_000);
+    #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
+    while !pruning.is_finished() {
+        let begin = std::time::Instant::now();
+        store.commit(commit(n, vec![fat(n)])).await.unwrap();
+        waits.push(begin.elapsed());
+        n += 1;
+        // A plant that decides something a hundred times in a second.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let pruned = pruning.await.unwrap().unwrap();
+    waits.sort();
+    let half = waits[waits.len() / 2];
+    println!(
+        "{} commits while {pruned:?}: half within {half:?}, the longest {:?}",
+        waits.len(),
+        waits.last()
+    );
+    assert!(pruned.given_up > 1000, "{pruned:?}");
+    assert!(half < Duration::from_millis(500), "{half:?}");
+    let after = store.health().await.unwrap();
+    assert!(after.used_bytes <= (2 << 20) + (1 << 20), "{after:?}");
+    assert!(after.log_bytes <= 4 << 20, "{after:?}");
+    // Free pages are used again: as much as went in before does not make the file larger.
+    let size = || {
+        std::fs::metadata(dir.path().join("andon.db"))
+            .unwrap()
+            .len()
+    };
+    let file = size();
+    for n in 0..10 {
+        let some = (20_000 + n * 100..20_100 + n * 100).map(fat).collect();
+        store.commit(commit(n, some)).await.unwrap();
+    }
+    assert!(size() <= file + (1 << 20), "{} after {file}", size());
+    assert!(before.used_bytes > after.used_bytes);
+    // Every number of what is owed no more is told.
+    let ops = store.destination("ops").await.unwrap().unwrap();
+    let told: u64 = ops
+        .given_up
+        .iter()
+        .map(|range| range.to - range.from + 1)
+        .sum();
+    assert!(told >= pruned.given_up, "{told} of {pruned:?}");
+}
+
+#[tokio::test]
+async fn one_giant_event_is_given_up_on_record_and_the_store_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let giant = NewEvent {
+        body: "x".repeat(9 << 20),
+        ..event(1, 1, "triggered", &["ops"])
+    };
+    store.commit(commit(1, vec![giant])).await.unwrap();
+    let small = event(2, 2, "triggered", &["ops"]);
+    store.commit(commit(2, vec![small])).await.unwrap();
+    let pruned = store.prune(DAY, 8 << 20, at(3)).await.unwrap();
+    assert!(pruned.given_up >= 1, "{pruned:?}");
+    let health = store.health().await.unwrap();
+    assert!(health.used_bytes < 8 << 20, "{health:?}");
+    let ops = store.destination("ops").await.unwrap().unwrap();
+    assert_eq!(ops.given_up[0].from, 1);
+    let made = store
+        .commit(commit(4, vec![event(4, 4, "triggered", &["ops"])]))
+        .await
+        .unwrap();
+    assert!(made.durable);
+}

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bytes;
+mod chain;
 mod disk;
 mod found;
 mod import;
@@ -65,6 +66,7 @@ fn event(n: i64, alert: u64, kind: &str, to: &[&str]) -> NewEvent {
         at: at(n).wall,
         body: format!("{{\"id\":\"event-{n}\"}}"),
         withdraws: Vec::new(),
+        untold: Vec::new(),
         deliveries: to
             .iter()
             .map(|name| NewDelivery {

@@ -37,6 +37,9 @@ async fn a_reopened_store_gives_back_exactly_what_was_committed() {
         at: at(9).wall,
         used: 1,
         result: "HTTP 503".to_owned(),
+        took_ms: Some(31),
+        status: Some(503),
+        provider_id: Some("r-7".to_owned()),
         not_before: Some(at(19).wall),
     };
     assert!(store.attempted(before[0].id, tried).await.unwrap());
@@ -55,6 +58,9 @@ async fn a_reopened_store_gives_back_exactly_what_was_committed() {
     assert_eq!(after.body, "{\"id\":\"event-1\"}");
     assert_eq!(after.row.not_before, Some(at(19).wall));
     assert_eq!(after.log.len(), 1);
+    let tried = &after.log[0];
+    assert_eq!((tried.took_ms, tried.status), (Some(31), Some(503)));
+    assert_eq!(tried.provider_id.as_deref(), Some("r-7"));
     let known = again
         .store
         .alerts(AlertFilter::default(), 10)
@@ -301,7 +307,7 @@ async fn a_delivery_keeps_its_first_and_last_ten_tries() {
             at: at(n).wall,
             used: 1,
             result: "é".repeat(n as usize * 20),
-            not_before: None,
+            ..AttemptRecord::default()
         };
         store.attempted(id, record).await.unwrap();
     }

@@ -8,8 +8,12 @@ use andon::{
         restore::Changes,
         state::{Durable, Mark, SavedCore, SavedWatch},
     },
-    clock::{BootId, Now},
-    delivery::route::Owed,
+    clock::{BootId, Now, Wall},
+    delivery::{
+        owed,
+        route::Owed,
+        schedule::{LaneKey, Settled},
+    },
     store::rows::{self, DeliveryRow, DeliveryState},
 };
 
@@ -22,6 +26,8 @@ pub(super) struct Disk {
     /// The row with id n is at n - 1.
     pub(super) rows: Vec<DeliveryRow>,
     sequences: BTreeMap<Arc<str>, u64>,
+    /// Failures in a row, and since when it is deactivated.
+    pub(super) standings: BTreeMap<Arc<str>, (u32, Option<Wall>)>,
 }
 
 impl Disk {
@@ -100,6 +106,16 @@ impl Disk {
             row.state = state;
             row.attempts += used;
         }
+    }
+
+    /// Ends a delivery without an attempt, and says why.
+    pub(super) fn settle_for(&mut self, settled: Settled) {
+        self.settle(settled.row, owed::stored(settled.state), 0);
+        self.row_mut(settled.row).result = Some(settled.why.to_owned());
+    }
+
+    pub(super) fn lane(&self, row: i64) -> LaneKey {
+        LaneKey(self.event_of(self.row(row)).alert.dedup_key.bytes())
     }
 
     pub(super) fn row(&self, id: i64) -> &DeliveryRow {

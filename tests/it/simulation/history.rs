@@ -11,6 +11,7 @@ use andon::{
         route::{Route, Routes},
         schedule::{DestinationPlan, Retry},
     },
+    destination::{Late, Rate},
     sample::TagId,
 };
 use proptest::prelude::*;
@@ -51,8 +52,23 @@ pub(super) enum Mode {
     RefuseForGood,
     /// No answer before the timeout; has it or not.
     Hang,
-    /// Asks to be left alone.
+    /// Asks to be left alone, for a time that it says or does not say.
     Busy,
+    /// Another one at each attempt.
+    Fickle,
+}
+
+impl Mode {
+    /// All but the one that changes its mind.
+    pub(super) const STEADY: [Self; 7] = [
+        Self::Accept,
+        Self::Unreachable,
+        Self::Fail,
+        Self::Refuse,
+        Self::RefuseForGood,
+        Self::Hang,
+        Self::Busy,
+    ];
 }
 
 /// Where the agent dies.
@@ -81,7 +97,7 @@ pub(super) fn history() -> impl Strategy<Value = Vec<Act>> {
     let value = prop_oneof![Just(0.0), Just(50.0), Just(90.0), Just(100.0), 80.0..100.0];
     let mode = prop_oneof![
         3 => Just(Mode::Accept), 2 => Just(Mode::Unreachable), 2 => Just(Mode::Fail), 1 => Just(Mode::Refuse),
-        1 => Just(Mode::RefuseForGood), 2 => Just(Mode::Hang), 1 => Just(Mode::Busy),
+        1 => Just(Mode::RefuseForGood), 2 => Just(Mode::Hang), 1 => Just(Mode::Busy), 1 => Just(Mode::Fickle),
     ];
     let point = prop_oneof![
         Just(Point::Now),
@@ -268,16 +284,40 @@ pub(super) fn routes() -> Routes {
     }
 }
 
+/// Of whom one at least must stay active. The pager is the last of a list, so it always is.
+pub(super) fn groups() -> Vec<Vec<Arc<str>>> {
+    vec![names(&["ops", "boss"]), names(&["pager"])]
+}
+
+/// How the three are delivered to: by each late policy, with every limit at one of them.
 pub(super) fn plans() -> Vec<DestinationPlan> {
-    let ops = DestinationPlan::new("ops");
+    let ops = DestinationPlan {
+        rate: Some(Rate {
+            count: 5,
+            per: secs(60),
+        }),
+        deactivate_after: Some(4),
+        reactivate_every: secs(600),
+        late: Late::Digest,
+        late_after: secs(120),
+        catch_up: secs(20),
+        ..DestinationPlan::new("ops")
+    };
     let pager = DestinationPlan {
         expire_after: secs(3600),
         concurrency: 1,
+        deactivate_after: Some(3),
+        duplicate_window: secs(60),
+        late: Late::Collapse,
+        late_after: secs(60),
+        catch_up: secs(10),
         ..DestinationPlan::new("pager")
     };
     let boss = DestinationPlan {
         retry: Retry::List(vec![secs(10), secs(60), secs(300)]),
         call_every: Duration::ZERO,
+        deactivate_after: Some(5),
+        duplicate_window: secs(300),
         ..DestinationPlan::new("boss")
     };
     vec![ops, pager, boss]

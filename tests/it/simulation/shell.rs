@@ -29,7 +29,7 @@ use ulid::Ulid;
 
 use super::{
     disk::Disk,
-    history::{Act, Boot, DESTINATIONS, Mode, Point, plans, plant, routes, secs},
+    history::{Act, Boot, DESTINATIONS, Mode, Point, groups, plans, plant, routes, secs},
 };
 
 const STATE_EVERY: Duration = Duration::from_secs(1);
@@ -340,7 +340,7 @@ impl World {
             }
             let routes = &self.routes;
             let audience = self.run.audiences.entry(event.alert.id).or_default();
-            let owed = audience.owe(event, &events[index + 1..], routes);
+            let (owed, _) = audience.owe(event, &events[index + 1..], routes);
             decided.push((event.clone(), withdraws, owed));
         }
         self.crash(Point::BeforeCommit)?;
@@ -366,6 +366,9 @@ impl World {
                 kind: Kind::of(event.kind, row.as_trigger),
                 not_before: None,
                 attempts: 0,
+                alert: event.alert.id.0,
+                likeness: Some(owed::likeness(event, row.as_trigger)),
+                may_fall_back: true,
             };
             if withdrawable {
                 self.run.withdrawable.add(&row);
@@ -381,47 +384,57 @@ impl World {
             return;
         }
         let due = self.run.schedule.next(self.now.mono);
+        for row in due.retold {
+            self.disk.row_mut(row).as_trigger = true;
+        }
         for settled in due.settled {
-            self.disk
-                .settle(settled.row, owed::stored(settled.state), 0);
+            self.disk.settle_for(settled);
         }
         for attempt in due.attempts {
-            let same = |other: &Flight| {
-                other.attempt.lane == attempt.lane
-                    && other.attempt.destination == attempt.destination
-            };
-            assert!(
-                !self.run.flights.iter().any(same),
-                "two attempts of one lane at once: {attempt:?}"
-            );
-            let at = DESTINATIONS
-                .iter()
-                .position(|name| **name == *attempt.destination);
-            let mode = self.modes[at.expect("all destinations exist")];
-            let (outcome, may_hear, long) = match mode {
-                Mode::Accept => (Outcome::Accepted, true, 0),
-                Mode::Unreachable => (Outcome::Unreachable, false, 1),
-                Mode::Fail => (Outcome::Failed { retry_after: None }, self.luck.bool(), 1),
-                Mode::Refuse => (Outcome::Refused { give_up: false }, false, 1),
-                Mode::RefuseForGood => (Outcome::Refused { give_up: true }, false, 1),
-                Mode::Hang => (Outcome::Failed { retry_after: None }, self.luck.bool(), 10),
-                Mode::Busy => {
-                    let retry_after = Some(secs(self.luck.u64(1..300)));
-                    (Outcome::Failed { retry_after }, false, 1)
-                }
-            };
-            let lands = self.now.mono + Duration::from_millis(long * 1000 + self.luck.u64(1..500));
-            let at_once = self.luck.bool();
-            if may_hear && at_once {
-                self.hear(&attempt);
-            }
-            self.run.flights.push(Flight {
-                attempt,
-                outcome,
-                lands,
-                heard: may_hear.then_some(at_once),
-            });
+            self.start(attempt);
         }
+    }
+
+    fn start(&mut self, attempt: Attempt) {
+        let same = |other: &Flight| {
+            other.attempt.lane == attempt.lane && other.attempt.destination == attempt.destination
+        };
+        assert!(
+            !self.run.flights.iter().any(same),
+            "two attempts of one lane at once: {attempt:?}"
+        );
+        let at = DESTINATIONS
+            .iter()
+            .position(|name| **name == *attempt.destination);
+        let mode = match self.modes[at.expect("all destinations exist")] {
+            Mode::Fickle => Mode::STEADY[self.luck.usize(..Mode::STEADY.len())],
+            steady => steady,
+        };
+        let (outcome, may_hear, long) = match mode {
+            Mode::Accept | Mode::Fickle => (Outcome::Accepted, true, 0),
+            Mode::Unreachable => (Outcome::Unreachable, false, 1),
+            Mode::Fail => (Outcome::Failed { retry_after: None }, self.luck.bool(), 1),
+            Mode::Refuse => (Outcome::Refused { give_up: false }, false, 1),
+            Mode::RefuseForGood => (Outcome::Refused { give_up: true }, false, 1),
+            Mode::Hang => (Outcome::Failed { retry_after: None }, self.luck.bool(), 10),
+            Mode::Busy => {
+                // Without the header, and with one of either form, a date being at most a day off.
+                let asked = [30, self.luck.u64(1..300), self.luck.u64(1..86_400)];
+                let retry_after = Some(secs(asked[self.luck.usize(..3)]));
+                (Outcome::Failed { retry_after }, false, 1)
+            }
+        };
+        let lands = self.now.mono + Duration::from_millis(long * 1000 + self.luck.u64(1..500));
+        let at_once = self.luck.bool();
+        if may_hear && at_once {
+            self.hear(&attempt);
+        }
+        self.run.flights.push(Flight {
+            attempt,
+            outcome,
+            lands,
+            heard: may_hear.then_some(at_once),
+        });
     }
 
     /// Takes back the attempts that have ended.
@@ -433,45 +446,74 @@ impl World {
             .iter()
             .position(|flight| flight.lands <= now.mono)
         {
-            let flight = self.run.flights.remove(index);
-            let row = flight.attempt.row;
-            if flight.heard == Some(false) {
-                self.hear(&flight.attempt);
+            let Flight {
+                attempt,
+                outcome,
+                heard,
+                ..
+            } = self.run.flights.remove(index);
+            if heard == Some(false) {
+                self.hear(&attempt);
             }
             self.crash(Point::BeforeSettle)?;
-            let used = u32::from(flight.outcome != Outcome::Unreachable);
-            if used > 0 {
-                self.run.withdrawable.heard(flight.attempt.lane, row);
+            let luck = self.luck.f64();
+            for row in rows(&attempt) {
+                self.report(row, &attempt, outcome, luck);
             }
-            let luck = &mut self.luck;
-            let verdict = self
-                .run
-                .schedule
-                .done(row, flight.outcome, now.mono, &mut || luck.f64());
-            match verdict {
-                Verdict::Settled(settled) => {
-                    self.disk.settle(row, owed::stored(settled.state), used);
-                }
-                Verdict::Waiting { until } if flight.attempt.record => {
-                    let stored = self.disk.row_mut(row);
-                    stored.attempts += used;
-                    stored.not_before = Some(now.wall + until.since(now.mono));
-                }
-                Verdict::Waiting { .. } => {}
-                Verdict::Unknown => panic!("an attempt that nobody knows: {row}"),
-            }
+            self.keep(&attempt.destination);
             self.crash(Point::AfterSettle)?;
         }
         Ok(())
     }
 
+    fn report(&mut self, row: i64, attempt: &Attempt, outcome: Outcome, luck: f64) {
+        let now = self.now;
+        let used = u32::from(outcome != Outcome::Unreachable);
+        let lane = self.disk.lane(row);
+        if used > 0 {
+            self.run.withdrawable.heard(lane, row);
+        }
+        let schedule = &mut self.run.schedule;
+        match schedule.done(row, outcome, now.mono, &mut || luck) {
+            Verdict::Settled(settled) => {
+                self.disk.settle(row, owed::stored(settled.state), used);
+            }
+            Verdict::Waiting { until } if attempt.record => {
+                let stored = self.disk.row_mut(row);
+                stored.attempts += used;
+                stored.not_before = Some(now.wall + until.since(now.mono));
+            }
+            Verdict::Waiting { .. } => {}
+            Verdict::Unknown => panic!("an attempt that nobody knows: {row}"),
+        }
+    }
+
+    /// How a destination stands is on disk, too.
+    fn keep(&mut self, destination: &Arc<str>) {
+        let status = self.run.schedule.status(destination);
+        let status = status.expect("all destinations exist");
+        let now = self.now;
+        let deactivated = status
+            .deactivated
+            .map(|off| now.wall - now.mono.since(off.since));
+        self.disk
+            .standings
+            .insert(Arc::clone(destination), (status.failures, deactivated));
+    }
+
     fn hear(&mut self, attempt: &Attempt) {
         let events = self.disk.events.len();
         let heard = self.heard.get_mut(&*attempt.destination);
-        heard.expect("all destinations exist").push(Heard {
-            row: attempt.row,
-            events,
-        });
+        let heard = heard.expect("all destinations exist");
+        heard.extend(rows(attempt).into_iter().map(|row| Heard { row, events }));
+    }
+}
+
+/// What one attempt tells.
+fn rows(attempt: &Attempt) -> Vec<i64> {
+    match attempt.digest.is_empty() {
+        true => vec![attempt.row],
+        false => attempt.digest.clone(),
     }
 }
 
@@ -480,6 +522,11 @@ impl Run {
         let seed = [boot.0.len() as u8; 16];
         let (engine, ends) = Engine::restore(plant(variant), &disk.durable(), now, boot, seed);
         let mut schedule = Schedule::new(plans());
+        for (name, (failures, deactivated)) in &disk.standings {
+            let since = deactivated.map(|at| now.mono - now.wall.since(at));
+            schedule.restore(name, *failures, since, now.mono);
+        }
+        schedule.set_groups(groups());
         let mut withdrawable = Withdrawable::default();
         for row in disk.pending() {
             let owed = owed::Owed::read(row, boot, now).expect("every stored row is understood");
@@ -487,6 +534,7 @@ impl Run {
             schedule.add(&owed.row, now.mono);
         }
         withdrawable.restored();
+        schedule.restored(now.mono);
         let run = Self {
             engine,
             schedule,

@@ -1,7 +1,7 @@
 //! The real program in a folder of its own: started, asked through its socket, stopped, killed and started again.
 //!
 //! How the program is called stands here and nowhere else: `run` and `check` take `--config`, verbs about a running agent
-//! take `--socket`, and the socket lies in the data directory.
+//! take `--socket`, and the socket lies beside the data directory.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -26,18 +26,36 @@ pub(crate) struct Agent {
     folder: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    /// Where its data lies, if not in its folder.
+    data: Option<PathBuf>,
+    /// A command in front of the program when it runs, which must become it in the same process.
+    wrapper: Vec<String>,
 }
 
 impl Agent {
     /// Writes a configuration: `config` is added to what every agent here has. Nothing is started.
     pub(crate) fn new(config: &str, rules: &str) -> Self {
+        Self::made(None, config, rules)
+    }
+
+    /// The same with its data in a folder that is there.
+    pub(crate) fn with_data_in(data: &Path, config: &str, rules: &str) -> Self {
+        Self::made(Some(data.to_owned()), config, rules)
+    }
+
+    fn made(data: Option<PathBuf>, config: &str, rules: &str) -> Self {
         let agent = Self {
-            folder: tempfile::tempdir().expect("a folder"),
+            data,
+            folder: tempfile::Builder::new()
+                .prefix(&format!("andon-it-{}-", std::process::id()))
+                .tempdir()
+                .expect("a folder"),
             child: None,
             environment: Vec::new(),
+            wrapper: Vec::new(),
         };
         fs::create_dir(agent.path("rules")).expect("a folder for rules");
-        fs::create_dir(agent.data()).expect("a folder for data");
+        fs::create_dir_all(agent.data()).expect("a folder for data");
         fs::write(agent.path("ops.key"), KEY).expect("the key");
         fs::set_permissions(agent.path("ops.key"), Permissions::from_mode(0o600))
             .expect("its mode");
@@ -61,6 +79,8 @@ impl Agent {
 site = "plant-7"
 site_name = "Plant 7"
 data_dir = "{data}"
+# Beside the data, whose file system may be full, read-only or gone.
+socket = "{socket}"
 
 [clock]
 synchronised = "assume"
@@ -68,7 +88,8 @@ synchronised = "assume"
 [alerts]
 blind_after = "2s"
 {config}"#,
-            data = self.data().display()
+            data = self.data().display(),
+            socket = self.socket().display()
         );
         fs::write(self.config_file(), base).expect("the configuration");
     }
@@ -81,6 +102,16 @@ blind_after = "2s"
     /// A variable for the processes that are started from now on.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// What stands in front of the program from now on when it is run, such as `strace -D`; nothing for nothing.
+    pub(crate) fn wrap(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
+    }
+
+    /// The process, while it runs.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.child.as_ref().map(Pid::from_child)
     }
 
     /// Starts the process and waits until it watches.
@@ -173,6 +204,21 @@ blind_after = "2s"
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
+    /// Its state, if it answers.
+    pub(crate) fn try_status(&self) -> Option<Value> {
+        let (_, body) = get(&self.socket(), "/v1/status").filter(|(status, _)| *status == 200)?;
+        serde_json::from_str(&body).ok()
+    }
+
+    /// Posts to its socket and gives the status of the answer, if there is one.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Option<u16> {
+        let length = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        ask(&self.socket(), &head).map(|(status, _)| status)
+    }
+
     /// Waits until its state is as wanted, and gives it.
     pub(crate) fn shows(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
@@ -211,7 +257,7 @@ blind_after = "2s"
 
     /// Its data directory.
     pub(crate) fn data(&self) -> PathBuf {
-        self.path("data")
+        self.data.clone().unwrap_or_else(|| self.path("data"))
     }
 
     /// Listens where systemd would, for processes that are started from now on.
@@ -227,7 +273,14 @@ blind_after = "2s"
     }
 
     fn command(&self, verb: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_andon"));
+        let mut command = match self.wrapper.split_first() {
+            Some((first, more)) if verb == "run" => {
+                let mut command = Command::new(first);
+                command.args(more).arg(program());
+                command
+            }
+            _ => Command::new(program()),
+        };
         let ours = |name: &str| {
             name.starts_with("ANDON_")
                 || name.starts_with("NOTIFY_")
@@ -249,7 +302,7 @@ blind_after = "2s"
     }
 
     fn socket(&self) -> PathBuf {
-        self.data().join("andon.sock")
+        self.path("andon.sock")
     }
 
     fn config_file(&self) -> PathBuf {
@@ -264,6 +317,12 @@ blind_after = "2s"
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// The program: the one that was built with the tests, or that which `ANDON_PROGRAM` names.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("ANDON_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_andon").into(), PathBuf::from)
 }
 
 impl Drop for Agent {
@@ -284,9 +343,16 @@ impl Drop for Agent {
 
 /// Asks over the socket: status and body; nothing if nobody is there.
 fn get(socket: &Path, path: &str) -> Option<(u16, String)> {
+    ask(
+        socket,
+        &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+    )
+}
+
+/// Sends a request over the socket.
+fn ask(socket: &Path, request: &str) -> Option<(u16, String)> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(wait::PATIENCE)).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod broker;
 pub(crate) mod modbus_device;
+pub(crate) mod mount;
 pub(crate) mod port;
 pub(crate) mod python;
 pub(crate) mod receiver;
@@ -35,15 +36,15 @@ pub(crate) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 
 /// A signed webhook to this receiver; `more` goes into it.
 pub(crate) fn destination(name: &str, receiver: &Receiver, more: &str) -> String {
-    let port = receiver.port();
+    let (address, port) = (receiver.address(), receiver.port());
     format!(
         r#"
 [[destination]]
 name = "{name}"
 type = "webhook"
-url = "http://127.0.0.1:{port}/andon?token=t0ken"
+url = "http://{address}:{port}/andon?token=t0ken"
 allow_http = true
-allow_addresses = ["127.0.0.1/32:{port}"]
+allow_addresses = ["{address}/32:{port}"]
 sign = {{ scheme = "standard-webhooks", secret = {{ file = "ops.key" }} }}
 # These tests play in seconds what a plant does in hours.
 call_every = "0s"
@@ -108,14 +109,18 @@ action = "Reduce feed."
 
 /// Machines `m-1`, `m-2`, .. of the class `cnc-mill` that publish their temperature at `plant/{machine}/temp`.
 pub(crate) fn publishers(broker: &Broker, count: usize) -> String {
+    publishers_at("127.0.0.1", broker.port(), count)
+}
+
+/// The same at any broker.
+pub(crate) fn publishers_at(address: &str, port: u16, count: usize) -> String {
     let source = format!(
         r#"
 [[source.mqtt]]
 name = "cell-broker"
-url = "mqtt://127.0.0.1:{}"
+url = "mqtt://{address}:{port}"
 subscribe = [{{ topic = "plant/{{machine}}/temp", qos = 1, payload = "number", stale_after = "1h", tag = "spindle_temp", unit = "°C" }}]
-"#,
-        broker.port()
+"#
     );
     let machines =
         (1..=count).map(|n| format!("\n[[machine]]\nid = \"m-{n}\"\nclass = \"cnc-mill\"\n"));

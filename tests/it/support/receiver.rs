@@ -25,17 +25,30 @@ pub(crate) enum Answer {
     Accept,
     /// Any other status.
     Status(u16),
+    /// 200, after this many milliseconds.
+    Slowly(u64),
     /// 429 with `Retry-After` in seconds.
     Later(u64),
+    /// 429 with `Retry-After` as a date so many seconds after the `Date` of the answer.
+    LaterByDate(u64),
     /// None, for as long as the receiver lives.
     Hang,
     /// None: the connection is closed after the request was read, so the sender cannot know that it arrived.
     Cut,
 }
 
+impl Answer {
+    /// Whether it says that the request was taken.
+    pub(crate) fn accepts(self) -> bool {
+        matches!(self, Self::Accept | Self::Slowly(_))
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
+    /// When its connection was opened.
+    pub(crate) connected: Instant,
     /// When it was complete.
     pub(crate) at: Instant,
     pub(crate) method: String,
@@ -68,6 +81,7 @@ impl Received {
 
 /// A running receiver.
 pub(crate) struct Receiver {
+    address: String,
     port: Port,
     shared: Arc<Shared>,
     listening: Option<JoinHandle<()>>,
@@ -77,8 +91,15 @@ struct Shared {
     received: Mutex<Vec<Received>>,
     /// The answer to the n-th request, from 0.
     answers: Mutex<Box<dyn FnMut(usize) -> Answer + Send>>,
+    /// Called with each request before it is answered.
+    recorder: Mutex<Hook>,
+    /// Called with each request after it was answered.
+    answered: Mutex<Hook>,
     closing: AtomicBool,
 }
+
+/// Something to be done about a request.
+type Hook = Box<dyn FnMut(&Received) + Send>;
 
 impl Receiver {
     /// One that accepts everything.
@@ -90,11 +111,19 @@ impl Receiver {
 
     /// One whose port refuses connections until it is opened.
     pub(crate) fn closed() -> Self {
+        Self::closed_at("127.0.0.1")
+    }
+
+    /// The same at another address of this machine.
+    pub(crate) fn closed_at(address: &str) -> Self {
         Self {
+            address: address.to_owned(),
             port: Port::reserve(),
             shared: Arc::new(Shared {
                 received: Mutex::default(),
                 answers: Mutex::new(Box::new(|_| Answer::Accept)),
+                recorder: Mutex::new(Box::new(|_| {})),
+                answered: Mutex::new(Box::new(|_| {})),
                 closing: AtomicBool::new(false),
             }),
             listening: None,
@@ -105,20 +134,25 @@ impl Receiver {
         self.port.number
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Listens from now on.
     pub(crate) fn open(&mut self) {
         assert!(self.listening.is_none(), "it is open");
         self.shared.closing.store(false, Ordering::SeqCst);
-        let listener = TcpListener::bind(("127.0.0.1", self.port.number)).expect("our port");
+        let listener =
+            TcpListener::bind((self.address.as_str(), self.port.number)).expect("our port");
         let shared = Arc::clone(&self.shared);
         self.listening = Some(std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if shared.closing.load(Ordering::SeqCst) {
                     return;
                 }
-                let shared = Arc::clone(&shared);
+                let (shared, connected) = (Arc::clone(&shared), wait::now());
                 // A sender that gives up in the middle of a request is no concern of the others.
-                std::thread::spawn(move || stream.map(|stream| shared.serve(stream)));
+                std::thread::spawn(move || stream.map(|stream| shared.serve(stream, connected)));
             }
         }));
     }
@@ -128,7 +162,10 @@ impl Receiver {
         if let Some(listening) = self.listening.take() {
             self.shared.closing.store(true, Ordering::SeqCst);
             // Wakes the loop, which then ends and closes the socket.
-            drop(TcpStream::connect(("127.0.0.1", self.port.number)));
+            drop(TcpStream::connect((
+                self.address.as_str(),
+                self.port.number,
+            )));
             listening.join().expect("the receiver ends");
         }
     }
@@ -143,6 +180,16 @@ impl Receiver {
         *lock(&self.shared.answers) = Box::new(answers);
     }
 
+    /// What is done with every request before it is answered, one after the other.
+    pub(crate) fn record(&self, recorder: impl FnMut(&Received) + Send + 'static) {
+        *lock(&self.shared.recorder) = Box::new(recorder);
+    }
+
+    /// What is done from now on about every request that was answered.
+    pub(crate) fn when_answered(&self, what: impl FnMut(&Received) + Send + 'static) {
+        *lock(&self.shared.answered) = Box::new(what);
+    }
+
     /// Everything that arrived, whatever it got.
     pub(crate) fn all(&self) -> Vec<Received> {
         lock(&self.shared.received).clone()
@@ -151,7 +198,7 @@ impl Receiver {
     /// What was accepted.
     pub(crate) fn accepted(&self) -> Vec<Received> {
         let mut all = self.all();
-        all.retain(|request| request.answer == Answer::Accept);
+        all.retain(|request| request.answer.accepts());
         all
     }
 
@@ -186,11 +233,11 @@ impl Drop for Receiver {
 }
 
 impl Shared {
-    fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
+    fn serve(&self, stream: TcpStream, connected: Instant) -> std::io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut stream = stream;
         // Several requests may come over one connection.
-        while let Some(mut request) = read(&mut reader)? {
+        while let Some(mut request) = read(&mut reader, connected)? {
             if self.closing.load(Ordering::SeqCst) {
                 return Ok(());
             }
@@ -198,12 +245,18 @@ impl Shared {
                 let mut received = lock(&self.received);
                 request.answer = lock(&self.answers)(received.len());
                 received.push(request.clone());
+                lock(&self.recorder)(&request);
                 request.answer
             };
             let (status, extra) = match answer {
                 Answer::Accept => (200, String::new()),
+                Answer::Slowly(milliseconds) => {
+                    wait::pause(Duration::from_millis(milliseconds));
+                    (200, String::new())
+                }
                 Answer::Status(status) => (status, String::new()),
                 Answer::Later(seconds) => (429, format!("retry-after: {seconds}\r\n")),
+                Answer::LaterByDate(seconds) => (429, later_by_date(seconds)),
                 Answer::Cut => return Ok(()),
                 Answer::Hang => {
                     // Until the sender hangs up.
@@ -213,13 +266,17 @@ impl Shared {
             };
             let answer = format!("HTTP/1.1 {status} x\r\n{extra}content-length: 0\r\n\r\n");
             stream.write_all(answer.as_bytes())?;
+            lock(&self.answered)(&request);
         }
         Ok(())
     }
 }
 
 /// One request, or the end of the connection.
-fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Received>> {
+fn read(
+    reader: &mut BufReader<TcpStream>,
+    connected: Instant,
+) -> std::io::Result<Option<Received>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -241,6 +298,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Received>> 
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     Ok(Some(Received {
+        connected,
         at: wait::now(),
         method: method.unwrap_or_default(),
         path: path.unwrap_or_default(),
@@ -248,6 +306,14 @@ fn read(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Received>> 
         body: String::from_utf8(body).expect("JSON is UTF-8"),
         answer: Answer::Hang,
     }))
+}
+
+/// `Retry-After` as a date, with the date that it counts from: the 1st of May 2026 at 8 o'clock and so many seconds.
+fn later_by_date(seconds: u64) -> String {
+    assert!(seconds < 60, "one minute has room for this");
+    format!(
+        "date: Fri, 01 May 2026 08:00:00 GMT\r\nretry-after: Fri, 01 May 2026 08:00:{seconds:02} GMT\r\n"
+    )
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

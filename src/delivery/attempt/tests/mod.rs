@@ -81,7 +81,8 @@ async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
     assert_eq!(
         outcome,
         Outcome::Accepted {
-            detail: "HTTP 204".to_owned()
+            detail: "HTTP 204".to_owned(),
+            provider_id: None
         }
     );
     let heard = heard.lock().await;

@@ -8,7 +8,7 @@ use super::{super::*, event, names};
 use crate::{
     alert::plant::Category,
     clock::Wall,
-    delivery::{audience::Audience, calendar::Hours},
+    delivery::{audience::Audience, calendar::Hours, hearing::Hearing},
 };
 
 const NAMES: [&str; 4] = ["ops", "pager", "chat", "boss"];
@@ -45,6 +45,7 @@ fn some_route() -> impl Strategy<Value = Route> {
             hours: names(&hours),
             to,
             goes_on,
+            number: 0,
             place: None,
         },
     )
@@ -126,7 +127,7 @@ proptest! {
         let mut heard: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut row = 0;
         for (routes, event) in &history {
-            let owed = audience.owe(event, &[], routes);
+            let (owed, _) = audience.owe(event, &[], routes);
             for name in &heard {
                 let plainly = Owed { destination: name.clone(), as_trigger: false, withdrawable: false };
                 let takes = routes.tells(&plainly, event.kind);
@@ -182,5 +183,19 @@ proptest! {
                 prop_assert!(!verdicts.routes[index].takes(), "{route:?}");
             }
         }
+    }
+
+    /// What `andon routes test` says is what happens.
+    #[test]
+    fn the_explanation_is_the_decision(routes in routes(), mut event in some_event()) {
+        event.escalation = None;
+        event.alert.shelved = false;
+        let owed = routes.route(&event, &BTreeSet::new());
+        let owed = owed.iter().filter(|owed| routes.tells(owed, event.kind));
+        let owed: BTreeSet<&Arc<str>> = owed.map(|owed| &owed.destination).collect();
+        let hearing = Hearing::of(&Occasion::of(&event), &routes, &[]);
+        let told: BTreeSet<&Arc<str>> = hearing.told.iter().map(|told| &told.destination).collect();
+        prop_assert_eq!(&owed, &told);
+        prop_assert_eq!(told.len() + hearing.untold.len(), routes.all.len());
     }
 }

@@ -72,6 +72,7 @@ fn routes_are_read_as_they_are_written() {
         hours: names(&["day"]),
         to: names(&["ops", "pager"]),
         goes_on: true,
+        number: 1,
         place: routes.routes[0].place.clone(),
     };
     assert_eq!(routes.routes, [first]);

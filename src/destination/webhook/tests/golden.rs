@@ -93,7 +93,7 @@ fn cases() -> Vec<(String, Notice, Attempt)> {
     add("deactivated", EventKind::Triggered, &|notice, _| {
         notice.alert.rule = "andon.deactivated".to_owned();
         notice.alert.machine = "andon".to_owned();
-        notice.alert.labels = [("destination".to_owned(), "pager".to_owned())].into();
+        notice.alert.labels = [("subject".to_owned(), "pager".to_owned())].into();
     });
     add("about the agent", EventKind::Resolved, &|notice, _| {
         notice.alert.rule = "andon.disk".to_owned();

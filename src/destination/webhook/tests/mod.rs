@@ -597,6 +597,7 @@ fn an_answer_means_what_its_status_says() {
             retry_after,
             body: "no\r\n\u{1b}[1m".to_owned(),
             synchronised,
+            ..Answer::default()
         };
         destination.interpret(&answer).0
     };

@@ -91,7 +91,7 @@ const SECONDS: Duration = Duration::from_secs(5);
 #[tokio::test]
 async fn a_request_arrives_whole_and_its_answer_comes_back() {
     let (address, received) = serve(vec![
-        "HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nlate".to_owned(),
+        "HTTP/1.1 429 Too Many\r\nretry-after: 7\r\nx-request-id: r-7\r\ncontent-length: 4\r\n\r\nlate".to_owned(),
     ]);
     let reply = post(
         &format!("http://{address}/hook?token=t"),
@@ -101,6 +101,7 @@ async fn a_request_arrives_whole_and_its_answer_comes_back() {
     let expected = Reply {
         status: 429,
         retry_after: Some(Duration::from_secs(7)),
+        request_id: Some("r-7".to_owned()),
         body: "late".to_owned(),
         cut: false,
     };

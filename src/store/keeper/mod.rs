@@ -3,31 +3,34 @@
 //! A full disk costs the ballast first and durability second, a first IO error ends the run, a second one costs durability.
 //! It knows nothing of queues.
 
+mod shelter;
+
 use std::{
     fs,
     fs::File,
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64},
     },
 };
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::shelter::{Identity, identity};
 use super::{
     Options, backup,
     ballast::Ballast,
-    import,
-    limits::{Goal, Pruner},
-    memory,
     open::{self, Found, Trouble},
 };
-use crate::clock::{Mono, Wall};
+use crate::clock::Mono;
 
 /// After this long without an IO error, the next one counts as a first one again.
 const FORGIVEN_AFTER: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// How the marker of an error begins if the file is damaged.
+const DAMAGED: &str = "damaged: ";
 
 /// Why a job failed.
 #[derive(Debug)]
@@ -73,13 +76,17 @@ pub(crate) struct Keeper {
     closed: bool,
     set_aside: Option<PathBuf>,
     /// What that one still owed has to be taken over.
-    to_import: Option<PathBuf>,
+    to_import: Option<Connection>,
+    /// The files that the connection is on.
+    identity: Identity,
     /// What a backup needs of it.
     pub(super) holding: backup::Holding,
     /// Held for the life of the agent: a second one on the same folder is refused before it looks at the file.
     lock: Option<File>,
     /// Whether what is written is on disk, for everybody who holds a handle.
     pub(crate) durable: Arc<AtomicBool>,
+    /// How often memory mode has ended.
+    pub(crate) returns: Arc<AtomicU64>,
     /// Cancelled by an IO error that ends the run, so that the agent stops even if nobody waits for an answer.
     pub(crate) over: CancellationToken,
 }
@@ -89,7 +96,14 @@ impl Keeper {
     pub(crate) fn open(options: Options) -> Result<(Self, Found), Failure> {
         let in_use = || Failure::Io("another agent runs on it".to_owned());
         let ballast = Ballast::new(&options.dir, options.ballast);
-        let had_io_error = options.after_io_error || marker(&options).exists();
+        let marked = fs::read_to_string(marker(&options));
+        let had_io_error = options.after_io_error || marked.is_ok();
+        // SQLite has seen damage where the quick check at a start does not look, or did not get to.
+        let options = Options {
+            after_damage: options.after_damage
+                || marked.is_ok_and(|text| text.starts_with(DAMAGED)),
+            ..options
+        };
         // The folder itself is locked: that needs neither room nor a file, so a full or read-only disk does not prevent it.
         let _ = fs::create_dir_all(&options.dir);
         let lock = match File::open(&options.dir) {
@@ -108,15 +122,23 @@ impl Keeper {
             closed: false,
             set_aside: None,
             to_import: None,
+            identity: Identity::default(),
             holding: backup::Holding::default(),
             lock,
             durable: Arc::new(AtomicBool::new(true)),
+            returns: Arc::default(),
             over: CancellationToken::new(),
             options,
         };
         let found = match open::open(&keeper.options) {
             Ok((db, found)) => {
+                if let Found::SetAside { .. } = found {
+                    // What was wrong went with it.
+                    let _ = fs::remove_file(marker(&keeper.options));
+                    keeper.had_io_error = false;
+                }
                 keeper.disk = Some(db);
+                keeper.identity = identity(&keeper.path()).unwrap_or_default();
                 keeper.lay_ballast();
                 found
             }
@@ -192,6 +214,7 @@ impl Keeper {
 
     /// To be called now and then: leaves memory mode if the disk allows it, and holds room again.
     pub(crate) fn heal(&mut self) {
+        self.notice_missing();
         if self.broken.is_none() && self.memory.is_some() {
             match self.leave_memory() {
                 Ok(()) => tracing::info!("the database is on disk again"),
@@ -289,7 +312,9 @@ impl Keeper {
                 ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase,
             ) => {
                 let why = error.to_string();
-                let _ = fs::write(marker(&self.options), &why);
+                let damaged = error.sqlite_error_code() != Some(ErrorCode::SystemIoFailure);
+                let word = if damaged { DAMAGED } else { "" };
+                let _ = fs::write(marker(&self.options), format!("{word}{why}"));
                 // Closing must not write into a file whose state is unknown.
                 if let Some(db) = self.disk.take() {
                     let _ = db.set_db_config(
@@ -303,81 +328,6 @@ impl Keeper {
             }
             _ => Err(error.into()),
         }
-    }
-
-    fn enter_memory(&mut self, from: Option<&Connection>, why: &str) -> Result<(), Failure> {
-        tracing::error!(why, "nothing is durable: the database is in memory only");
-        let mut db = memory::begin()?;
-        if let Some(disk) = from
-            && let Err(error) = memory::load(disk, &mut db, self.options.memory_events / 2)
-        {
-            tracing::error!(%error, "the database on disk cannot be read: memory begins empty");
-        }
-        self.memory = Some((db, why.to_owned()));
-        self.durable.store(false, Ordering::Release);
-        Ok(())
-    }
-
-    fn leave_memory(&mut self) -> Result<(), String> {
-        let Some((memory, _)) = &self.memory else {
-            return Ok(());
-        };
-        let told = |error: rusqlite::Error| error.to_string();
-        let mut disk = match self.disk.take() {
-            Some(disk) => disk,
-            None => {
-                let reopen = || open::open(&self.options).map_err(|trouble| format!("{trouble:?}"));
-                let (disk, _) = reopen()?;
-                let ours = memory::descends(memory, &disk).map_err(told)?
-                    || memory::is_new(&disk).map_err(told)?;
-                if ours {
-                    disk
-                } else {
-                    // Both have gone on since; what runs rules, and what the other still owed is taken over.
-                    disk.close().map_err(|(_, error)| error.to_string())?;
-                    let path = self.options.dir.join(open::FILE);
-                    let seconds = self.options.now.wall.as_seconds();
-                    let to =
-                        open::set_aside(&path, "earlier", seconds).map_err(|e| e.to_string())?;
-                    self.set_aside = Some(to.clone());
-                    self.to_import = Some(to);
-                    reopen()?.0
-                }
-            }
-        };
-        let written = memory::write_back(memory, &mut disk).map_err(told);
-        if written.is_ok()
-            && let Some(path) = self.to_import.take()
-        {
-            let taken_over = disk.transaction().and_then(|tx| {
-                import::everything(&path, &tx)?;
-                tx.commit()
-            });
-            if let Err(error) = taken_over {
-                let path = path.display();
-                tracing::error!(%error, %path, "what an earlier database owes could not be taken over: import it by hand");
-            }
-        }
-        self.disk = Some(disk);
-        written?;
-        self.memory = None;
-        self.durable.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    /// Memory is bounded: the limits of the disk, by count.
-    fn stay_small(&mut self) -> Result<(), Failure> {
-        let Some((db, _)) = &mut self.memory else {
-            return Ok(());
-        };
-        let goal = Goal::Events(self.options.memory_events);
-        let mut pruner = Pruner::new(goal, None, Wall::default());
-        while !pruner.is_done() {
-            let tx = db.transaction()?;
-            pruner = pruner.step(&tx)?;
-            tx.commit()?;
-        }
-        Ok(())
     }
 
     fn lay_ballast(&self) {

@@ -8,25 +8,33 @@ use std::{
 
 use axum::{Router, http::StatusCode, routing::post};
 use tempfile::TempDir;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    alert::event::DedupKey,
+    alert::{event::DedupKey, plant::Severity, signal::Signal},
     clock::{Now, Synchronised, boot_id},
-    delivery::schedule::Kind,
-    destination::webhook::tests::read,
+    delivery::schedule::{Kind, LaneKey},
+    destination::{notice::Notice, webhook::tests::read},
     store::{
         Options,
         rows::{AlertRow, Commit, Delivery, Mark, NewDelivery, NewEvent},
     },
 };
 
+mod patience;
+
 /// A receiver that answers as it is told to, then 204, and keeps the ids that it heard.
 #[derive(Clone, Default)]
 struct Receiver {
     answers: Arc<Mutex<VecDeque<StatusCode>>>,
     heard: Arc<Mutex<Vec<String>>>,
+    /// What each of them said: `alert.triggered`.
+    said: Arc<Mutex<Vec<String>>>,
     /// While somebody holds it, no answer leaves.
     gate: Arc<tokio::sync::Mutex<()>>,
     arrived: Arc<Notify>,
@@ -43,6 +51,7 @@ impl Receiver {
         let take = move |body: String| async move {
             let body: serde_json::Value = serde_json::from_str(&body).unwrap();
             lock(&ours.heard).push(body["id"].as_str().unwrap().to_owned());
+            lock(&ours.said).push(body["event"].as_str().unwrap().to_owned());
             ours.arrived.notify_one();
             let _open = ours.gate.lock().await;
             lock(&ours.answers)
@@ -67,12 +76,26 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn destination(address: SocketAddr, more: &str) -> Destination {
-    read(&format!(
+    named("ops", address, more)
+}
+
+fn named(name: &str, address: SocketAddr, more: &str) -> Destination {
+    let read = read(&format!(
         "type = \"webhook\"\nurl = \"http://{address}/hook?token=canary\"\nallow_http = true\n\
          allow_addresses = [\"127.0.0.1/32:{}\"]\n{more}",
         address.port()
-    ))
-    .unwrap()
+    ));
+    let mut read = read.unwrap();
+    read.name = name.into();
+    read
+}
+
+fn receivers(destinations: Vec<Destination>) -> Receivers {
+    Receivers {
+        site: "plant-7".into(),
+        destinations,
+        groups: Vec::new(),
+    }
 }
 
 /// How often a condition is looked at before the test gives up.
@@ -106,7 +129,7 @@ impl Bench {
             clock: clock.clone(),
             seen: crate::link::certificate::Seen::default(),
             boot: boot_id(),
-            destinations,
+            receivers: receivers(destinations),
             jobs: jobs_in,
             signals: signals_out,
             stop: stop.clone(),
@@ -125,23 +148,54 @@ impl Bench {
 
     /// Commits an event that is owed to `ops`, and hands it over; answers with the delivery.
     async fn owe(&self, number: u64, kind: &str) -> i64 {
+        self.owe_to("ops", number, kind, Severity::Error).await
+    }
+
+    async fn owe_to(&self, to: &str, number: u64, kind: &str, severity: Severity) -> i64 {
         let now = self.clock.now();
-        let id = commit(&self.store, number, kind, now).await;
+        let id = commit_to(to, &self.store, number, kind, now).await.id;
+        self.hand_over_to(to, number, kind, severity, id, None)
+            .await;
+        id
+    }
+
+    /// Says that a delivery of alert `number` is on disk.
+    async fn hand_over(&self, number: u64, kind: &str, id: i64, ready: Option<Box<Delivery>>) {
+        self.hand_over_to("ops", number, kind, Severity::Error, id, ready)
+            .await;
+    }
+
+    async fn hand_over_to(
+        &self,
+        to: &str,
+        number: u64,
+        kind: &str,
+        severity: Severity,
+        id: i64,
+        ready: Option<Box<Delivery>>,
+    ) {
+        let now = self.clock.now();
         let withdrawable = kind == "escalated";
         let event = crate::alert::event::EventKind::from_word(kind).unwrap();
         let row = crate::delivery::schedule::Row {
             id,
-            destination: "ops".into(),
+            destination: to.into(),
             lane: lane(number),
-            severity: crate::alert::plant::Severity::Error,
+            severity,
             decided: now.mono,
             kind: Kind::of(event, false),
             not_before: None,
             attempts: 0,
+            alert: 1,
+            likeness: None,
+            may_fall_back: true,
         };
-        let owed = vec![Owed { row, withdrawable }];
+        let owed = vec![Owed {
+            row,
+            withdrawable,
+            ready,
+        }];
         self.jobs.send(Job::Owed(owed)).await.unwrap();
-        id
     }
 
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> T {
@@ -205,7 +259,17 @@ fn lane(number: u64) -> LaneKey {
 }
 
 /// Writes an event of alert `number`, owed to `ops`.
-async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
+async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> crate::store::rows::Owed {
+    commit_to("ops", store, number, kind, now).await
+}
+
+async fn commit_to(
+    to: &str,
+    store: &Store,
+    number: u64,
+    kind: &str,
+    now: Now,
+) -> crate::store::rows::Owed {
     let id = ulid::Ulid::from_parts(1, fastrand::u128(..)).to_string();
     let notice = Notice {
         id: id.clone(),
@@ -215,7 +279,7 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
     let event = NewEvent {
         id,
         alert: AlertRow {
-            id: format!("alert-{number}"),
+            id: ulid::Ulid::from_parts(2, number.into()).to_string(),
             number,
             dedup_key: key(number).to_string(),
             severity: 2,
@@ -226,9 +290,10 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
         kind: kind.to_owned(),
         at: now.wall,
         body: serde_json::to_string(&notice).unwrap(),
+        untold: Vec::new(),
         withdraws: Vec::new(),
         deliveries: vec![NewDelivery {
-            destination: "ops".to_owned(),
+            destination: to.to_owned(),
             severity: 2,
             withdrawable: kind == "escalated",
             ..NewDelivery::default()
@@ -239,7 +304,42 @@ async fn commit(store: &Store, number: u64, kind: &str, now: Now) -> i64 {
         mark: Mark::new(&boot_id(), now),
         ..Commit::default()
     };
-    store.commit(commit).await.unwrap().deliveries[0].id
+    store.commit(commit).await.unwrap().deliveries.remove(0)
+}
+
+#[tokio::test]
+async fn a_new_alert_goes_out_as_its_commit_handed_it_over_if_it_starts_at_once() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let held = receiver.gate.clone().lock_owned().await;
+    let bench = Bench::start(vec![destination(address, "")]);
+    // An answer means that the task has loaded what was there before, so that it hears of these only by being told.
+    bench.ask(Job::Look).await;
+    let mut ids = Vec::new();
+    for (name, scheduled_as) in [("at once", "triggered"), ("behind it", "updated")] {
+        let made = commit(&bench.store, 1, "triggered", bench.clock.now()).await;
+        let ready = made.ready.unwrap();
+        assert_eq!(ready.row.id, made.id);
+        assert!(ready.durable);
+        // What the store says is another name, so that it shows which of them went out.
+        let ready = Delivery {
+            event: name.to_owned(),
+            ..*ready
+        };
+        bench
+            .hand_over(1, scheduled_as, made.id, Some(Box::new(ready)))
+            .await;
+        if ids.is_empty() {
+            receiver.arrived.notified().await;
+        }
+        ids.push(made.id);
+    }
+    std::mem::drop(held);
+    let second = bench.becomes(ids[1], DeliveryState::Accepted).await;
+    bench.becomes(ids[0], DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard(), ["at once".to_owned(), second.event]);
+    let other = commit(&bench.store, 1, "updated", bench.clock.now()).await;
+    assert_eq!(other.ready, None, "more may have happened to its alert");
+    bench.end().await;
 }
 
 #[tokio::test]
@@ -277,7 +377,7 @@ async fn what_waits_from_an_earlier_run_is_delivered() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let now = Clock::system(Synchronised::Assume).now();
-    let id = commit(&store, 1, "triggered", now).await;
+    let id = commit(&store, 1, "triggered", now).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Accepted).await;
     assert_eq!(receiver.heard().len(), 1);
@@ -335,7 +435,7 @@ async fn an_expired_delivery_that_a_person_wants_sent_is_sent() {
         wall: now.wall - long_ago,
         ..now
     };
-    let id = commit(&store, 1, "triggered", old).await;
+    let id = commit(&store, 1, "triggered", old).await.id;
     let bench = Bench::over(dir, store, vec![destination(address, "")]);
     bench.becomes(id, DeliveryState::Expired).await;
     assert!(bench.ask(|reply| Job::Retry(id, reply)).await);
@@ -367,13 +467,17 @@ async fn a_withdrawal_leaves_what_is_under_way() {
 async fn a_destination_that_a_reload_removes_keeps_its_rows_until_it_returns() {
     let (receiver, address) = Receiver::start(&[]).await;
     let bench = Bench::start(vec![destination(address, "")]);
-    bench.jobs.send(Job::Reload(Vec::new())).await.unwrap();
+    bench
+        .jobs
+        .send(Job::Reload(receivers(Vec::new())))
+        .await
+        .unwrap();
     assert!(bench.ask(Job::Look).await.is_empty());
     let id = bench.owe(1, "triggered").await;
     let standing = bench.stands(|of| of.status.queued == 1).await;
     assert!(standing.status.orphaned);
     assert_eq!(standing.status.in_flight, 0);
-    let back = Job::Reload(vec![destination(address, "")]);
+    let back = Job::Reload(receivers(vec![destination(address, "")]));
     bench.jobs.send(back).await.unwrap();
     bench.becomes(id, DeliveryState::Accepted).await;
     assert_eq!(receiver.heard().len(), 1);

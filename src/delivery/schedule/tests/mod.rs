@@ -10,6 +10,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod patience;
+
 /// Plays the shell, the outbox and the receivers, and checks after every step what must always hold.
 struct Bench {
     schedule: Schedule,
@@ -25,6 +27,9 @@ struct Bench {
     heard: BTreeMap<Arc<str>, Vec<i64>>,
     rows: BTreeMap<i64, Row>,
     attempts: u64,
+    starts: Vec<(Mono, i64)>,
+    retold: Vec<i64>,
+    fallbacks: Vec<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +72,9 @@ impl Bench {
             heard: BTreeMap::new(),
             rows: BTreeMap::new(),
             attempts: 0,
+            starts: Vec::new(),
+            retold: Vec::new(),
+            fallbacks: Vec::new(),
         }
     }
 
@@ -83,7 +91,11 @@ impl Bench {
 
     /// Adds without starting anything.
     fn queue(&mut self, destination: &str, key: u8, severity: Severity, kind: Kind) -> i64 {
-        let row = Row {
+        self.put(self.row(destination, key, severity, kind))
+    }
+
+    fn row(&self, destination: &str, key: u8, severity: Severity, kind: Kind) -> Row {
+        Row {
             id: self.next_id,
             destination: destination.into(),
             lane: lane(key),
@@ -92,12 +104,27 @@ impl Bench {
             kind,
             not_before: None,
             attempts: 0,
-        };
-        self.next_id += 1;
+            alert: key.into(),
+            likeness: None,
+            may_fall_back: true,
+        }
+    }
+
+    fn put(&mut self, row: Row) -> i64 {
+        self.next_id = row.id + 1;
         self.schedule.add(&row, self.now);
         self.pending.insert(row.id, row.clone());
         self.rows.insert(row.id, row.clone());
         row.id
+    }
+
+    /// Adds a delivery to `ops` about this alert that says this, without starting anything.
+    fn say(&mut self, key: u8, alert: u128, kind: Kind, likeness: u64) -> i64 {
+        self.put(Row {
+            alert,
+            likeness: Some(likeness),
+            ..self.row("ops", key, Severity::Error, kind)
+        })
     }
 
     fn add(&mut self, key: u8, severity: Severity, kind: Kind) -> i64 {
@@ -120,6 +147,8 @@ impl Bench {
     fn pump(&mut self) {
         let due = self.schedule.next(self.now);
         due.settled.into_iter().for_each(|one| self.settle(one));
+        self.retold.extend(due.retold);
+        self.fallbacks.extend(due.fallbacks);
         for attempt in due.attempts {
             self.attempts += 1;
             let row = &self.pending[&attempt.row];
@@ -141,8 +170,16 @@ impl Bench {
             let limit = plan.expect("only what exists is attempted").concurrency as usize;
             assert!(flying.clone().count() < limit, "too many in flight");
             assert!(flying.clone().all(|(_, other)| other.lane != attempt.lane));
-            let open = self.schedule.status(&attempt.destination).unwrap().breaker;
-            assert_eq!(attempt.probe, open.is_some());
+            let status = self.schedule.status(&attempt.destination).unwrap();
+            let open = status.breaker;
+            assert_eq!(
+                attempt.probe,
+                open.is_some() || status.deactivated.is_some()
+            );
+            if let Some(off) = status.deactivated {
+                assert_eq!(off.probing, Some(attempt.row), "one probe at a time");
+            }
+            self.starts.push((self.now, attempt.row));
             if let Some(open) = open {
                 assert_eq!(open.probing, Some(attempt.row), "one probe at a time");
             }
@@ -164,15 +201,19 @@ impl Bench {
             .heard
             .entry(Arc::clone(&attempt.destination))
             .or_default();
+        let rows = match attempt.digest.is_empty() {
+            true => vec![id],
+            false => attempt.digest,
+        };
         let outcome = match self.modes[&attempt.destination] {
             Mode::Up => {
-                heard.push(id);
+                heard.extend(&rows);
                 Outcome::Accepted
             }
             Mode::Down => Outcome::Unreachable,
             Mode::Sick => {
                 if self.luck.bool() {
-                    heard.push(id);
+                    heard.extend(&rows);
                 }
                 Outcome::Failed { retry_after: None }
             }
@@ -181,23 +222,25 @@ impl Bench {
             },
             Mode::Refusing { give_up } => Outcome::Refused { give_up },
         };
-        let luck = &mut self.luck;
-        let verdict = self
-            .schedule
-            .done(id, outcome, self.now, &mut || luck.f64());
-        match verdict {
-            Verdict::Settled(settled) => self.settle(settled),
-            Verdict::Waiting { .. } => {
-                let used = u32::from(outcome != Outcome::Unreachable);
-                self.pending.get_mut(&id).unwrap().attempts += used;
+        let luck = self.luck.f64();
+        let report = |bench: &mut Self, row| {
+            let verdict = bench.schedule.done(row, outcome, bench.now, &mut || luck);
+            match verdict {
+                Verdict::Settled(settled) => bench.settle(settled),
+                Verdict::Waiting { .. } => {
+                    let used = u32::from(outcome != Outcome::Unreachable);
+                    bench.pending.get_mut(&row).unwrap().attempts += used;
+                }
+                Verdict::Unknown => panic!("{row} was in flight"),
             }
-            Verdict::Unknown => panic!("{id} was in flight"),
-        }
-        let again = self
-            .schedule
-            .done(id, Outcome::Accepted, self.now, &mut || 0.0);
-        assert_eq!(again, Verdict::Unknown, "an outcome counts once");
-        verdict
+            let again = bench
+                .schedule
+                .done(row, Outcome::Accepted, bench.now, &mut || 0.0);
+            assert_eq!(again, Verdict::Unknown, "an outcome counts once");
+            verdict
+        };
+        let verdicts: Vec<Verdict> = rows.into_iter().map(|row| report(self, row)).collect();
+        verdicts[0]
     }
 
     /// Lets time pass, event by event.
@@ -230,6 +273,7 @@ impl Bench {
         for row in self.pending.values() {
             self.schedule.add(row, self.now);
         }
+        self.schedule.restored(self.now);
         self.pump();
     }
 
@@ -486,6 +530,9 @@ fn a_delivery_that_is_held_holds_its_lane_only() {
         decided: bench.now,
         kind: Kind::Call,
         attempts: 0,
+        alert: 1,
+        likeness: None,
+        may_fall_back: true,
     };
     bench.schedule.add(&held, bench.now);
     bench.pending.insert(1, held);
@@ -844,6 +891,11 @@ proptest! {
                     let before = heard.iter().rev().find(|other| *other < id);
                     let last = before.map(|other| bench.rows[other].kind);
                     prop_assert_eq!(last, Some(Kind::End), "the last state was told");
+                }
+                State::Superseded => {
+                    let tells = |other: &Row| other.destination == row.destination && other.alert == row.alert;
+                    let mut later = bench.rows.range(id + 1..);
+                    prop_assert!(later.any(|(_, other)| tells(other)), "nothing tells what {} told", id);
                 }
                 State::Failed | State::Expired | State::GivenUp => {}
             }

@@ -1,0 +1,80 @@
+//! What the task that delivers does when it is asked to.
+
+use std::sync::Arc;
+
+use super::{Desk, Job, Owed, Standing, plans, ways};
+use crate::{delivery::schedule::Status, store::StoreError};
+
+impl Desk {
+    /// Does one job.
+    pub(super) async fn take(&mut self, job: Job) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        match job {
+            Job::Owed(owed) => {
+                self.withdrawable.decided();
+                self.add(owed, now.mono);
+            }
+            Job::Imported(owed) => self.add(owed, now.mono),
+            Job::Withdraw { lane, reply } => {
+                let taken = self.withdrawable.take(lane, &mut self.schedule, now.mono);
+                let _ = reply.send(taken);
+            }
+            Job::Reload(receivers) => {
+                self.schedule.reload(plans(&receivers), now.mono);
+                self.schedule.set_groups(receivers.groups);
+                self.ways = ways(receivers.destinations, &self.boot, &self.seen);
+                self.recall().await?;
+                self.keep_all(now).await?;
+            }
+            Job::Retry(id, reply) => {
+                let mut known = self.schedule.retry_now(id, now.mono);
+                if !known && self.store.retry(id).await? {
+                    // It was given up: it is owed again, before what still waits in its lane.
+                    if let Some(delivery) = self.store.delivery(id).await? {
+                        // A person wants it to be sent, so it is not withdrawn again; and its time to expire begins anew, or it
+                        // would be given up before it is tried.
+                        let again = Owed::read(&delivery.row, &self.boot, now);
+                        known = again.is_some();
+                        if let Some(mut owed) = again {
+                            owed.row.decided = now.mono;
+                            self.schedule.add(&owed.row, now.mono);
+                        }
+                    }
+                }
+                let _ = reply.send(known);
+            }
+            Job::Drop(id, why, reply) => {
+                self.reasons.insert(id, why);
+                let known = self.schedule.discard(id, now.mono);
+                if !known {
+                    self.reasons.remove(&id);
+                }
+                // Who is told that it is dropped may rely on it.
+                self.start_due().await?;
+                while !self.ends.is_empty() {
+                    self.record_ends().await?;
+                }
+                let _ = reply.send(known);
+            }
+            Job::Test(name, notice, reply) => {
+                let way = self.ways.get(name.as_str()).map(Arc::clone);
+                let clock = self.clock.clone();
+                // A person waits for it, at most for the timeout of the destination; it must not hold up deliveries.
+                tokio::spawn(async move {
+                    let _ = reply.send(match way {
+                        Some(way) => Some(way.test(&notice, &clock).await),
+                        None => None,
+                    });
+                });
+            }
+            Job::Look(reply) => {
+                let standing = |status: Status| Standing {
+                    trouble: self.concerns.trouble(&status.destination),
+                    status,
+                };
+                let _ = reply.send(self.schedule.statuses().map(standing).collect());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! The late policy `collapse`: of what grew old while a destination was away only the latest state of each alert is told. What
+//! is late is decided by the desk.
+
+use super::{
+    Due, LaneKey,
+    lane::Pending,
+    outcome::{Settled, State},
+    queues::Queues,
+    throttle::Kind,
+};
+use crate::clock::Mono;
+
+const COLLAPSED: (State, &str) = (State::Superseded, "a later event tells the latest state");
+
+impl Queues {
+    /// Leaves of the first alert of a lane only its last delivery, which tells the latest state: as a call, if a call is among
+    /// what it stands for and it is no end. True if that changed anything.
+    pub(super) fn collapse(&mut self, key: LaneKey, now: Mono, due: &mut Due) -> bool {
+        let Some(lane) = self.lanes.get(&key) else {
+            return false;
+        };
+        let alert = lane.head().map(|(_, head)| head.alert);
+        let rows = lane.rows().take_while(|(_, row)| Some(row.alert) == alert);
+        let rows: Vec<(i64, Pending)> = rows.map(|(id, row)| (id, *row)).collect();
+        let Some(((last, survivor), before)) =
+            rows.split_last().filter(|(_, before)| !before.is_empty())
+        else {
+            return false;
+        };
+        // A reopening is a call itself: whether what began it was ever told is not known after a restart.
+        let called = rows.iter().any(|(_, row)| row.kind == Kind::Call);
+        let retold = called && survivor.kind != Kind::End;
+        let falls_back = rows.iter().filter_map(|(_, row)| row.falls_back).min();
+        for (row, pending) in before {
+            self.forget(*row, pending);
+            let (state, why) = COLLAPSED;
+            due.settled.push(Settled {
+                row: *row,
+                state,
+                why,
+            });
+        }
+        if survivor.kind != Kind::End
+            && let Some(at) = falls_back
+        {
+            self.forget_fallback(*last, survivor);
+            self.fallbacks.insert((at, *last));
+        }
+        if retold {
+            due.retold.push(*last);
+        }
+        self.change(key, now, &mut due.settled, |lane| {
+            for (row, _) in before {
+                lane.remove(*row);
+            }
+            if let Some(mut pending) = lane.remove(*last) {
+                pending.stands = true;
+                if retold {
+                    pending.kind = Kind::Call;
+                    // It is told otherwise than it was decided.
+                    pending.likeness = None;
+                }
+                if survivor.kind != Kind::End {
+                    pending.falls_back = falls_back;
+                }
+                lane.insert(*last, pending);
+            }
+        });
+        true
+    }
+}
