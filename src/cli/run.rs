@@ -125,7 +125,7 @@ pub(super) async fn stop_by_signal(stop: CancellationToken) {
 fn log_to_stdout(paths: &Paths, env: &Env) {
     let level = config::log_level(paths, env);
     let journal = env.get("JOURNAL_STREAM").is_some();
-    // Others log what they send and receive, secrets too, in their finer levels: those are ours alone.
+    // What libraries write in their finer levels is not ours to vouch for: it may be what they send.
     let level = LevelFilter::from(level);
     let levels = Targets::new()
         .with_default(level.min(LevelFilter::INFO))
