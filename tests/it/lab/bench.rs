@@ -304,10 +304,24 @@ impl Bench {
             "every input was acknowledged in the end"
         );
         self.agrees();
+        self.proves(&account);
         if !self.lossy {
             self.verified();
         }
         account
+    }
+
+    /// The agent's proof of its own record holds, and it knows of no fewer acceptances than the receivers do.
+    fn proves(&self, account: &Account) {
+        let report = self.agent.json("verify", &["--json"]);
+        let kept = || self.ledger.keep().display().to_string();
+        assert_eq!(report["fine"], true, "{report:#}; see {}", kept());
+        assert_eq!(report["lost"], 0, "{report:#}; see {}", kept());
+        let destinations = report["destinations"].as_array().into_iter().flatten();
+        let accepted: u64 = destinations
+            .filter_map(|one| one["accepted"].as_u64())
+            .sum();
+        assert!(accepted >= account.deliveries, "{report:#}; {account:#?}");
     }
 
     /// The agent's own proof for receivers says the same of what they stored.
