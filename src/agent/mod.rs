@@ -6,6 +6,7 @@
 
 mod audience;
 mod concerns;
+mod credentials;
 mod group;
 mod history;
 mod journal;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     concerns::Concerns,
+    credentials::Credentials,
     journal::Journal,
     record::Recorder,
     sources::{Run, Sources},
@@ -107,6 +109,7 @@ pub(crate) struct Loop {
     orders: mpsc::Receiver<Order>,
     signals: mpsc::Receiver<Signal>,
     concerns: Concerns,
+    credentials: Credentials,
     journal: Journal,
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.

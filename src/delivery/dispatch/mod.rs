@@ -24,6 +24,7 @@ use super::{
 use crate::{
     clock::{BootId, Clock, Mono, Now},
     destination::Destination,
+    link::certificate::Seen,
     store::{
         Store, StoreError,
         rows::{Delivery, DeliveryState, Settlement},
@@ -44,6 +45,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         store,
         clock,
         boot,
+        seen,
         receivers,
         mut jobs,
         signals,
@@ -52,7 +54,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     } = parts;
     let mut desk = Desk {
         schedule: Schedule::new(plans(&receivers)),
-        ways: ways(receivers.destinations, &boot),
+        ways: ways(receivers.destinations, &boot, &seen),
         kept: HashMap::new(),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
@@ -60,6 +62,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         ends: VecDeque::new(),
         returns: 0,
         boot,
+        seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
         concerns: Concerns::new(signals),
@@ -107,6 +110,7 @@ struct Desk {
     /// How often the store had left memory mode when it was last looked at.
     returns: u64,
     boot: BootId,
+    seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
     concerns: Concerns,
@@ -277,10 +281,11 @@ fn plans(receivers: &Receivers) -> Vec<DestinationPlan> {
         .collect()
 }
 
-fn ways(destinations: Vec<Destination>, boot: &BootId) -> HashMap<Arc<str>, Arc<Way>> {
+fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<Arc<str>, Arc<Way>> {
     let way = |destination: Destination| {
         let name = Arc::clone(&destination.name);
-        (name, Arc::new(Way::new(destination, boot.clone())))
+        let witness = seen.witness(&format!("destination.{name}"));
+        (name, Arc::new(Way::new(destination, boot.clone(), witness)))
     };
     destinations.into_iter().map(way).collect()
 }
