@@ -25,7 +25,7 @@ impl Plant {
         fs::create_dir_all(dir.join("rules")).expect("a folder");
         fs::write(
             dir.join("andon.toml"),
-            config(machines, &broker, destinations),
+            config(dir, machines, &broker, destinations),
         )
         .expect("a file");
         fs::write(dir.join("rules/bench.toml"), RULE).expect("a file");
@@ -33,10 +33,7 @@ impl Plant {
             paths: Paths {
                 main: dir.join("andon.toml"),
             },
-            env: Env(BTreeMap::from([(
-                "DIR".to_owned(),
-                dir.display().to_string(),
-            )])),
+            env: Env(BTreeMap::new()),
             strict: true,
             reload: Arc::new(Notify::new()),
         };
@@ -86,14 +83,14 @@ message = "spindle {value}, limit {limit}"
 action = "Reduce feed, check coolant flow."
 "#;
 
-fn config(machines: usize, broker: &Broker, destinations: &[(String, u16)]) -> String {
+fn config(dir: &Path, machines: usize, broker: &Broker, destinations: &[(String, u16)]) -> String {
     let mut text = format!(
         r#"
 [agent]
 site = "plant-7"
 site_name = "Plant 7"
 timezone = "Europe/Berlin"
-data_dir = "${{DIR}}/data"
+data_dir = "{}/data"
 
 [[source.mqtt]]
 name = "broker"
@@ -103,8 +100,10 @@ url = "mqtt://127.0.0.1:{}"
   qos = 1
   payload = "number"
   stale_after = "1h"
-  tags = [{{ tag = "spindle_temp", unit = "°C" }}]
+  tag = "spindle_temp"
+  unit = "°C"
 "#,
+        dir.display(),
         broker.port()
     );
     for machine in 0..machines {
@@ -115,7 +114,7 @@ url = "mqtt://127.0.0.1:{}"
     for (name, port) in destinations {
         text += &format!(
             "[[destination]]\nname = \"{name}\"\ntype = \"webhook\"\nurl = \"http://127.0.0.1:{port}/andon\"\nallow_http = true\n\
-             allow_addresses = [\"127.0.0.1/32:{port}\"]\ncall_every = \"0s\"\n"
+             allow_addresses = [\"127.0.0.1/32:{port}\"]\ncall_every = \"0s\"\ncatch_up_spread = \"0s\"\n"
         );
     }
     let names: Vec<String> = destinations

@@ -6,6 +6,7 @@
 
 mod audience;
 mod concerns;
+mod credentials;
 mod fallback;
 mod group;
 mod history;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     concerns::Concerns,
+    credentials::Credentials,
     journal::Journal,
     record::Recorder,
     sources::{Run, Sources},
@@ -110,6 +112,7 @@ pub(crate) struct Loop {
     /// Deliveries that were not accepted in time.
     fallbacks: mpsc::Receiver<i64>,
     concerns: Concerns,
+    credentials: Credentials,
     journal: Journal,
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.

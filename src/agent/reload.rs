@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AgentError, Loop,
+    AgentError, Loop, credentials,
     sources::{SOURCE_RULE, Sources},
     start,
 };
@@ -59,7 +59,8 @@ impl Loop {
         self.recorder
             .commit(&mut self.engine, decided.events, now)
             .await?;
-        self.sources = Sources::start(&loaded, &self.clock, &self.wake);
+        self.sources = Sources::start(&loaded, &self.clock, &self.wake, self.credentials.seen());
+        self.credentials.reload(&loaded.settings);
         let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(needs_restart(&self.loaded.settings, &loaded.settings));
         self.loaded = loaded;
@@ -81,6 +82,13 @@ impl Loop {
         for source in absent {
             self.concerns.say(Signal::gone(SOURCE_RULE, &source));
         }
+        for rule in credentials::RULES {
+            for subject in self.engine.raised_subjects(rule) {
+                if !self.credentials.may_concern(rule, &subject) {
+                    self.concerns.say(Signal::gone(rule, &subject));
+                }
+            }
+        }
         for rule in [DESTINATION_RULE, DEACTIVATED_RULE] {
             for name in self.engine.raised_subjects(rule) {
                 if !destinations.iter().any(|of| *of.name == *name) {
@@ -97,6 +105,9 @@ impl Loop {
         self.concerns.remind(now.mono);
         // The store may leave memory mode, or enter it, without a commit.
         self.concerns.stored(self.store.is_durable());
+        for signal in self.credentials.keep(now) {
+            self.concerns.say(signal);
+        }
         for source in self.sources.steady(now.mono) {
             self.concerns.say(Signal::gone(SOURCE_RULE, &source));
         }

@@ -12,6 +12,8 @@ use crate::{
     alert::{plant::Severity, signal::Signal},
     clock::{Clock, Mono},
     config::Loaded,
+    health::credentials::source_peer,
+    link::certificate::Seen,
     source::{
         Batch, Feed, Receipt, TagIds,
         modbus::{self, config::ModbusConfig},
@@ -74,10 +76,13 @@ impl Kind {
 
 impl Sources {
     /// Starts all of them.
-    pub(super) fn start(loaded: &Loaded, clock: &Clock, wake: &Arc<Notify>) -> Self {
+    pub(super) fn start(loaded: &Loaded, clock: &Clock, wake: &Arc<Notify>, seen: &Seen) -> Self {
         let parts = &loaded.settings.parts;
         let kinds = parts.modbus.iter().cloned().map(Kind::Modbus);
-        let kinds = kinds.chain(parts.mqtt.iter().cloned().map(Kind::Mqtt));
+        let kinds = kinds.chain(parts.mqtt.iter().cloned().map(|mut config| {
+            config.witness = Some(seen.witness(&source_peer(&config.name)));
+            Kind::Mqtt(config)
+        }));
         let mut sources = Self {
             tasks: JoinSet::new(),
             by_task: HashMap::new(),
@@ -242,6 +247,7 @@ mod tests {
                 host: "localhost".to_owned(),
                 port: 1883,
                 ca: None,
+                witness: None,
                 user: None,
                 password: None,
                 client_id: "andon".to_owned(),

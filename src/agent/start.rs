@@ -12,6 +12,7 @@ use super::{
     AgentError, GRACE, Loop, Start, Tasks,
     audience::Audiences,
     concerns::Concerns,
+    credentials::Credentials,
     history::StoreHistory,
     journal::Journal,
     record::{self, Recorder},
@@ -25,7 +26,8 @@ use crate::{
     config::{self, Loaded, last_good, section::Problem},
     delivery::dispatch::{self, Receivers},
     destination::{Destination, notice::Site},
-    health::Watchdog,
+    health::{Watchdog, credentials::HEARTBEAT_PEER},
+    link::certificate::Seen,
     store::{Options, Store},
 };
 
@@ -80,10 +82,12 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
             ("API", Ok(()))
         });
     }
+    let seen = Seen::default();
     let parts = dispatch::Parts {
         store: store.clone(),
         clock: clock.clone(),
         boot: boot.clone(),
+        seen: seen.clone(),
         receivers: receivers(&loaded),
         jobs: jobs_in,
         signals: signals_out,
@@ -99,12 +103,16 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     });
     if let Some(heartbeat) = settings.heartbeat.clone() {
         let (clock, stop) = (clock.clone(), tasks_stop.clone());
+        let witness = seen.witness(HEARTBEAT_PEER);
         tasks.spawn(async move {
             // A heartbeat that fails is a heartbeat that is missed outside; it is no reason to stop watching.
             while !stop.is_cancelled() {
-                let beat = heartbeat
-                    .clone()
-                    .run(agent.clone(), clock.clone(), stop.clone());
+                let beat = heartbeat.clone().run(
+                    agent.clone(),
+                    clock.clone(),
+                    witness.clone(),
+                    stop.clone(),
+                );
                 if let Err(error) = tokio::spawn(beat).await {
                     tracing::error!("the heartbeat failed and starts again: {error}");
                     tokio::time::sleep(HEARTBEAT_AGAIN).await;
@@ -129,7 +137,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         withdrew: false,
     };
     let mut agent = Loop {
-        sources: Sources::start(&loaded, &clock, &wake),
+        sources: Sources::start(&loaded, &clock, &wake, &seen),
         engine,
         recorder,
         store,
@@ -138,6 +146,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         signals,
         fallbacks,
         concerns,
+        credentials: Credentials::new(&loaded.settings, seen),
         journal: Journal::default(),
         watchdog: Watchdog::of_process(),
         held: Vec::new(),

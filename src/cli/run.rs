@@ -8,6 +8,12 @@ use std::{
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use super::{
     CONFIG,
@@ -119,18 +125,23 @@ pub(super) async fn stop_by_signal(stop: CancellationToken) {
 fn log_to_stdout(paths: &Paths, env: &Env) {
     let level = config::log_level(paths, env);
     let journal = env.get("JOURNAL_STREAM").is_some();
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
+    // What libraries write in their finer levels is not ours to vouch for: it may be what they send.
+    let level = LevelFilter::from(level);
+    let levels = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_target("andon", level);
+    let log = tracing_subscriber::fmt::layer()
         .with_target(false)
         // It would say on standard error that nothing can be logged, and panic where that goes to the same full disk.
         .log_internal_errors(false)
         .with_ansi(!journal && io::stdout().is_terminal() && env.get("NO_COLOR").is_none());
     // A second subscriber in one process is a test's; the first stays.
-    let _ = if journal {
-        log.without_time().try_init()
+    let log = if journal {
+        log.without_time().with_filter(levels).boxed()
     } else {
-        log.try_init()
+        log.with_filter(levels).boxed()
     };
+    let _ = tracing_subscriber::registry().with(log).try_init();
 }
 
 /// Whether a configuration ran here before, so that a vanished file does not leave the plant unwatched.

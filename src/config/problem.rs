@@ -113,7 +113,7 @@ impl Problems {
     }
 
     /// A value was read as a secret.
-    pub(super) fn hides(&self, path: &str) {
+    pub fn hides(&self, path: &str) {
         self.secrets.borrow_mut().insert(path.to_owned());
     }
 

@@ -133,7 +133,11 @@ impl Terms {
                 .unwrap_or(defaults.late),
             late_after: section.ranged("late_after", defaults.late_after, SECOND..=DAY),
             fallback: section.get("fallback", defaults.fallback),
-            fallback_after: section.ranged("fallback_after", defaults.fallback_after, MINUTE..=DAY),
+            fallback_after: section.ranged(
+                "fallback_after",
+                defaults.fallback_after,
+                10 * SECOND..=DAY,
+            ),
             catch_up_spread: section.ranged(
                 "catch_up_spread",
                 defaults.catch_up_spread,

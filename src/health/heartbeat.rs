@@ -19,6 +19,7 @@ use crate::{
     config::section::Section,
     delivery::attempt::Contact,
     destination::{Access, HeaderText, HttpRequest, Signing, read_sign},
+    link::certificate::Witness,
 };
 
 /// `[heartbeat]`
@@ -82,7 +83,7 @@ impl Heartbeat {
     }
 
     /// Beats until it is stopped.
-    pub async fn run(self, agent: Agent, clock: Clock, stop: CancellationToken) {
+    pub async fn run(self, agent: Agent, clock: Clock, witness: Witness, stop: CancellationToken) {
         let mut silent = false;
         let mut contact = None;
         // The first one at once: whoever installs the gateway sees that the way is open.
@@ -96,7 +97,7 @@ impl Heartbeat {
             let Ok(view) = agent.ask(Order::Look).await else {
                 continue;
             };
-            match self.beat(&mut contact, &view, clock.now()).await {
+            match self.beat(&mut contact, &witness, &view, clock.now()).await {
                 Ok(()) if silent => {
                     silent = false;
                     tracing::info!("the heartbeat is accepted again");
@@ -114,6 +115,7 @@ impl Heartbeat {
     async fn beat(
         &self,
         kept: &mut Option<Contact>,
+        witness: &Witness,
         view: &Arc<View>,
         now: Now,
     ) -> Result<(), String> {
@@ -138,7 +140,8 @@ impl Heartbeat {
             .filter(|contact| contact.is_current(&self.access))
         {
             Some(contact) => contact,
-            None => Contact::new(&self.access, self.sign.as_ref()).map_err(said)?,
+            None => Contact::new(&self.access, self.sign.as_ref(), Some(witness.clone()))
+                .map_err(said)?,
         };
         let (reply, _) = contact.send(&request, &id, now).await.map_err(said)?;
         if !(200..300).contains(&reply.status) {

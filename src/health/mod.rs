@@ -2,6 +2,7 @@
 //!
 //! The watchdog is fed by the loop itself: a task that runs on its own would only prove that it runs on its own.
 
+pub mod credentials;
 pub mod heartbeat;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Every outward connection: what may be dialled, and how. Nothing here knows alerts, events or destinations.
 
+pub mod certificate;
 pub mod guard;
 pub mod http;
 pub mod mqtt;

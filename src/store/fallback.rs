@@ -8,7 +8,7 @@ use super::{
     commit,
     numbers::Numbers,
     outbox::{self, OF_EVENT, PLACES},
-    rows::{DeliveryRow, FallBack, NewDelivery},
+    rows::{DeliveryRow, DeliveryState, FallBack, NewDelivery},
 };
 
 /// Owes the latest event of the alert to others, as a trigger. Answers with what is new: nothing if that was done before, or if
@@ -40,7 +40,7 @@ pub(crate) fn fall_back(db: &Connection, what: &FallBack) -> rusqlite::Result<Ve
     for destination in &what.to {
         let known = told_before(db, latest, destination)?;
         let id = match known {
-            // Two deliveries fall back at once: it is told once.
+            // Two deliveries fall back at once, or a route tells it too: it is told once.
             Some(id) => id,
             None => {
                 place += 1;
@@ -70,11 +70,13 @@ pub(crate) fn fall_back(db: &Connection, what: &FallBack) -> rusqlite::Result<Ve
     Ok(rows)
 }
 
-/// What this destination is told in place of another one because of this event.
+/// What this destination is told of this event: in place of another one, or by itself, unless that was given up.
 fn told_before(db: &Connection, event: i64, destination: &str) -> rusqlite::Result<Option<i64>> {
+    let (pending, accepted) = (DeliveryState::Pending as u8, DeliveryState::Accepted as u8);
     let sql = format!(
         "SELECT d.id FROM events e JOIN deliveries d ON {OF_EVENT}
-         WHERE e.seq = ?1 AND d.destination = ?2 AND d.fallback_of IS NOT NULL"
+         WHERE e.seq = ?1 AND d.destination = ?2
+         AND (d.fallback_of IS NOT NULL OR d.state IN ({pending}, {accepted})) ORDER BY d.id LIMIT 1"
     );
     db.prepare_cached(&sql)?
         .query_row(params![event, destination], |row| row.get(0))

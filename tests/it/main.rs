@@ -4,9 +4,11 @@
 //! missing on the machine fails the test with the command that installs it; no test skips itself.
 
 mod architecture;
+mod canary;
 mod clock;
 mod config;
 mod copies;
+mod credentials;
 mod disks;
 mod documents;
 mod formats;

@@ -134,6 +134,68 @@ fn a_receiver_that_hangs_delays_no_other() {
     hanging.hears_within(Duration::from_secs(60), TRIGGERED);
 }
 
+#[test]
+fn others_are_told_once_in_place_of_one_that_does_not_accept_and_hear_the_end() {
+    let (mut device, pager, sms) = (cold_device(), Receiver::start(), Receiver::start());
+    pager.answer(Answer::Status(500));
+    let config = mill(&device)
+        + &destination(
+            "pager",
+            &pager,
+            "fallback = [\"sms\"]\nfallback_after = \"10s\"",
+        )
+        + &destination("sms", &sms, "")
+        + "\n[[route]]\nwhen = { class = [\"cnc-mill\"] }\nto = [\"pager\"]\n\n[[route]]\ndefault = true\nto = []\n";
+    let mut agent = Agent::start(&config, &too_hot(""));
+    let begin = wait::now();
+    device.holding(100, 973);
+    sms.hears_within(Duration::from_secs(60), TRIGGERED);
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_secs(10), "already after {took:?}");
+    // It is remembered over a restart.
+    agent.kill();
+    agent.run();
+    pager.answer(Answer::Accept);
+    pager.hears_within(Duration::from_secs(60), TRIGGERED);
+    device.holding(100, 200);
+    sms.hears_within(
+        Duration::from_secs(60),
+        "alert.resolved mill-1/spindle-overtemp",
+    );
+    let stories = sms.stories();
+    let told = |story: &&String| story.contains(" mill-1/");
+    assert_eq!(stories.iter().filter(told).count(), 2, "{stories:?}");
+    wait::until("nothing waits", || {
+        (agent.status()["store"]["pending"] == 0).then_some(())
+    });
+    let report = agent.json("verify", &["--json"]);
+    assert_eq!(report["fine"], true, "{report:#}");
+}
+
+#[test]
+fn nobody_is_told_in_place_of_another_about_what_somebody_has_taken() {
+    let (mut device, pager, sms) = (cold_device(), Receiver::start(), Receiver::start());
+    pager.answer(Answer::Status(500));
+    let config = mill(&device)
+        + &destination(
+            "pager",
+            &pager,
+            "fallback = [\"sms\"]\nfallback_after = \"10s\"",
+        )
+        + &destination("sms", &sms, "")
+        + "\n[[route]]\nwhen = { class = [\"cnc-mill\"] }\nto = [\"pager\"]\n\n[[route]]\ndefault = true\nto = []\n";
+    let agent = Agent::start(&config, &too_hot(""));
+    device.holding(100, 973);
+    wait::until("an attempt", || (!pager.all().is_empty()).then_some(()));
+    let begin = wait::now();
+    let acknowledged = agent.verb("ack", &["A-1"]);
+    assert!(acknowledged.status.success(), "{acknowledged:?}");
+    wait::within(Duration::from_secs(60), "the time to be over", || {
+        (begin.elapsed() > Duration::from_secs(12)).then_some(())
+    });
+    assert_eq!(sms.all().len(), 0, "{:?}", sms.stories());
+}
+
 /// What was accepted about machines; what the agent says about itself, such as that a receiver is down, is beside the point.
 fn of_machines(receiver: &Receiver) -> Vec<Received> {
     let mut accepted = receiver.accepted();

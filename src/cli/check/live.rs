@@ -119,7 +119,7 @@ impl Peer {
             |proxy| proxy.guard(&settings.guard),
         );
         let url = proxy.map_or_else(|| Url::parse(&access.url), |proxy| Ok(proxy.url.clone()));
-        let address = match (Contact::new(access, None), url) {
+        let address = match (Contact::new(access, None, None), url) {
             (Err(error), _) => Err(format!("{:#}", anyhow::Error::from(error))),
             (_, Err(error)) => Err(format!("`url` cannot be read: {error}")),
             (Ok(_), Ok(url)) => host_and_port(&url, &guard),

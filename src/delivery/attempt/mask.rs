@@ -31,9 +31,9 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl Hidden {
-    /// What this request holds.
-    pub(super) fn of(call: &Call) -> Self {
-        let mut found = Vec::new();
+    /// What this request holds, and what a proxy on its way was shown.
+    pub(super) fn of(call: &Call, proxy: &[String]) -> Self {
+        let mut found = proxy.to_vec();
         let closed = call.headers.iter();
         let closed = closed.filter(|(name, _)| !OPEN.contains(&name.to_ascii_lowercase().as_str()));
         for (_, value) in closed {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn hidden() -> Hidden {
-        Hidden::of(&Call {
+        let call = Call {
             method: "POST",
             url: "https://ops.example.com/hook/canary-path?token=canary-query".to_owned(),
             headers: vec![
@@ -112,7 +112,8 @@ mod tests {
                 ("webhook-id".to_owned(), "01JQEVENT".to_owned()),
             ],
             body: String::new(),
-        })
+        };
+        Hidden::of(&call, &["canary-proxy".to_owned()])
     }
 
     fn masked(why: &str) -> String {
@@ -138,6 +139,10 @@ mod tests {
                 "no hook at ***: ***",
             ),
             ("the hook is gone", "the hook is gone"),
+            (
+                "proxy-authorization: Basic canary-proxy",
+                "proxy-authorization: Basic ***",
+            ),
             // Where the quotation ends.
             ("who is canary-tok…", "who is ***…"),
             ("who is canary-toke", "who is ***"),

@@ -13,7 +13,10 @@ use std::error::Error as StdError;
 pub use self::{
     contact::{Contact, SendError},
     key::idempotency_key,
-    reach::{guard_of, mistakes, settings_of, token_settings, unusable},
+    reach::{
+        guard_of, mistakes, settings_of, token_settings, unusable, unusable_request,
+        unusable_secret,
+    },
     way::{Tested, Tried, Way},
 };
 use crate::{

@@ -2,7 +2,12 @@
 
 use super::chain;
 use crate::{
-    destination::{Access, OAuth2, Signing, access},
+    alert::event::EventKind,
+    delivery::signature::seal,
+    destination::{
+        Access, Destination, HttpRequest, OAuth2, Request, Signing, access,
+        notice::{Attempt, Notice},
+    },
     link::{
         guard::Guard,
         http::{self, BuildError, Settings},
@@ -76,6 +81,30 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
         },
         ..settings_of(access)
     }
+}
+
+/// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
+pub fn unusable_secret(destination: &Destination) -> Option<String> {
+    // Any event does: what is looked at are the secrets that all of them need.
+    let notice = Notice {
+        kind: EventKind::Triggered.word().to_owned(),
+        ..Notice::default()
+    };
+    let Request::Http(request) = destination
+        .render(&notice, &Attempt::default(), None)
+        .ok()?;
+    unusable_request(&request)
+}
+
+/// The same for one request.
+pub fn unusable_request(request: &HttpRequest) -> Option<String> {
+    if let Some(Signing::OAuth2(oauth2)) = &request.sign
+        && let Err(error) = oauth2.client_secret.reveal()
+    {
+        return Some(chain(&error));
+    }
+    let sealed = seal(request, "", 0, Some(""));
+    sealed.err().map(|error| chain(&error))
 }
 
 /// Why no client could be made for a receiver, as far as that can be told from files and secrets alone.

@@ -12,6 +12,7 @@ use crate::{
         Destination, Outcome, Request,
         notice::{Attempt, GivenUp, Notice},
     },
+    link::certificate::Witness,
     store::{
         Store,
         given_up::Range,
@@ -24,6 +25,7 @@ use crate::{
 pub struct Way {
     destination: Destination,
     boot: BootId,
+    witness: Witness,
     /// Made at the first attempt, and again when its files have changed, and after one that reached nobody or was not let in.
     contact: Mutex<Option<Arc<Contact>>>,
 }
@@ -106,8 +108,9 @@ impl Tried {
 
 impl Way {
     /// A way to this destination in this boot; nothing is opened yet.
-    pub fn new(destination: Destination, boot: BootId) -> Self {
+    pub fn new(destination: Destination, boot: BootId, witness: Witness) -> Self {
         Self {
+            witness,
             destination,
             boot,
             contact: Mutex::default(),
@@ -233,8 +236,8 @@ impl Way {
             return Ok(Arc::clone(contact));
         }
         *kept = None;
-        let contact =
-            Contact::new(access, self.destination.sign()).map_err(|error| chain(&error))?;
+        let contact = Contact::new(access, self.destination.sign(), Some(self.witness.clone()))
+            .map_err(|error| chain(&error))?;
         Ok(Arc::clone(kept.insert(Arc::new(contact))))
     }
 

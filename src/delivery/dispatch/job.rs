@@ -14,6 +14,7 @@ use crate::{
         schedule::{LaneKey, Status},
     },
     destination::{Destination, notice::Notice},
+    link::certificate::Seen,
     store::Store,
 };
 
@@ -73,6 +74,8 @@ pub struct Parts {
     pub store: Store,
     /// Time.
     pub clock: Clock,
+    /// Notes what certificates receivers show.
+    pub seen: Seen,
     /// This boot, to tell how old rows from earlier ones are.
     pub boot: BootId,
     /// To whom.

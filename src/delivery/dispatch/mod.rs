@@ -27,6 +27,7 @@ use super::{
 use crate::{
     clock::{BootId, Clock, Mono, Now},
     destination::Destination,
+    link::certificate::Seen,
     store::{
         Store, StoreError,
         rows::{Delivery, DeliveryState, Settlement},
@@ -47,6 +48,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         store,
         clock,
         boot,
+        seen,
         receivers,
         mut jobs,
         signals,
@@ -56,7 +58,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     } = parts;
     let mut desk = Desk {
         schedule: Schedule::new(plans(&receivers)),
-        ways: ways(receivers.destinations, &boot),
+        ways: ways(receivers.destinations, &boot, &seen),
         kept: HashMap::new(),
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
@@ -66,6 +68,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         unaccepted: VecDeque::new(),
         fallbacks,
         boot,
+        seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
         concerns: Concerns::new(signals),
@@ -117,6 +120,7 @@ struct Desk {
     unaccepted: VecDeque<i64>,
     fallbacks: mpsc::Sender<i64>,
     boot: BootId,
+    seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
     concerns: Concerns,
@@ -293,10 +297,11 @@ fn plans(receivers: &Receivers) -> Vec<DestinationPlan> {
         .collect()
 }
 
-fn ways(destinations: Vec<Destination>, boot: &BootId) -> HashMap<Arc<str>, Arc<Way>> {
+fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<Arc<str>, Arc<Way>> {
     let way = |destination: Destination| {
         let name = Arc::clone(&destination.name);
-        (name, Arc::new(Way::new(destination, boot.clone())))
+        let witness = seen.witness(&format!("destination.{name}"));
+        (name, Arc::new(Way::new(destination, boot.clone(), witness)))
     };
     destinations.into_iter().map(way).collect()
 }

@@ -22,7 +22,7 @@ impl Desk {
             Job::Reload(receivers) => {
                 self.schedule.reload(plans(&receivers), now.mono);
                 self.schedule.set_groups(receivers.groups);
-                self.ways = ways(receivers.destinations, &self.boot);
+                self.ways = ways(receivers.destinations, &self.boot, &self.seen);
                 self.recall().await?;
                 self.keep_all(now).await?;
             }

@@ -61,6 +61,9 @@ impl Access {
             proxy: Proxy::read(section),
             bind: section.optional("bind"),
         };
+        if url.as_deref().is_some_and(holds_a_token) {
+            section.problems().hides(&format!("{}.url", section.path()));
+        }
         if let Err(error) = url::Url::parse(&url?) {
             section.error(
                 "url",
@@ -81,6 +84,15 @@ impl Access {
     pub fn origin(&self) -> String {
         origin(&self.url)
     }
+}
+
+/// Whether a URL holds what only the receiver may know, as far as one can see: a query, or a part of the path too long for a word.
+fn holds_a_token(url: &str) -> bool {
+    const WORD: usize = 16;
+    let Ok(url) = url::Url::parse(url) else {
+        return true;
+    };
+    url.query().is_some() || url.path().split('/').any(|part| part.len() >= WORD)
 }
 
 /// Scheme, host and port of a URL.

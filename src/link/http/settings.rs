@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::{config::secret::Secret, link::guard::Guard};
+use crate::{
+    config::secret::Secret,
+    link::{certificate::Witness, guard::Guard},
+};
 
 /// The way to one peer.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Where connections go out from.
     pub bind: Option<Bind>,
+    /// Who notes what the peer shows.
+    pub witness: Option<Witness>,
 }
 
 impl Settings {
@@ -35,6 +40,7 @@ impl Settings {
             identity: None,
             proxy: None,
             bind: None,
+            witness: None,
         }
     }
 }

@@ -7,10 +7,10 @@ use std::{path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore,
-    client::WantsClientCert,
+    client::{WantsClientCert, WebPkiServerVerifier, danger::ServerCertVerifier},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::Verifier;
 
 use super::{
     BuildError,
@@ -19,12 +19,26 @@ use super::{
 
 /// Trusts the certificates of `ca` only, or what the operating system trusts, and shows `identity`.
 pub(super) fn config(settings: &Settings) -> Result<ClientConfig, BuildError> {
-    let trusting = match &settings.ca {
-        Some(path) => builder()?.with_root_certificates(roots(path)?),
-        None => builder()?
-            .with_platform_verifier()
-            .map_err(BuildError::Tls)?,
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier: Arc<dyn ServerCertVerifier> = match &settings.ca {
+        Some(path) => {
+            let roots = Arc::new(roots(path)?);
+            let built = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
+            built.map_err(|error| BuildError::Ca {
+                path: path.clone(),
+                why: error.to_string(),
+            })?
+        }
+        None => Arc::new(Verifier::new(provider).map_err(BuildError::Tls)?),
     };
+    let verifier = match settings.witness.clone() {
+        Some(witness) => witness.beside(verifier),
+        None => verifier,
+    };
+    // Dangerous only if the verifier is: this one is that of rustls or of the operating system.
+    let trusting = builder()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     identified(trusting, settings.identity.as_ref())
 }
 

@@ -343,7 +343,7 @@ impl Connection<'_> {
         options.set_manual_acks(true);
         options.set_max_packet_size(ours.max_packet, ours.max_packet);
         if let Some(ca) = &ours.ca {
-            let config = TlsConfiguration::Rustls(tls::config(ca).await?);
+            let config = TlsConfiguration::Rustls(tls::config(ca, ours.witness.clone()).await?);
             options.set_transport(Transport::tls_with_config(config));
         }
         if let Some(credentials) = &ours.credentials {

@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use rumqttc::QoS;
 
+use crate::link::certificate::Witness;
+
 /// What a connection is made with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -13,6 +15,8 @@ pub struct Options {
     pub port: u16,
     /// The file with the CA certificates (PEM) that the broker's certificate must be signed by; without one there is no TLS.
     pub ca: Option<PathBuf>,
+    /// Who notes what certificate the broker shows.
+    pub witness: Option<Witness>,
     /// Who logs in.
     pub credentials: Option<Credentials>,
     /// Names the session at the broker; must be unique there and stay the same. Not empty.

@@ -13,6 +13,7 @@ use crate::{
         section::{Problems, Section, Size},
         values::FileBeside,
     },
+    link::certificate::Witness,
     link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
     source::TagSpec,
 };
@@ -32,6 +33,8 @@ pub struct MqttConfig {
     pub port: u16,
     /// CA certificates; TLS is used if there are any.
     pub ca: Option<PathBuf>,
+    /// Who notes what certificate it shows.
+    pub witness: Option<Witness>,
     /// Who logs in.
     pub user: Option<String>,
     /// With which password.
@@ -112,6 +115,7 @@ impl MqttConfig {
             host,
             port,
             ca,
+            witness: None,
             user,
             password,
             client_id,
@@ -183,6 +187,7 @@ impl MqttConfig {
             host: self.host.clone(),
             port: self.port,
             ca: self.ca.clone(),
+            witness: self.witness.clone(),
             credentials: self.user.clone().map(|user| Credentials {
                 user,
                 password: Arc::new(reveal),

@@ -14,7 +14,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use self::rows::{ids, owe_anew};
+use self::rows::{ids, owe_anew, readable};
 use super::{
     Store, StoreError,
     contents::{self, UnusableFile},
@@ -169,6 +169,10 @@ impl Source {
                 continue;
             }
             found += 1;
+            if let Err(error) = readable(&self.db, theirs.row.event_seq) {
+                self.tell(format!("delivery {id}: {error}"));
+                continue;
+            }
             if let Some(id) = owe_anew(&self.db, into, &theirs)? {
                 owed.extend(outbox::delivery(into, id)?.map(|delivery| delivery.row));
             }

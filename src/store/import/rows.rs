@@ -93,6 +93,25 @@ fn untold(from: &Connection, seq: i64) -> rusqlite::Result<Option<String>> {
     Ok((!names.is_empty()).then(|| serde_json::Value::from(names).to_string()))
 }
 
+/// Whether everything that is taken over with a delivery of this event can be read. It is asked before anything is written: damage
+/// there, met in the middle of a write, would be taken for damage here, and end the agent.
+pub(super) fn readable(from: &Connection, seq: i64) -> rusqlite::Result<()> {
+    let number = from
+        .prepare_cached("SELECT alert FROM events WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    readable_alert(from, number)?;
+    untold(from, seq).map(|_| ())
+}
+
+/// The same of an alert alone.
+fn readable_alert(from: &Connection, number: i64) -> rusqlite::Result<()> {
+    let mut alert = from.prepare_cached("SELECT * FROM alerts WHERE number = ?1")?;
+    let columns = alert.column_count();
+    alert.query_row([number], |row| {
+        (0..columns).try_for_each(|column| row.get::<_, Value>(column).map(|_| ()))
+    })
+}
+
 /// Under which number an alert of another database is known here: its own, if it is the same alert, or one below zero that is
 /// told to nobody.
 fn alert_of(from: &Connection, into: &Connection, number: i64) -> rusqlite::Result<i64> {
@@ -174,6 +193,9 @@ pub(super) fn take_up(from: &Connection, into: &Connection, number: i64) -> rusq
                 |row| row.get(0),
             )?;
             if !elsewhere {
+                if readable_alert(from, number).is_err() {
+                    return Ok(false);
+                }
                 memory::copy(from, into, "alerts", &format!("number = {number}"), None)?;
             }
             Ok(!elsewhere)

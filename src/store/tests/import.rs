@@ -86,6 +86,26 @@ async fn of_a_damaged_database_everything_that_can_be_read_is_owed_and_the_rest_
 }
 
 #[tokio::test]
+async fn a_hole_anywhere_in_another_database_is_never_taken_for_one_in_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let aside = with_pending(dir.path(), 100).await;
+    let _ = fs::remove_file(dir.path().join("andon.db.newer-1-wal"));
+    let whole = fs::read(&aside).unwrap();
+    for hole in (4096..whole.len() - 8192).step_by(4096) {
+        let mut bytes = whole.clone();
+        bytes[hole..hole + 8192].fill(0x5A);
+        fs::write(&aside, &bytes).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).store;
+        if Source::open(&aside, dir.path()).is_ok() {
+            import_all(&store, &aside, dir.path()).await;
+        }
+        let made = store.commit(commit(9, vec![event(9, 9, "triggered", &["ops"])]));
+        assert!(made.await.unwrap().durable, "after a hole at {hole}");
+    }
+}
+
+#[tokio::test]
 async fn damage_at_any_page_is_survived() {
     let dir = tempfile::tempdir().unwrap();
     let aside = with_pending(dir.path(), 30).await;

@@ -65,7 +65,7 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, Contact) {
     ))
     .expect("a destination");
     let access = destination.access().expect("http");
-    let client = Contact::new(access, destination.sign()).expect("a client");
+    let client = Contact::new(access, destination.sign(), None).expect("a client");
     (destination, client)
 }
 

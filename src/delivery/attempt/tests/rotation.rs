@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use super::*;
 use crate::{
     clock::BootId,
-    link::http::testbed::{Authority, Peer},
+    link::{
+        certificate::Seen,
+        http::testbed::{Authority, Peer},
+    },
 };
 
 /// A way to a peer over TLS, with everything that it needs in the folder of this authority.
@@ -20,6 +23,7 @@ fn way(peer: &Peer, folder: &Path, more: &str) -> Way {
     Way::new(
         destination.expect("a destination"),
         BootId("boot".to_owned()),
+        Seen::default().witness("ops"),
     )
 }
 

@@ -128,6 +128,7 @@ impl Bench {
         let task = tokio::spawn(run(Parts {
             store: store.clone(),
             clock: clock.clone(),
+            seen: crate::link::certificate::Seen::default(),
             boot: boot_id(),
             receivers: receivers(destinations),
             jobs: jobs_in,

@@ -3,10 +3,13 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::config::{
-    secret::Secret,
-    section::Read as _,
-    tree::{Node, Place, Value},
+use crate::{
+    config::{
+        secret::Secret,
+        section::Read as _,
+        tree::{Node, Place, Value},
+    },
+    link::certificate::Seen,
 };
 
 /// Posts to a peer and trusts this authority if it is named.
@@ -57,6 +60,42 @@ async fn a_certificate_out_of_its_time_or_for_another_name_is_told_as_such() {
         let why = unreachable(post_to(&peer, Some(&authority)).await);
         assert!(why.starts_with(expected), "{why}");
     }
+}
+
+#[tokio::test]
+async fn the_end_of_what_a_peer_shows_is_noted_also_when_it_is_over_but_not_of_a_stranger() {
+    let (authority, seen) = (Authority::new(), Seen::default());
+    let (strangers, none) = (Authority::new(), "2001-01-01");
+    authority.issue(
+        "leaf",
+        "IP:127.0.0.1",
+        "-startdate 20200101000000Z -enddate 20990101000000Z",
+    );
+    let peer = Peer::start(authority.folder(), &["tls"]);
+    let url = format!("https://{}/", peer.address);
+    let visit = async |trusted: &Authority, name: &str| {
+        let settings = Settings {
+            ca: Some(trusted.path("ca.pem")),
+            witness: Some(seen.witness(name)),
+            ..settings(&[peer.address], SECONDS)
+        };
+        let _ = post(&url, settings).await;
+        seen.of(name).map(|end| (end.subject, end.at.to_string()))
+    };
+    assert_eq!(visit(&strangers, "ops").await, None);
+    let (subject, at) = visit(&authority, "ops").await.expect("an end");
+    assert_eq!((subject.as_str(), &at[..10]), ("CN=leaf", "2099-01-01"));
+    let changes = seen.changes();
+    visit(&authority, "ops").await;
+    assert_eq!(seen.changes(), changes, "nothing new was shown");
+    authority.issue(
+        "leaf",
+        "IP:127.0.0.1",
+        "-startdate 20000101000000Z -enddate 20010101000000Z",
+    );
+    let (_, at) = visit(&authority, "ops").await.expect("an end");
+    assert_eq!(&at[..10], none);
+    assert_eq!(seen.changes(), changes + 1);
 }
 
 fn secret(text: &str) -> Secret {

@@ -27,6 +27,7 @@ pub(crate) fn options(port: u16, filters: &[&str]) -> Options {
         host: "127.0.0.1".to_owned(),
         port,
         ca: None,
+        witness: None,
         credentials: None,
         client_id: "andon-test".to_owned(),
         keep_alive: Duration::from_secs(15),
