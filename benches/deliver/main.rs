@@ -31,9 +31,7 @@ const BURST: usize = 1000;
 const ALONE: usize = 50;
 
 fn main() {
-    let wanted = std::env::args()
-        .nth(1)
-        .filter(|word| !word.starts_with('-'));
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let wants = |part: &str| wanted.as_deref().is_none_or(|word| word == part);
     let dir = tempfile::tempdir().expect("a folder");
     println!("{}", disk::describe(dir.path()));

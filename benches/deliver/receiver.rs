@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest that an arrival is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that an arrival is waited for: after an outage the next probe may be five minutes away.
+const PATIENCE: Duration = Duration::from_secs(6 * 60);
 
 /// The receiver.
 pub struct Receiver {
@@ -40,7 +40,7 @@ impl Receiver {
     pub fn next(&self) -> (Instant, usize) {
         self.arrivals
             .recv_timeout(PATIENCE)
-            .expect("the next request arrives within a minute")
+            .expect("the next request arrives within six minutes")
     }
 }
 
