@@ -168,11 +168,11 @@ impl Source {
             if theirs.row.state != DeliveryState::Pending {
                 continue;
             }
-            found += 1;
             if let Err(error) = readable(&self.db, theirs.row.event_seq) {
                 self.tell(format!("delivery {id}: {error}"));
                 continue;
             }
+            found += 1;
             if let Some(id) = owe_anew(&self.db, into, &theirs)? {
                 owed.extend(outbox::delivery(into, id)?.map(|delivery| delivery.row));
             }

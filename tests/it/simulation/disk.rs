@@ -146,8 +146,8 @@ impl Disk {
     /// The latest event of an alert, none of which is before this one.
     fn latest(&self, alert: &str, from: i64) -> i64 {
         let events = self.events.iter().enumerate().skip(from as usize);
-        let of_alert = events.filter(|(_, event)| event.alert.id.to_string() == alert);
-        of_alert.last().map_or(from, |(seq, _)| seq as i64)
+        let mut of_alert = events.filter(|(_, event)| event.alert.id.to_string() == alert);
+        of_alert.next_back().map_or(from, |(seq, _)| seq as i64)
     }
 
     /// Ends a delivery; an acceptance counts also after it was given up.
