@@ -93,7 +93,8 @@ impl Settings {
                     .any(|known| &**known == name)
                     .then_some(true)
             };
-            read.map(Destination::notifies_again).or_else(named)
+            read.map(|read| read.abilities().notifies_again)
+                .or_else(named)
         };
         let destinations = Destinations {
             would_notify: &would_notify,

@@ -1,0 +1,3 @@
+//! What every kind of destination promises.
+
+mod golden;
