@@ -20,6 +20,11 @@ pub struct Abilities {
 }
 
 impl Abilities {
+    /// Whether an escalation reaches people who know of the alert, told as an incident of its own or not.
+    pub fn calls_again(&self, new_incident: bool) -> bool {
+        self.notifies_again || new_incident && self.new_incident
+    }
+
     /// A message that people see each time, as chats and mails are.
     pub const MESSAGE: Self = Self {
         notifies_again: true,

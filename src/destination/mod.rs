@@ -55,15 +55,19 @@ use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
+mod card;
 mod carrier;
 mod events;
 mod headers;
+mod incidents;
 mod key;
 pub mod notice;
 mod oauth2;
 mod outcome;
+mod pagerduty;
 mod request;
 mod sign;
+mod slack;
 mod terms;
 pub mod text;
 mod told;
@@ -80,7 +84,11 @@ mod tests;
 type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
-const KINDS: &[(&str, ReadKind)] = &[("webhook", webhook::read)];
+const KINDS: &[(&str, ReadKind)] = &[
+    ("pagerduty", pagerduty::read),
+    ("slack", slack::read),
+    ("webhook", webhook::read),
+];
 
 /// A place where events go, as configured.
 #[derive(Clone, Debug)]
@@ -102,13 +110,14 @@ impl Destination {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
+        let reader = Reader::read(&section);
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
             name: name.into(),
             terms,
             wants,
-            reader: Reader::default(),
+            reader,
             kind,
         })
     }

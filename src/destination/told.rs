@@ -1,12 +1,16 @@
 //! Everything that a kind knows when it tells something: the event, the attempt, what it left for itself, and who reads it.
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
 
 use super::{
     RenderError,
     notice::{Attempt, Notice},
 };
-use crate::alert::event::EventKind;
+use crate::{
+    alert::event::EventKind,
+    config::{section::Section, values::Zone},
+};
 
 /// What is told in one attempt at one destination.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,22 @@ impl Told<'_> {
         })
     }
 
+    /// A payload about it as JSON.
+    ///
+    /// # Errors
+    /// [`RenderError::Payload`] when it cannot be written.
+    pub fn json(&self, payload: &impl Serialize) -> Result<String, RenderError> {
+        serde_json::to_string(payload).map_err(|source| RenderError::Payload {
+            id: self.notice.id.clone(),
+            source,
+        })
+    }
+
+    /// Whether it is told as this.
+    pub fn is(&self, kind: EventKind) -> bool {
+        self.kind().is_ok_and(|told| told == kind)
+    }
+
     /// Whether the alert is over with this event.
     pub fn is_over(&self) -> bool {
         self.notice.alert.state == "resolved"
@@ -61,6 +81,13 @@ impl Default for Reader {
 }
 
 impl Reader {
+    /// Reads `timezone`; that of the site holds where there is none.
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        Self {
+            timezone: section.get("timezone", Zone(TimeZone::UTC)).0,
+        }
+    }
+
     /// A time as people write it: `4 Apr 2026 10:30:05 CEST`.
     pub fn time(&self, millis: i64) -> String {
         match Timestamp::from_millisecond(millis) {

@@ -31,7 +31,7 @@ pub(super) enum Format {
 
 /// A format without what belongs to it.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Word {
+pub(in crate::destination) enum Word {
     Native,
     Haltless,
     Hasp,
@@ -41,7 +41,7 @@ pub(super) enum Word {
 }
 
 /// The formats: their word, and the keys that they alone have.
-pub(super) const WORDS: [(&str, Word, &[&str]); 6] = [
+pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 6] = [
     ("native", Word::Native, &[]),
     ("haltless", Word::Haltless, &["minutes"]),
     ("hasp", Word::Hasp, &[]),

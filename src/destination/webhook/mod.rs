@@ -17,7 +17,7 @@ use crate::{
 
 mod alertmanager;
 mod cloudevents;
-mod format;
+pub(super) mod format;
 mod haltless;
 mod hasp;
 mod native;

@@ -241,6 +241,7 @@ pub(super) fn plant(variant: u8) -> Arc<Plant> {
             .map(|(after, to)| Step {
                 after: secs(*after),
                 to: names(to),
+                new_incident: false,
             })
             .collect(),
         repeat: repeat.map(secs),
