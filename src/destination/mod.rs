@@ -40,6 +40,7 @@ pub use self::{
     abilities::Abilities,
     access::{Access, Allowed},
     carrier::Carrier,
+    connection::{Connection, Peer, Role},
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
@@ -57,6 +58,7 @@ mod abilities;
 pub mod access;
 mod card;
 mod carrier;
+mod connection;
 mod events;
 mod headers;
 mod incidents;
@@ -191,6 +193,11 @@ impl Destination {
     /// What carries its requests.
     pub fn carrier(&self) -> Carrier<'_> {
         self.kind.carrier()
+    }
+
+    /// Every connection that it needs, for people who look after a firewall.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.carrier().connections(self.sign())
     }
 
     /// How it is reached, if over HTTP.
