@@ -60,7 +60,8 @@ mod tests {
             }),
             payload_of({
                 let secret = secret.clone();
-                move || Err(secret).expect("a key")
+                let refused: Result<(), String> = black_box(Err(secret));
+                move || refused.expect("a key")
             }),
             payload_of(move || panic!("{secret} is refused")),
         ];
