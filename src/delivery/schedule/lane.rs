@@ -155,6 +155,12 @@ impl Lane {
         worst.unwrap_or(Severity::Info)
     }
 
+    /// Whether a critical alert waits here that is not over as far as is known.
+    pub(super) fn rings(&self) -> bool {
+        let last = self.rows.values().next_back();
+        self.worst() == Severity::Critical && last.is_some_and(|last| last.kind != Kind::End)
+    }
+
     pub(super) fn turn(&self, key: LaneKey) -> Option<Turn> {
         let (row, head) = self.head()?;
         Some(Turn {

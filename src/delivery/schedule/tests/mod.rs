@@ -31,8 +31,8 @@ struct Bench {
     retold: Vec<i64>,
     fallbacks: Vec<i64>,
     groups: Vec<Vec<Arc<str>>>,
-    /// Since when the buckets of rates are the same.
-    buckets_since: Mono,
+    /// How many attempts there were when the buckets of rates were filled.
+    buckets_since: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,7 +79,7 @@ impl Bench {
             retold: Vec::new(),
             fallbacks: Vec::new(),
             groups: Vec::new(),
-            buckets_since: Mono::default(),
+            buckets_since: 0,
         }
     }
 
@@ -200,9 +200,8 @@ impl Bench {
             assert!(others.into_iter().all(|row| !mine.contains(&row)));
             self.starts.push((self.now, attempt.row));
             if let Some(rate) = plan.unwrap().rate {
-                let within = self.starts.iter().rev();
-                let within = within
-                    .take_while(|(at, _)| *at >= self.buckets_since && *at + rate.per > self.now);
+                let within = self.starts[self.buckets_since..].iter().rev();
+                let within = within.take_while(|(at, _)| *at + rate.per > self.now);
                 let mine = |row: i64| self.rows[&row].destination == attempt.destination;
                 let count = within.filter(|(_, row)| mine(*row)).count();
                 assert!(count < 2 * rate.count as usize, "{count} in {:?}", rate.per);
@@ -308,7 +307,7 @@ impl Bench {
                 .restore(&stood.destination, stood.failures, since, self.now);
         }
         self.schedule.set_groups(self.groups.clone());
-        self.buckets_since = self.now;
+        self.buckets_since = self.starts.len();
         for row in self.pending.values_mut() {
             row.likeness = None;
             row.may_fall_back &= !self.fallbacks.contains(&row.id);

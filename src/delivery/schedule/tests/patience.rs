@@ -309,6 +309,36 @@ fn a_digest_tells_what_is_late_in_all_lanes_at_once() {
 }
 
 #[test]
+fn a_critical_alert_that_goes_on_is_told_alone_and_not_in_a_digest() {
+    let mut rows = Vec::new();
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        let say = |bench: &mut Bench, key: u8, severity, kind| {
+            bench.put(Row {
+                alert: key.into(),
+                ..bench.row("ops", key, severity, kind)
+            })
+        };
+        for key in 1..=4 {
+            rows.push(say(bench, key, Severity::Warning, Kind::Call));
+        }
+        // One that goes on, one that has ended, and one that is not critical any more and was.
+        rows.push(say(bench, 5, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 6, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 6, Severity::Critical, Kind::End));
+        rows.push(say(bench, 7, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 7, Severity::Warning, Kind::Other));
+    });
+    let before = bench.starts.len();
+    bench.run(secs(400));
+    assert!(bench.pending.is_empty());
+    let alone: BTreeSet<i64> = bench.starts[before..].iter().map(|(_, row)| *row).collect();
+    let ring: BTreeSet<i64> = [rows[4], rows[7], rows[8]].into();
+    assert!(ring.is_subset(&alone), "{alone:?} carried, {ring:?} ring");
+    // All others went out in the digest of one of them.
+    assert_eq!(alone.difference(&ring).count(), 1, "{alone:?}");
+}
+
+#[test]
 fn a_digest_that_fails_is_tried_again_as_a_whole() {
     let mut bench = outage(Late::Digest, 3600, |bench| {
         for key in 1..=3 {
