@@ -112,6 +112,7 @@ impl Bench {
             alert: key.into(),
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         }
     }
 
@@ -310,6 +311,7 @@ impl Bench {
         self.buckets_since = self.starts.len();
         for row in self.pending.values_mut() {
             row.likeness = None;
+            row.from_before = true;
             row.may_fall_back &= !self.fallbacks.contains(&row.id);
             self.schedule.add(row, self.now);
         }
@@ -573,6 +575,7 @@ fn a_delivery_that_is_held_holds_its_lane_only() {
         alert: 1,
         likeness: None,
         may_fall_back: true,
+        from_before: false,
     };
     bench.schedule.add(&held, bench.now);
     bench.pending.insert(1, held);

@@ -309,6 +309,33 @@ fn a_digest_tells_what_is_late_in_all_lanes_at_once() {
 }
 
 #[test]
+fn what_a_digest_told_before_a_crash_is_no_chatter_after_it() {
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        bench.plans[0].call_every = secs(7200);
+        bench.schedule.reload(bench.plans.clone(), bench.now);
+        for (alert, kind) in [(1, Kind::Call), (1, Kind::End), (2, Kind::Call)] {
+            bench.say(1, alert, kind, 0);
+        }
+    });
+    // The probe of the other lane is accepted, and then the digest is under way.
+    while bench
+        .flying
+        .values()
+        .all(|(_, attempt)| attempt.digest.len() < 3)
+    {
+        bench.run(Duration::from_millis(1));
+    }
+    let told = bench.flying.values().next().unwrap().1.digest.clone();
+    assert!(told.contains(&4), "{told:?}");
+    let end = bench.say(1, 2, Kind::End, 0);
+    bench.crash();
+    bench.run(secs(600));
+    for row in 2..=end {
+        assert_eq!(bench.settled[&row], State::Accepted, "{row}");
+    }
+}
+
+#[test]
 fn a_critical_alert_that_goes_on_is_told_alone_and_not_in_a_digest() {
     let mut rows = Vec::new();
     let mut bench = outage(Late::Digest, 3600, |bench| {
