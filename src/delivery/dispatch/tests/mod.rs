@@ -26,6 +26,7 @@ use crate::{
     },
 };
 
+mod by_hand;
 mod patience;
 
 /// A receiver that answers as it is told to, then 204, and keeps the ids that it heard.
