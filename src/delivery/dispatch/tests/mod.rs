@@ -192,6 +192,7 @@ impl Bench {
             alert: 1,
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         };
         let owed = vec![Owed {
             row,
