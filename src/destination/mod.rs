@@ -58,6 +58,7 @@ mod abilities;
 pub mod access;
 mod card;
 mod carrier;
+mod chat;
 mod connection;
 mod events;
 mod headers;
@@ -70,6 +71,7 @@ mod pagerduty;
 mod request;
 mod sign;
 mod slack;
+mod teams;
 mod terms;
 pub mod text;
 mod told;
@@ -89,6 +91,9 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 const KINDS: &[(&str, ReadKind)] = &[
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
+    ("slack-bot", slack::bot::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
     ("webhook", webhook::read),
 ];
 
