@@ -29,6 +29,10 @@ impl Desk {
             Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
+                if !known {
+                    // It may be over, and not on record yet.
+                    self.record_all().await?;
+                }
                 if !known && self.store.retry(id).await? {
                     // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
@@ -53,9 +57,7 @@ impl Desk {
                 }
                 // Who is told that it is dropped may rely on it.
                 self.start_due().await?;
-                while !self.ends.is_empty() {
-                    self.record_ends().await?;
-                }
+                self.record_all().await?;
                 let _ = reply.send(known);
             }
             Job::Test(name, notice, reply) => {
