@@ -13,6 +13,7 @@ use thiserror::Error;
 use self::notice::{Attempt, Notice};
 pub use self::{
     access::{Access, Allowed},
+    connection::{Connection, Peer, Role},
     headers::{HeaderText, may_be_secret},
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
@@ -24,6 +25,7 @@ pub use self::{
 use crate::{alert::event::EventKind, config::section::Section};
 
 pub mod access;
+mod connection;
 mod headers;
 mod key;
 pub mod notice;
@@ -133,6 +135,11 @@ impl Destination {
         self.kind.access()
     }
 
+    /// Every connection that it needs, for people who look after a firewall.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.kind.connections()
+    }
+
     /// How its requests prove who sent them, where that is configured.
     pub fn sign(&self) -> Option<&Signing> {
         self.kind.sign()
@@ -169,6 +176,11 @@ pub trait Kind: fmt::Debug + Send + Sync {
     }
     /// See [`Destination::access`].
     fn access(&self) -> Option<&Access>;
+    /// Every connection that it needs, its helpers' (who issues its tokens, say) too; `andon check --network` lists them, and nothing
+    /// else has to be done for that. [`Connection::over_http`] answers for a kind over HTTP. One that speaks something else says where it
+    /// leads and whether that is encrypted, by the defaults that it dials with; one that stays on this host has none. There is no
+    /// default, so that no kind can forget to say.
+    fn connections(&self) -> Vec<Connection>;
     /// See [`Destination::sign`].
     fn sign(&self) -> Option<&Signing> {
         None

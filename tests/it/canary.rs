@@ -205,6 +205,8 @@ fn no_secret_is_anywhere_but_on_the_wire() {
         ("check", &["--show"]),
         ("check", &["--show", "--json"]),
         ("check", &["--live"]),
+        ("check", &["--network"]),
+        ("check", &["--network", "--json"]),
         ("completions", &["bash"]),
     ] {
         say(&agent, verb, flags, &mut said);

@@ -1,13 +1,14 @@
 //! `andon check`: every mistake in the configuration at once. It changes nothing, and connects only with `--live`.
 
 mod live;
+mod network;
 mod routing;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::Serialize;
 
-use self::live::Reached;
+use self::{live::Reached, network::Opening};
 use super::{
     CONFIG,
     exit::{Exit, Failure},
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Also try to connect to every source and destination
     #[arg(long)]
     live: bool,
+    /// List every connection that the configuration needs, for a firewall
+    #[arg(long)]
+    network: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +50,8 @@ struct Report {
     show: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Vec<Reached>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<Vec<Opening>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +93,8 @@ pub(super) async fn run(
     };
     let remarks = loaded.as_ref().map_or_else(Vec::new, routing::remarks);
     let show = loaded.as_ref().filter(|_| args.show).map(shown);
+    let settings = loaded.as_ref().map(|loaded| &loaded.settings);
+    let network = settings.filter(|_| args.network).map(network::needed);
     if args.json {
         let report = Report {
             fine: loaded.is_some(),
@@ -94,6 +102,7 @@ pub(super) async fn run(
             remarks,
             show,
             live,
+            network,
         };
         terminal.json(&report)?;
         return Ok(exit);
@@ -106,6 +115,9 @@ pub(super) async fn run(
     }
     for table in live.iter().map(|live| reached(live)) {
         table.print(terminal)?;
+    }
+    if let (Some(network), Some(settings)) = (&network, settings) {
+        network::print(network, settings, terminal)?;
     }
     for remark in remarks {
         terminal.foreign(&format!("remark: {remark}"))?;

@@ -98,6 +98,51 @@ fn a_missing_file_is_a_bad_configuration() {
 }
 
 #[test]
+fn network_lists_what_a_firewall_has_to_let_through_and_no_secret() {
+    let main = "[agent]\nsite = 'plant-7'\nsocket = '/run/andon.sock'\n[[machine]]\nid = 'mill-1'\n[[source.modbus]]\nname = 'hall-2'\naddress = 'tcp://192.168.10.21'\nunits = [{ id = 1, machine = 'mill-1', tags = [{ tag = 't', read = 'holding:0' }] }]\n[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'https://ops.invalid/secret-path?token=secret'\nbind = 'wwan0'\n[[destination]]\nname = 'far'\ntype = 'webhook'\nurl = 'https://ops.invalid/secret-too'\nbind = 'wwan0'\n[[route]]\ndefault = true\nto = ['ops']\n";
+    let place = Place::new(main);
+    let said = place.check(&["--network"]).ended(Exit::Fine);
+    let from = said.find("DIRECTION").unwrap();
+    let list: Vec<&str> = said[from..].lines().take(5).collect();
+    assert_eq!(
+        list,
+        [
+            "DIRECTION  PROTOCOL  HOST           PORT  TLS  DNS  BIND   FOR",
+            "out        tcp       192.168.10.21  502   no   no   any    source hall-2",
+            "out        tcp       ops.invalid    443   yes  yes  wwan0  destination far",
+            "                                                           destination ops",
+            "in: nothing listens on the network; verbs reach the agent over the Unix socket /run/andon.sock",
+        ]
+    );
+    let json = place.check(&["--network", "--json"]).ended(Exit::Fine);
+    assert!(!said.contains("secret") && !json.contains("secret"));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json["network"][1],
+        serde_json::json!({
+            "direction": "out", "protocol": "tcp", "host": "ops.invalid", "port": 443,
+            "tls": true, "dns": true, "bind": "wwan0", "proxy": false,
+            "for": [
+                { "what": "destination", "name": "far", "token": false, "behind": null },
+                { "what": "destination", "name": "ops", "token": false, "behind": null },
+            ],
+        })
+    );
+    // Without being asked, and for a configuration that is refused, there is no list.
+    for (place, flags, exit) in [
+        (&place, &["--json"][..], Exit::Fine),
+        (
+            &Place::new("[agent]\n"),
+            &["--json", "--network"],
+            Exit::Configuration,
+        ),
+    ] {
+        let json = place.check(flags).ended(exit);
+        assert!(!json.contains("\"network\""), "{json}");
+    }
+}
+
+#[test]
 fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
     let there = TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();

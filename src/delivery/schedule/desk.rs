@@ -72,7 +72,7 @@ impl Desk {
             return;
         }
         due.fallbacks.append(&mut self.fallbacks);
-        due.fallbacks.extend(self.queues.fall_back(now));
+        self.queues.fall_back(now, &mut due.fallbacks);
         self.queues.wake(now, &mut due.settled);
         if self.paused_until.take_if(|until| *until <= now).is_some() {
             self.trouble_over(now);

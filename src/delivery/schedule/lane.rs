@@ -35,6 +35,12 @@ impl Pending {
         self.falls_back = after.filter(|_| calls).map(|after| self.decided + after);
         self.falls_back
     }
+
+    /// Others are told: once is enough.
+    pub(super) fn has_fallen_back(&mut self) {
+        self.falls_back = None;
+        self.may_fall_back = false;
+    }
 }
 
 /// How a delivery is in flight.

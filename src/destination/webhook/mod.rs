@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use self::format::Format;
 use super::{
-    Access, Answer, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request, Signing, Terms,
-    headers,
+    Access, Answer, Connection, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request,
+    Signing, Terms, headers,
     notice::{Attempt, Notice},
     read_sign,
 };
@@ -116,6 +116,10 @@ impl Kind for Webhook {
 
     fn access(&self) -> Option<&Access> {
         Some(&self.access)
+    }
+
+    fn connections(&self) -> Vec<Connection> {
+        Connection::over_http(&self.access, self.sign.as_ref())
     }
 
     fn sign(&self) -> Option<&Signing> {

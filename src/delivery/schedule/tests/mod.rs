@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod memory;
 mod patience;
 
 /// Plays the shell, the outbox and the receivers, and checks after every step what must always hold.

@@ -398,6 +398,25 @@ fn what_was_given_up_before_its_time_is_told_to_others_at_once() {
 }
 
 #[test]
+fn what_others_know_they_are_not_told_again_when_it_is_lost_or_collapsed() {
+    let mut bench = Bench::one(|plan| {
+        plan.fallback_after = Some(secs(600));
+        plan.late = Late::Collapse;
+        plan.concurrency = 1;
+    });
+    bench.mode(Mode::Down);
+    let lost = bench.call(1);
+    let collapsed = bench.say(2, 2, Kind::Call, 0);
+    bench.run(secs(700));
+    assert_eq!(bench.fallbacks, [lost, collapsed]);
+    bench.say(2, 2, Kind::Other, 0);
+    bench.mode(Mode::Refusing { give_up: true });
+    bench.run(secs(3600));
+    assert!(bench.pending.is_empty());
+    assert_eq!(bench.fallbacks, [lost, collapsed]);
+}
+
+#[test]
 fn a_probe_that_comes_back_while_its_destination_is_not_configured_frees_the_next() {
     let mut bench = Bench::one(|_| {});
     bench.mode(Mode::Down);
