@@ -29,7 +29,9 @@ impl Desk {
             Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
-                if !known {
+                if known {
+                    self.withdrawable.keep(id);
+                } else {
                     // It may be over, and not on record yet.
                     self.record_all().await?;
                 }

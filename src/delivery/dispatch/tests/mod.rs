@@ -26,6 +26,7 @@ use crate::{
     },
 };
 
+mod by_hand;
 mod patience;
 mod recording;
 
@@ -192,6 +193,7 @@ impl Bench {
             alert: 1,
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         };
         let owed = vec![Owed {
             row,
