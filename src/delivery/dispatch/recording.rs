@@ -150,6 +150,7 @@ mod tests {
                 alert: 1,
                 likeness: None,
                 may_fall_back: true,
+                from_before: false,
             };
             schedule.add(&row, NOW);
         }
