@@ -168,6 +168,11 @@ impl Destination {
         self.kind.render(told)
     }
 
+    /// What is to be kept before an attempt is made, whatever comes of it: what its end cannot be told without.
+    pub fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        self.kind.beforehand(told)
+    }
+
     /// What an answer means, and what to keep for follow-ups (at most 4 KiB): nothing new, or this, or, where that is empty, no more.
     pub fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         self.kind.interpret(told, answer)
@@ -257,6 +262,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::beforehand`].
+    fn beforehand(&self, _: &Told<'_>) -> Option<String> {
+        None
+    }
     /// See [`Destination::interpret`].
     fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>);
 }

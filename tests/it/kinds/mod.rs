@@ -222,9 +222,12 @@ impl Bench {
             .expect("a runtime");
         let now = now();
         let attempt = attempt(step, now);
-        let told = self
-            .destination
-            .told(notice, &attempt, self.thread.as_deref());
+        let told = |thread| self.destination.told(notice, &attempt, thread);
+        // What is kept beforehand is on disk before anything is sent.
+        let before = self.destination.beforehand(&told(self.thread.as_deref()));
+        self.thread = before.or(self.thread.take());
+        let thread = self.thread.clone();
+        let told = told(thread.as_deref());
         let exchange = runtime.block_on(async {
             let contact = Contact::new(&self.destination, None).expect("a contact");
             carry(&self.destination, &contact, &told, now).await
