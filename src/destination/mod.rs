@@ -31,7 +31,7 @@
 //! ```
 //!
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
-//! find them there.
+//! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
 use std::{fmt, sync::Arc};
 
@@ -96,6 +96,11 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("teams-connector", teams::connector::read),
     ("webhook", webhook::read),
 ];
+
+/// The words for all kinds there are.
+pub fn kind_words() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(word, _)| *word)
+}
 
 /// A place where events go, as configured.
 #[derive(Clone, Debug)]
