@@ -60,7 +60,9 @@ mod card;
 mod carrier;
 mod chat;
 mod connection;
+mod discord;
 mod events;
+mod google_chat;
 mod headers;
 mod incidents;
 mod key;
@@ -72,6 +74,7 @@ mod request;
 mod sign;
 mod slack;
 mod teams;
+mod telegram;
 mod terms;
 pub mod text;
 mod told;
@@ -89,11 +92,14 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("discord", discord::read),
+    ("google-chat", google_chat::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
+    ("telegram", telegram::read),
     ("webhook", webhook::read),
 ];
 
