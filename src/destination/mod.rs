@@ -62,8 +62,10 @@ mod card;
 mod carrier;
 mod chat;
 mod connection;
+mod discord;
 mod events;
 mod file;
+mod google_chat;
 mod headers;
 mod incidents;
 mod key;
@@ -76,6 +78,7 @@ mod sign;
 mod slack;
 mod syslog;
 mod teams;
+mod telegram;
 mod terms;
 pub mod text;
 mod told;
@@ -94,12 +97,15 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
     ("file", file::read),
+    ("discord", discord::read),
+    ("google-chat", google_chat::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("syslog", syslog::read),
+    ("telegram", telegram::read),
     ("webhook", webhook::read),
 ];
 

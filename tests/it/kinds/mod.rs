@@ -5,9 +5,13 @@
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
 mod case;
+mod discord;
+mod google_chat;
 mod pagerduty;
 mod slack;
 mod stand_in;
+mod teams;
+mod telegram;
 mod told;
 mod webhook;
 
@@ -28,7 +32,15 @@ use self::{
 };
 
 /// All cases. A kind may have several: one for each mode.
-const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
+const CASES: &[&[Case]] = &[
+    discord::CASES,
+    google_chat::CASES,
+    pagerduty::CASES,
+    slack::CASES,
+    teams::CASES,
+    telegram::CASES,
+    webhook::CASES,
+];
 
 /// Kinds that are tested elsewhere until their case stands here.
 const TO_COME: &[&str] = &["file", "slack-bot", "syslog", "teams", "teams-connector"];
