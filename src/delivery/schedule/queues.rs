@@ -308,12 +308,14 @@ impl Queues {
 }
 
 /// Until when the first delivery of a lane is held because people were called a moment ago. One that was attempted is not
-/// held: it is a retry.
+/// held: it is a retry. One of an earlier run may have been attempted: were it held and then left out together with its end, whoever
+/// heard it from a digest would not hear that it is over.
 fn held(heard: &Heard, lane: &Lane, key: LaneKey, every: Duration, now: Mono) -> Option<Mono> {
     let (_, head) = lane.head()?;
     let (worst, escalated) = (lane.worst(), lane.has_escalation());
     let until = throttle::held_until(heard.last(key), head.kind, worst, escalated, every)?;
-    (head.attempts == 0 && now < until).then_some(until)
+    let unheard = head.attempts == 0 && !head.from_before;
+    (unheard && now < until).then_some(until)
 }
 
 const REPEATED: (State, &str) = (

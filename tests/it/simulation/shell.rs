@@ -381,6 +381,7 @@ impl<'a> World<'a> {
                 alert: event.alert.id.0,
                 likeness: Some(owed::likeness(event, row.as_trigger)),
                 may_fall_back: true,
+                from_before: false,
             };
             if withdrawable {
                 self.run.withdrawable.add(&row);
