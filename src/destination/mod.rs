@@ -59,15 +59,22 @@ pub mod access;
 mod card;
 mod carrier;
 mod connection;
+mod details;
 mod events;
+mod harp;
 mod headers;
 mod incidents;
 mod key;
+mod levels;
 pub mod notice;
 mod oauth2;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod outcome;
 mod pagerduty;
 mod request;
+mod responders;
 mod sign;
 mod slack;
 mod terms;
@@ -87,6 +94,11 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("harp", harp::read),
+    ("jsm", opsgenie::read_jira),
+    ("opsgenie", opsgenie::read),
+    ("opshift", opshift::read),
+    ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("webhook", webhook::read),

@@ -5,7 +5,12 @@
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
 mod case;
+mod harp;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod pagerduty;
+mod schemas;
 mod slack;
 mod stand_in;
 mod told;
@@ -21,14 +26,22 @@ use andon::{
     destination::{Destination, Outcome, kind_words, notice::Notice},
 };
 
-pub(crate) use self::case::{Case, Step, Verdict, matches};
+pub(crate) use self::case::{Case, Expected, Step, Verdict, matches};
 use self::{
     stand_in::{Mood, StandIn, TROUBLES},
     told::{attempt, notice},
 };
 
 /// All cases. A kind may have several: one for each mode.
-const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
+const CASES: &[&[Case]] = &[
+    harp::CASES,
+    opsgenie::CASES,
+    opshift::CASES,
+    opsknight::CASES,
+    pagerduty::CASES,
+    slack::CASES,
+    webhook::CASES,
+];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
