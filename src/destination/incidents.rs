@@ -60,6 +60,11 @@ impl Incidents {
         }
     }
 
+    /// Whether what is told now opens an incident beside the first.
+    pub(super) fn opens(&self) -> bool {
+        self.opens
+    }
+
     /// All, the first one last: an attempt that breaks off is repeated, and what the others hear twice changes nothing.
     pub(super) fn all(&self) -> Vec<String> {
         let rings = self.rings.iter().map(|ring| self.named(ring));

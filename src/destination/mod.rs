@@ -62,18 +62,25 @@ mod card;
 mod carrier;
 mod chat;
 mod connection;
+mod details;
 mod discord;
 mod events;
 mod file;
 mod google_chat;
+mod harp;
 mod headers;
 mod incidents;
 mod key;
+mod levels;
 pub mod notice;
 mod oauth2;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod outcome;
 mod pagerduty;
 mod request;
+mod responders;
 mod sign;
 mod slack;
 mod syslog;
@@ -99,6 +106,11 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("file", file::read),
     ("discord", discord::read),
     ("google-chat", google_chat::read),
+    ("harp", harp::read),
+    ("jsm", opsgenie::read_jira),
+    ("opsgenie", opsgenie::read),
+    ("opshift", opshift::read),
+    ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
