@@ -38,14 +38,15 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed},
+    access::{Access, Allowed, Relay},
+    address::Mailbox,
     carrier::Carrier,
     connection::{Connection, Peer, Role},
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, Need, RenderError, Request},
+    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
@@ -56,6 +57,7 @@ use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
+mod address;
 mod card;
 mod carrier;
 mod connection;
@@ -63,6 +65,8 @@ mod events;
 mod headers;
 mod incidents;
 mod key;
+mod letter;
+mod mail;
 pub mod notice;
 mod oauth2;
 mod outcome;
@@ -87,6 +91,7 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("mail", mail::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("webhook", webhook::read),
@@ -204,6 +209,7 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         match self.carrier() {
             Carrier::Http(access) => Some(access),
+            Carrier::Smtp(_) => None,
         }
     }
 

@@ -14,6 +14,7 @@ mod documents;
 mod formats;
 mod heartbeat;
 mod lab;
+mod mail;
 mod oauth2;
 mod offline;
 mod pipeline;

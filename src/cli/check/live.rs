@@ -1,24 +1,16 @@
 //! Whether sources and destinations can be reached from here. Nothing is sent: a connection is opened and closed.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::Serialize;
-use tokio::{
-    net::{TcpSocket, lookup_host},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::{
     config::Settings,
-    delivery::attempt::{HttpContact, settings_of, urls_of},
-    destination::Access,
-    link::{guard::Guard, http::Bind},
+    delivery::attempt::{HttpContact, SmtpContact, relay_settings, settings_of, urls_of},
+    destination::{Access, Carrier, Relay},
+    link::{dial::dial, guard::Guard, http::Bind},
     source::modbus::config::Address,
 };
 
@@ -87,8 +79,11 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     let mqtt = parts.mqtt.iter();
     let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
     let destinations = parts.destinations.iter().flat_map(|destination| {
-        let access = destination.access().into_iter();
-        access.flat_map(|access| Peer::guarded("destination", &destination.name, access))
+        let (what, name) = ("destination", &destination.name);
+        match destination.carrier() {
+            Carrier::Http(access) => Peer::guarded(what, name, access),
+            Carrier::Smtp(relay) => vec![Peer::relay(what, name, relay)],
+        }
     });
     let heartbeat = settings.heartbeat.iter();
     let heartbeat = heartbeat.flat_map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
@@ -107,6 +102,19 @@ impl Peer {
             address: Ok((host.to_owned(), port)),
             guard: None,
             bind: None,
+        }
+    }
+
+    fn relay(what: &'static str, name: &str, relay: &Relay) -> Self {
+        let settings = relay_settings(relay);
+        let usable = SmtpContact::new(relay, None);
+        let address = usable.map(|_| (relay.host.clone(), relay.port));
+        Self {
+            what,
+            name: name.to_owned(),
+            address: address.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
+            guard: Some(settings.guard),
+            bind: settings.bind,
         }
     }
 
@@ -149,53 +157,6 @@ fn host_and_port(url: &Url, guard: &Guard) -> Result<(String, u16), String> {
 
 /// The one place where `check` reaches out.
 async fn connect(peer: &Peer, host: &str, port: u16) -> Result<(), String> {
-    let connected = async {
-        let found = lookup_host((host, port)).await;
-        let found: Vec<SocketAddr> = found
-            .map_err(|error| format!("no such host: {error}"))?
-            .collect();
-        if let Some(guard) = &peer.guard {
-            let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-            let checked = guard.check_resolved(host, port, &addresses);
-            checked.map_err(|refusal| refusal.to_string())?;
-        }
-        let mut last = None;
-        for address in found {
-            match dial(address, peer.bind.as_ref()).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| "no address is known for it".to_owned()))
-    };
-    let too_late = || {
-        let seconds = PATIENCE.as_secs();
-        format!("no answer within {seconds} s; is it switched on, and is the way to it open?")
-    };
-    timeout(PATIENCE, connected)
-        .await
-        .unwrap_or_else(|_| Err(too_late()))
-}
-
-async fn dial(address: SocketAddr, bind: Option<&Bind>) -> Result<(), String> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    };
-    let socket = socket.map_err(|error| error.to_string())?;
-    let bound = match bind {
-        Some(Bind::Interface(name)) => socket.bind_device(Some(name.as_bytes())),
-        Some(Bind::Address(ip)) => socket.bind(SocketAddr::new(*ip, 0)),
-        None => Ok(()),
-    };
-    if let (Err(error), Some(bind)) = (bound, bind) {
-        return Err(bind.why_not(&error));
-    }
-    match socket.connect(address).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Err("connection refused: nothing listens on that port".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
-    }
+    let (guard, bind) = (peer.guard.as_ref(), peer.bind.as_ref());
+    dial((host, port), guard, bind, PATIENCE).await.map(drop)
 }

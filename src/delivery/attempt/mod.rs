@@ -4,6 +4,7 @@ mod contact;
 mod key;
 mod mask;
 mod reach;
+mod relay;
 mod shown;
 mod token;
 mod way;
@@ -11,12 +12,13 @@ mod way;
 use std::error::Error as StdError;
 
 pub use self::{
-    contact::{Contact, HttpContact, SendError},
+    contact::{Contact, HttpContact, SendError, SmtpContact},
     key::idempotency_key,
     reach::{
-        guard_of, mistakes, settings_of, token_settings, unusable, unusable_request,
-        unusable_secret, urls_of,
+        guard_of, mistakes, settings_of, token_settings, unusable, unusable_request, unusable_way,
+        urls_of, way_mistakes,
     },
+    relay::relay_settings,
     way::{Tested, Tried, Way},
 };
 use crate::{

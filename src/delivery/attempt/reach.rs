@@ -1,12 +1,12 @@
 //! From what the configuration says of the way to a receiver to what the HTTP client needs.
 
-use super::chain;
+use super::{chain, relay};
 use crate::{
     alert::event::EventKind,
     config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Destination, HttpRequest, OAuth2, Request, Signing, Veiled, access,
+        Access, Carrier, Destination, HttpRequest, OAuth2, Request, Signing, Veiled, access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -76,11 +76,16 @@ pub fn settings_of(access: &Access) -> Settings {
             user: proxy.user.clone(),
             allow: access::networks(&access.allow_addresses),
         }),
-        bind: access.bind.clone().map(|bind| match bind {
-            access::Bind::Interface(name) => http::Bind::Interface(name),
-            access::Bind::Address(ip) => http::Bind::Address(ip),
-        }),
+        bind: access.bind.as_ref().map(bind_of),
         ..Settings::new(guard_of(access), access.timeout)
+    }
+}
+
+/// A way out of this host.
+pub(super) fn bind_of(bind: &access::Bind) -> http::Bind {
+    match bind {
+        access::Bind::Interface(name) => http::Bind::Interface(name.clone()),
+        access::Bind::Address(ip) => http::Bind::Address(*ip),
     }
 }
 
@@ -96,8 +101,28 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
     }
 }
 
+/// The mistakes of the way to a destination, whatever carries what goes there; see [`mistakes`].
+pub fn way_mistakes(destination: &Destination) -> Vec<(&'static str, String, bool)> {
+    match destination.carrier() {
+        Carrier::Http(access) => mistakes(access, destination.sign()),
+        Carrier::Smtp(relay) => {
+            let found = relay::mistakes(relay).into_iter();
+            found.map(|(key, message)| (key, message, false)).collect()
+        }
+    }
+}
+
+/// Why nothing could be sent to a destination now, as far as that can be told from files and secrets alone.
+pub fn unusable_way(destination: &Destination) -> Option<String> {
+    let way = match destination.carrier() {
+        Carrier::Http(access) => unusable(access),
+        Carrier::Smtp(relay) => relay::unusable(relay),
+    };
+    way.or_else(|| unusable_secret(destination))
+}
+
 /// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
-pub fn unusable_secret(destination: &Destination) -> Option<String> {
+fn unusable_secret(destination: &Destination) -> Option<String> {
     // Any event does: what is looked at are the secrets that all of them need.
     let notice = Notice {
         kind: EventKind::Triggered.word().to_owned(),
@@ -110,6 +135,7 @@ pub fn unusable_secret(destination: &Destination) -> Option<String> {
     let mut requests = errand.requests.iter();
     requests.find_map(|request| match request {
         Request::Http(request) => unusable_request(request),
+        Request::Mail(_) => None,
     })
 }
 

@@ -4,7 +4,13 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy};
+pub use self::{
+    allowed::Allowed,
+    bind::Bind,
+    identity::Identity,
+    proxy::Proxy,
+    relay::{Relay, RelayTls},
+};
 use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
 
@@ -12,6 +18,7 @@ mod allowed;
 mod bind;
 mod identity;
 mod proxy;
+mod relay;
 
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]

@@ -9,8 +9,8 @@ use crate::{
     alert::{plant::Severity, signal::Signal},
     clock::{Now, Wall},
     config::{Settings, secret::Secret},
-    delivery::attempt::{unusable, unusable_request, unusable_secret},
-    destination::{Access, Destination, HttpRequest, Signing},
+    delivery::attempt::{unusable, unusable_request, unusable_way},
+    destination::{Access, Carrier, Destination, HttpRequest, Signing},
     link::certificate::{End, Seen},
     source::mqtt::config::MqttConfig,
 };
@@ -86,20 +86,19 @@ impl Credential {
         destinations.chain(brokers).chain(heartbeat).collect()
     }
 
-    fn access(&self) -> Option<&Access> {
+    fn carrier(&self) -> Option<Carrier<'_>> {
         match &self.needs {
-            Needs::Destination(destination) => destination.access(),
-            Needs::Heartbeat(access, _) => Some(access),
+            Needs::Destination(destination) => Some(destination.carrier()),
+            Needs::Heartbeat(access, _) => Some(Carrier::Http(access)),
             Needs::Broker { .. } => None,
         }
     }
 
     /// Why it cannot be used now.
     fn unusable(&self) -> Option<String> {
-        let by_access = || self.access().and_then(unusable);
         match &self.needs {
-            Needs::Destination(destination) => by_access().or_else(|| unusable_secret(destination)),
-            Needs::Heartbeat(_, sign) => by_access()
+            Needs::Destination(destination) => unusable_way(destination),
+            Needs::Heartbeat(access, sign) => unusable(access)
                 .or_else(|| unusable_request(&HttpRequest::json("", "").signed(sign.as_ref()))),
             Needs::Broker { ca, password } => {
                 let empty = ca.as_ref().filter(|path| End::in_file(path).is_empty());
@@ -147,9 +146,9 @@ impl Credential {
 
     fn papers(&self) -> Vec<Paper> {
         let mut papers = Vec::new();
-        let (ca, is_tls) = match (&self.needs, self.access()) {
-            (_, Some(access)) => (access.ca.as_ref(), access.is_tls()),
-            (Needs::Broker { ca, .. }, _) => (ca.as_ref(), ca.is_some()),
+        let (ca, is_tls) = match (&self.needs, self.carrier()) {
+            (_, Some(carrier)) => (carrier.ca(), carrier.is_tls()),
+            (Needs::Broker { ca, .. }, _) => (ca.as_deref(), ca.is_some()),
             _ => (None, false),
         };
         let name = &self.name;
@@ -161,10 +160,10 @@ impl Credential {
                     path.display()
                 ),
                 action: "Put the next authority's certificate into the file beside the old one.",
-                lies: Lies::File(path.clone(), last),
+                lies: Lies::File(path.to_owned(), last),
             });
         }
-        if let Some(identity) = self.access().and_then(|access| access.identity.as_ref()) {
+        if let Some(identity) = self.carrier().and_then(|carrier| carrier.identity()) {
             papers.push(Paper {
                 key: "client_cert",
                 what: format!("our certificate for {name} in {}", identity.cert.display()),

@@ -94,6 +94,23 @@ impl Guard {
         Ok(port)
     }
 
+    /// Checks a host that stands in no URL, if it is an address literal in any spelling.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it must not be dialled.
+    pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
+        let written = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
+        };
+        let literal = match Host::parse(&written).map_err(|_| Refusal::NoHost)? {
+            Host::Domain(_) => return Ok(()),
+            Host::Ipv4(ip) => IpAddr::V4(ip),
+            Host::Ipv6(ip) => IpAddr::V6(ip),
+        };
+        self.check_addresses(None, port, &[literal])
+    }
+
     /// Checks everything that the resolver returned for `name`. All addresses must pass: which of them is dialled is not ours
     /// to choose, and a name that mixes public and private ones is how rebinding looks.
     ///

@@ -29,7 +29,7 @@ pub mod reason;
 mod resolver;
 mod retry_after;
 mod settings;
-mod tls;
+pub(super) mod tls;
 
 /// The time within which a connection, its DNS look-up and its TLS handshake must be done.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

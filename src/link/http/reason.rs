@@ -100,27 +100,35 @@ fn unconnected(error: &reqwest::Error) -> String {
         return "no connection in time; is the host switched on and is the way to it open?"
             .to_owned();
     }
-    match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => {
+    find::<io::Error>(error).map_or_else(|| format!("no connection: {}", root(error)), by_kind)
+}
+
+/// Why a connection, or the TLS handshake on it, failed, where it was made without reqwest.
+pub(in crate::link) fn of_io(error: &io::Error) -> String {
+    match find::<rustls::Error>(error) {
+        Some(error) => tls(error, &Way::default()),
+        None => by_kind(error),
+    }
+}
+
+fn by_kind(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
             "connection refused: nothing listens on that port".to_owned()
         }
-        Some(io::ErrorKind::NetworkUnreachable) => {
+        io::ErrorKind::NetworkUnreachable => {
             "network unreachable: the gateway has no route there".to_owned()
         }
-        Some(io::ErrorKind::HostUnreachable) => {
+        io::ErrorKind::HostUnreachable => {
             "host unreachable: it is off, or a firewall says so".to_owned()
         }
-        Some(io::ErrorKind::NotFound) => {
-            "the socket does not exist; is the agent running?".to_owned()
-        }
-        Some(io::ErrorKind::PermissionDenied) => {
+        io::ErrorKind::NotFound => "the socket does not exist; is the agent running?".to_owned(),
+        io::ErrorKind::PermissionDenied => {
             "permission denied by this host; a firewall or the socket's rights".to_owned()
         }
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::BrokenPipe,
-        ) => "the other side closed the connection at once".to_owned(),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::BrokenPipe => "the other side closed the connection at once".to_owned(),
         _ => format!("no connection: {}", root(error)),
     }
 }

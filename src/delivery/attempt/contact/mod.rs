@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-pub use self::http::HttpContact;
+pub use self::{http::HttpContact, smtp::SmtpContact};
 use super::{mask::Hidden, token::TokenError};
 use crate::{
     clock::Now,
@@ -15,12 +15,15 @@ use crate::{
 };
 
 mod http;
+mod smtp;
 
 /// A receiver as it is reached now. Made from files and secrets as they were then; see [`Contact::is_current`].
 #[derive(Debug)]
 pub enum Contact {
     /// Over HTTP.
     Http(HttpContact),
+    /// By SMTP.
+    Smtp(SmtpContact),
 }
 
 /// Why there is no answer.
@@ -35,6 +38,9 @@ pub enum SendError {
     /// The receiver was not reached, or did not answer.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The request is for what another carrier carries.
+    #[error("the request does not fit to what carries it; nothing was sent")]
+    Stranger,
 }
 
 impl Contact {
@@ -47,6 +53,7 @@ impl Contact {
             Carrier::Http(access) => {
                 HttpContact::new(access, destination.sign(), witness).map(Self::Http)
             }
+            Carrier::Smtp(relay) => SmtpContact::new(relay, witness).map(Self::Smtp),
         }
     }
 
@@ -54,6 +61,8 @@ impl Contact {
     pub fn is_current(&self, destination: &Destination) -> bool {
         match (self, destination.carrier()) {
             (Self::Http(contact), Carrier::Http(access)) => contact.is_current(access),
+            (Self::Smtp(contact), Carrier::Smtp(relay)) => contact.is_current(relay),
+            _ => false,
         }
     }
 
@@ -80,6 +89,17 @@ impl Contact {
                 };
                 Ok((answer, hidden))
             }
+            (Self::Smtp(contact), Request::Mail(mail)) => {
+                let (reply, hidden) = contact.send(mail, now).await?;
+                let answer = Answer {
+                    status: reply.code,
+                    body: format!("{}: {}", reply.to, reply.text),
+                    synchronised: now.synchronised,
+                    ..Answer::default()
+                };
+                Ok((answer, hidden))
+            }
+            _ => Err(SendError::Stranger),
         }
     }
 }
