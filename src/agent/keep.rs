@@ -162,7 +162,10 @@ impl Import {
             let watches = source.open_watches();
             Ok::<_, crate::store::contents::UnusableFile>((source, watches))
         });
-        let opened = opened.await.map_err(sentence)?;
+        let opened = opened.await;
+        // The words of a panic are not for an answer.
+        let opened =
+            opened.map_err(|_| "reading it failed, which is a defect of andon".to_owned())?;
         let (source, rows) = opened.map_err(sentence)?;
         // Signals of the other agent about itself are of its time.
         let saved = rows

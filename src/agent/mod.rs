@@ -202,8 +202,9 @@ fn task_ended(
     match ended {
         Ok((_, Err(error))) => error,
         Ok((name, Ok(()))) => AgentError::TaskEnded(name),
-        Err(error) => {
-            tracing::error!("a task of the agent failed: {error}");
+        // Where is said by the panic itself.
+        Err(_) => {
+            tracing::error!("a task of the agent panicked");
             AgentError::TaskEnded("task beside the loop")
         }
     }

@@ -178,6 +178,7 @@ impl Recorder {
                     alert: event.alert.id.0,
                     likeness: Some(likeness(event, made.as_trigger)),
                     may_fall_back: true,
+                    from_before: false,
                 },
                 withdrawable,
                 ready: made.ready,

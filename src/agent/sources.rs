@@ -188,7 +188,8 @@ impl Sources {
         line.panics = line.panics.saturating_add(1);
         let wait = Duration::from_secs(1_u64.checked_shl(line.panics - 1).unwrap_or(60).min(60));
         let name = line.kind.name().to_owned();
-        let what = error.map_or_else(|| "ended by itself".to_owned(), ToString::to_string);
+        // Where is said by the panic itself. Its words are not repeated: they may hold what the source works with.
+        let what = error.map_or("it ended by itself", |_| "it panicked");
         tracing::error!(
             source = name,
             "a source failed and starts again in {} s: {what}",
@@ -275,6 +276,37 @@ mod tests {
             wake: Arc::default(),
             stop: CancellationToken::new(),
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_source_said_in_a_panic_is_neither_logged_nor_told() {
+        #[derive(Clone, Default)]
+        struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let secret = std::hint::black_box("canary".to_owned());
+        let task = tokio::spawn(async move { panic!("{secret} is refused") });
+        let error = task.await.unwrap_err();
+        assert!(error.to_string().contains("canary"), "nothing to hide");
+        let (receipts, _given) = mpsc::channel(4);
+        let (_feed, batches) = mpsc::channel(1);
+        let mut sources = sources(line(receipts, batches));
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let signal = tracing::subscriber::with_default(subscriber.finish(), || {
+            sources.restart(0, Some(&error))
+        });
+        let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(logged.contains("it panicked"), "{logged}");
+        assert!(!logged.contains("canary"), "{logged}");
+        assert!(!format!("{signal:?}").contains("canary"), "{signal:?}");
     }
 
     #[test]

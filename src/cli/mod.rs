@@ -14,6 +14,7 @@ mod destinations;
 mod exit;
 mod init;
 mod outbox;
+mod panics;
 mod reload;
 mod restore;
 mod routes;
@@ -109,6 +110,7 @@ enum Talk {
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
+    panics::mute();
     let env = Env::of_process();
     let clock = Clock::system(Synchronised::Never);
     // Not locked: the agent's own threads write their log there too.

@@ -57,6 +57,7 @@ impl Owed {
                 // What it says is in its body; after a restart nothing is left out because of it.
                 likeness: None,
                 may_fall_back: row.fallback_to.is_none(),
+                from_before: true,
             },
             withdrawable: row.withdrawable && row.attempts == 0,
             ready: None,

@@ -63,6 +63,14 @@ impl Withdrawable {
         }
     }
 
+    /// A person wants this row to be sent, whatever becomes of its alert.
+    pub fn keep(&mut self, row: i64) {
+        for rows in self.lanes.values_mut() {
+            rows.remove(&row);
+        }
+        self.lanes.retain(|_, rows| !rows.is_empty());
+    }
+
     /// Takes out of the schedule what nobody can have heard: every escalation, and where the trigger for a late joiner is
     /// among it everything after that. From now on nothing may start until [`Withdrawable::decided`], because what
     /// stands behind these rows must not overtake them if the withdrawal does not reach the disk.
@@ -126,6 +134,7 @@ mod tests {
             alert: 1,
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         }
     }
 
@@ -170,6 +179,13 @@ mod tests {
             withdrawable.restore(&row(id, kind), true);
         }
         withdrawable.restored();
+        assert_eq!(taken(&mut withdrawable, &mut schedule), [2]);
+    }
+
+    #[test]
+    fn what_a_person_wants_sent_is_not_taken_back() {
+        let (mut withdrawable, mut schedule) = joined();
+        withdrawable.keep(1);
         assert_eq!(taken(&mut withdrawable, &mut schedule), [2]);
     }
 

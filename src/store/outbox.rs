@@ -224,11 +224,12 @@ pub(crate) fn give_up(
     settle(db, &Settlement::new(id, state, at, why))
 }
 
-/// Owes again what was given up. Its number stays; what was told about it in between is overtaken by its arrival.
+/// Owes again what was given up, and for good: a person wants it sent, so an acknowledgement does not withdraw it. Its number stays; what
+/// was told about it in between is overtaken by its arrival.
 pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
     let found: Option<(String, i64)> = db
         .prepare_cached(
-            "UPDATE deliveries SET state = 0, settled = NULL, not_before = NULL WHERE id = ?1 AND state NOT IN (0, 1) RETURNING destination, sequence",
+            "UPDATE deliveries SET state = 0, settled = NULL, not_before = NULL, withdrawable = 0 WHERE id = ?1 AND state NOT IN (0, 1) RETURNING destination, sequence",
         )?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;

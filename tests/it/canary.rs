@@ -1,4 +1,10 @@
 //! Canaries in every kind of secret: whatever happens, they are on the wire where they belong, and nowhere else.
+//!
+//! What a panic says is not here: nothing in the program can be made to panic from outside, and nothing is prepared for that. It is
+//! tested beside the hook that says it, `src/cli/panics.rs`, and where tasks end, `src/agent/sources.rs`.
+//!
+//! One file holds secrets, on purpose: `last-good/files.json` is the configuration as the user has written it, with what is written
+//! inline in it. It is for its owner only, and what is only referred to is not in it.
 
 use std::{
     fs,
@@ -254,6 +260,7 @@ fn no_secret_is_anywhere_but_on_the_wire() {
         .filter_map(|(what, text)| sings(what, text))
         .collect();
     found.extend(sings("log", &agent.log()));
+    last_good(&agent.data());
     let mut files = Vec::new();
     in_data(&agent.data(), &mut files);
     assert!(
@@ -271,18 +278,35 @@ fn say(agent: &Agent, verb: &str, flags: &[&str], said: &mut Vec<(String, String
     said.push((format!("{verb} {}", flags.join(" ")), text.into_owned()));
 }
 
-/// Every file of the data directory. The last good configuration is what the user has written, secrets too, and for its owner only.
+/// The last good configuration is for its owner only, and holds what is written inline in the user's own files and nothing else.
+fn last_good(data: &Path) {
+    let folder = data.join("last-good");
+    let names: Vec<_> = fs::read_dir(&folder).expect("the last good one").collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let file = folder.join("files.json");
+    for path in [&folder, &file] {
+        let mode = fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "others may read {}", path.display());
+    }
+    let text = fs::read_to_string(file).expect("the last good one");
+    for written in ["canary-inline", "canary-free-header", "canary-proxy"] {
+        assert!(text.contains(written), "{written} is what the user wrote");
+    }
+    for referred_to in ["canary-header-file", "canary-credential", "canary-env"] {
+        assert!(!text.contains(referred_to), "{referred_to} is a reference");
+    }
+}
+
+/// Every other file of the data directory.
 fn in_data(folder: &Path, files: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let kind = fs::symlink_metadata(&path).expect("it is there");
         if path.ends_with("last-good") {
-            let file = fs::metadata(path.join("files.json")).expect("the last good one");
-            assert_eq!(
-                file.permissions().mode() & 0o077,
-                0,
-                "others may read the last good configuration"
-            );
+            // Looked at by itself.
         } else if kind.is_dir() {
             in_data(&path, files);
         } else if kind.is_file() {

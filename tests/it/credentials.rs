@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command, time::Duration};
 
 use crate::support::{
-    Agent, Received, Receiver, cold_device, destination, mill, text, to, too_hot, wait,
+    Agent, Broker, Received, Receiver, cold_device, destination, mill, text, to, too_hot, wait,
 };
 
 /// The first event of this kind about this rule.
@@ -74,4 +74,56 @@ fn the_end_of_our_certificate_is_told_and_survives_a_restart_until_it_is_renewed
     renew("100");
     agent.run();
     about(&receiver, "alert.resolved", "andon.certificate");
+}
+
+/// Makes an authority, `ca.pem`.
+fn authority(folder: &Path) {
+    openssl(
+        folder,
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=Plant -days 300",
+    );
+    fs::write(folder.join("names"), "subjectAltName=DNS:localhost\n").expect("a file");
+}
+
+/// Makes `broker.pem` and `broker.key` for `localhost`, signed by the authority.
+fn issue(folder: &Path, days: u32) {
+    openssl(
+        folder,
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout broker.key -out broker.csr -subj /CN=cell-broker",
+    );
+    openssl(
+        folder,
+        &format!(
+            "x509 -req -in broker.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days {days} -extfile names -out broker.pem"
+        ),
+    );
+}
+
+#[test]
+fn the_end_of_a_brokers_certificate_is_told_and_that_it_was_renewed() {
+    let (device, receiver) = (cold_device(), Receiver::start());
+    let folder = tempfile::tempdir().expect("a folder");
+    authority(folder.path());
+    issue(folder.path(), 5);
+    let mut broker = Broker::start_tls(folder.path());
+    let source = format!(
+        "\n[[machine]]\nid = \"m-1\"\n[[source.mqtt]]\nname = \"cell-broker\"\nurl = \"mqtts://localhost:{}\"\nca = \"{}/ca.pem\"\nsubscribe = [{{ topic = \"m-1/temp\", machine = \"m-1\", payload = \"number\", stale_after = \"1h\", tag = \"temp\" }}]\n",
+        broker.port(),
+        folder.path().display()
+    );
+    let _agent = Agent::start(&(mill(&device) + &source + &to(&receiver)), &too_hot(""));
+    let told = about(&receiver, "alert.triggered", "andon.certificate").json();
+    assert_eq!(text(&told, "/alert/severity"), "warning");
+    let sentence = text(&told, "/text");
+    assert!(
+        sentence.contains("the certificate that source cell-broker shows")
+            && sentence.contains("CN=cell-broker"),
+        "{sentence}"
+    );
+    broker.stop();
+    issue(folder.path(), 100);
+    broker.resume();
+    let told = about(&receiver, "alert.resolved", "andon.certificate").json();
+    let subject = text(&told, "/alert/labels/subject");
+    assert_eq!(subject, "source.cell-broker.peer", "{told:#}");
 }

@@ -38,7 +38,8 @@ impl Desk {
         let (id, tried) = match ended {
             Ok((id, tried)) => (id, tried),
             Err(error) => {
-                tracing::error!("the sender of a delivery failed: {error}");
+                // Where is said by the panic itself. Its words are not repeated: they may hold what was to be sent.
+                tracing::error!("the sender of a delivery panicked");
                 let why = "the sender itself failed; this is a defect of andon";
                 let at = self.clock.now().wall;
                 (error.id(), Some(Tried::failed(at, why)))

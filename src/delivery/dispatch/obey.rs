@@ -29,7 +29,9 @@ impl Desk {
             Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
                 let mut known = self.schedule.retry_now(id, now.mono);
-                if !known && self.store.retry(id).await? {
+                if known {
+                    self.withdrawable.keep(id);
+                } else if self.store.retry(id).await? {
                     // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
                         // A person wants it to be sent, so it is not withdrawn again; and its time to expire begins anew, or it

@@ -6,7 +6,7 @@ use super::{
     Attempt, DestinationPlan, Due, LaneKey, Row, Status,
     activity::Activity,
     breaker::Breaker,
-    lane::{Flight, Pending},
+    lane::{Flight, Lane, Pending},
     outcome::{Settled, State},
     queues::Queues,
     rate::Bucket,
@@ -72,7 +72,7 @@ impl Desk {
             return;
         }
         due.fallbacks.append(&mut self.fallbacks);
-        due.fallbacks.extend(self.queues.fall_back(now));
+        self.queues.fall_back(now, &mut due.fallbacks);
         self.queues.wake(now, &mut due.settled);
         if self.paused_until.take_if(|until| *until <= now).is_some() {
             self.trouble_over(now);
@@ -311,13 +311,15 @@ impl Desk {
     }
 
     /// What is told together with the first of a lane that is late: what is late in all lanes, the worst first, at most as much
-    /// as one digest holds. Nothing, if it is to be told alone.
+    /// as one digest holds. Nothing, if it is to be told alone, as a critical alert is that still calls: it must ring.
     fn gather(&self, first: LaneKey, now: Mono) -> Vec<(LaneKey, Vec<i64>)> {
-        if self.plan.late != Late::Digest || !self.is_late(first, now) {
+        let rings = |key: &LaneKey| self.queues.lane(*key).is_some_and(Lane::rings);
+        if self.plan.late != Late::Digest || !self.is_late(first, now) || rings(&first) {
             return Vec::new();
         }
         let before = self.late_line(now);
-        let others = self.queues.ready().filter(|key| *key != first);
+        let others = self.queues.ready();
+        let others = others.filter(|key| *key != first && !rings(key));
         let mut gathered = Vec::new();
         let mut room = DIGEST;
         for key in std::iter::once(first).chain(others) {

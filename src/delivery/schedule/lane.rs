@@ -23,6 +23,7 @@ pub(super) struct Pending {
     pub(super) flight: Flight,
     /// It tells what earlier deliveries would have told, which are gone: it is not withdrawn any more.
     pub(super) stands: bool,
+    pub(super) from_before: bool,
     /// When others are told, if it is not accepted by then.
     pub(super) falls_back: Option<Mono>,
     may_fall_back: bool,
@@ -34,6 +35,12 @@ impl Pending {
         let calls = matches!(self.kind, Kind::Call | Kind::Escalation) && self.may_fall_back;
         self.falls_back = after.filter(|_| calls).map(|after| self.decided + after);
         self.falls_back
+    }
+
+    /// Others are told: once is enough.
+    pub(super) fn has_fallen_back(&mut self) {
+        self.falls_back = None;
+        self.may_fall_back = false;
     }
 }
 
@@ -64,6 +71,7 @@ impl Pending {
             stands: false,
             falls_back: None,
             may_fall_back: row.may_fall_back,
+            from_before: row.from_before,
         }
     }
 }
@@ -147,6 +155,12 @@ impl Lane {
             .rev()
             .find(|severity| self.severities[*severity as usize] > 0);
         worst.unwrap_or(Severity::Info)
+    }
+
+    /// Whether a critical alert waits here that is not over as far as is known.
+    pub(super) fn rings(&self) -> bool {
+        let last = self.rows.values().next_back();
+        self.worst() == Severity::Critical && last.is_some_and(|last| last.kind != Kind::End)
     }
 
     pub(super) fn turn(&self, key: LaneKey) -> Option<Turn> {

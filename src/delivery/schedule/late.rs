@@ -44,7 +44,7 @@ impl Queues {
             && let Some(at) = falls_back
         {
             self.forget_fallback(*last, survivor);
-            self.fallbacks.insert((at, *last));
+            self.fallbacks.insert((at, *last), key);
         }
         if retold {
             due.retold.push(*last);

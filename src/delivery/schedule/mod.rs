@@ -80,6 +80,8 @@ pub struct Row {
     pub likeness: Option<u64>,
     /// Others may be told in its place, which was not done yet.
     pub may_fall_back: bool,
+    /// It is older than this run, so it may have been heard although no attempt of it is on record.
+    pub from_before: bool,
 }
 
 /// One try of one delivery, to be started now.

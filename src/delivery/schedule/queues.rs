@@ -34,7 +34,7 @@ pub(super) struct Queues {
     expiring: BTreeSet<(Mono, LaneKey)>,
     ages: BTreeSet<(Mono, i64)>,
     /// What others are told if it is not accepted in time.
-    pub(super) fallbacks: BTreeSet<(Mono, i64)>,
+    pub(super) fallbacks: BTreeMap<(Mono, i64), LaneKey>,
 }
 
 impl Queues {
@@ -51,7 +51,7 @@ impl Queues {
             waiting: BTreeSet::new(),
             expiring: BTreeSet::new(),
             ages: BTreeSet::new(),
-            fallbacks: BTreeSet::new(),
+            fallbacks: BTreeMap::new(),
         }
     }
 
@@ -69,10 +69,10 @@ impl Queues {
         if plan.fallback_after != self.fallback_after {
             self.fallback_after = plan.fallback_after;
             self.fallbacks.clear();
-            for lane in self.lanes.values_mut() {
+            for (key, lane) in &mut self.lanes {
                 for (id, pending) in lane.rows_mut() {
                     if let Some(at) = pending.may_fall_back(self.fallback_after) {
-                        self.fallbacks.insert((at, id));
+                        self.fallbacks.insert((at, id), *key);
                     }
                 }
             }
@@ -95,6 +95,13 @@ impl Queues {
     /// How many deliveries there are.
     pub(super) fn len(&self) -> usize {
         self.ages.len()
+    }
+
+    /// How many entries all queues hold, beside the deliveries themselves.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let times = self.waiting.len() + self.expiring.len() + self.ages.len();
+        self.ready.len() + self.round.len() + times + self.fallbacks.len()
     }
 
     /// When the oldest delivery was decided.
@@ -125,17 +132,21 @@ impl Queues {
 
     /// When others are told next of what is not accepted here.
     pub(super) fn next_fallback(&self) -> Option<Mono> {
-        self.fallbacks.first().map(|(at, _)| *at)
+        self.fallbacks.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// What others are to be told now, because it was not accepted in time.
-    pub(super) fn fall_back(&mut self, now: Mono) -> impl Iterator<Item = i64> {
-        let later = self
-            .fallbacks
-            .split_off(&(now + Duration::from_nanos(1), i64::MIN));
-        std::mem::replace(&mut self.fallbacks, later)
-            .into_iter()
-            .map(|(_, row)| row)
+    pub(super) fn fall_back(&mut self, now: Mono, told: &mut Vec<i64>) {
+        while let Some(first) = self.fallbacks.first_entry()
+            && first.key().0 <= now
+        {
+            let ((_, row), key) = first.remove_entry();
+            let lane = self.lanes.get_mut(&key);
+            if let Some(pending) = lane.and_then(|lane| lane.get_mut(row)) {
+                pending.has_fallen_back();
+            }
+            told.push(row);
+        }
     }
 
     pub(super) fn next_wake(&self) -> Option<Mono> {
@@ -146,7 +157,7 @@ impl Queues {
         self.ages.insert((row.decided, row.id));
         let mut pending = Pending::new(row);
         if let Some(at) = pending.may_fall_back(self.fallback_after) {
-            self.fallbacks.insert((at, row.id));
+            self.fallbacks.insert((at, row.id), row.lane);
         }
         self.change(row.lane, now, settled, |lane| lane.insert(row.id, pending));
     }
@@ -297,12 +308,14 @@ impl Queues {
 }
 
 /// Until when the first delivery of a lane is held because people were called a moment ago. One that was attempted is not
-/// held: it is a retry.
+/// held: it is a retry. One of an earlier run may have been attempted: were it held and then left out together with its end, whoever
+/// heard it from a digest would not hear that it is over.
 fn held(heard: &Heard, lane: &Lane, key: LaneKey, every: Duration, now: Mono) -> Option<Mono> {
     let (_, head) = lane.head()?;
     let (worst, escalated) = (lane.worst(), lane.has_escalation());
     let until = throttle::held_until(heard.last(key), head.kind, worst, escalated, every)?;
-    (head.attempts == 0 && now < until).then_some(until)
+    let unheard = head.attempts == 0 && !head.from_before;
+    (unheard && now < until).then_some(until)
 }
 
 const REPEATED: (State, &str) = (

@@ -278,15 +278,16 @@ async fn an_acceptance_counts_after_the_delivery_was_given_up_and_nothing_else_d
 async fn what_was_given_up_can_be_owed_again_under_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).store;
-    let made = store
-        .commit(commit(1, vec![event(1, 1, "triggered", &["ops"])]))
-        .await
-        .unwrap();
+    let mut call = event(1, 1, "escalated", &["ops"]);
+    call.deliveries[0].withdrawable = true;
+    let made = store.commit(commit(1, vec![call])).await.unwrap();
     let id = made.deliveries[0].id;
     store.settle(end(id, DeliveryState::Failed)).await.unwrap();
     assert!(pending(&store).await.is_empty());
     assert!(store.retry(id).await.unwrap());
-    assert_eq!(pending(&store).await[0].sequence, 1);
+    let again = pending(&store).await.remove(0);
+    assert_eq!(again.sequence, 1);
+    assert!(!again.withdrawable, "a person wants it to be sent");
     assert!(
         store
             .destination("ops")

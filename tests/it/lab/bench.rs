@@ -62,6 +62,8 @@ pub(super) struct Plan {
     pub(super) more: String,
     /// More lines of each destination.
     pub(super) terms: String,
+    /// More lines of the destination with this name.
+    pub(super) own: (&'static str, String),
     pub(super) seed: u64,
     /// Where broker and receivers listen.
     pub(super) address: String,
@@ -76,6 +78,7 @@ impl Default for Plan {
             destinations: vec![("steady", 1), ("moody", 1), ("wide", 4)],
             more: String::new(),
             terms: String::new(),
+            own: ("", String::new()),
             seed: seed(),
             address: "127.0.0.1".to_owned(),
             lossy: false,
@@ -117,7 +120,9 @@ impl Bench {
             let (book, wrote) = (Arc::clone(&ledger), name);
             receiver.record(move |request| book.heard(wrote, request));
             receiver.open();
-            let more = format!("concurrency = {concurrency}\n{}", plan.terms);
+            let (whose, own) = &plan.own;
+            let own = if *whose == name { own } else { "" };
+            let more = format!("concurrency = {concurrency}\n{}{own}", plan.terms);
             config += &destination(name, &receiver, &more);
             destinations.push(Destination {
                 expected: Expected { name, concurrency },

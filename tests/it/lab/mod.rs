@@ -9,6 +9,7 @@ mod bench;
 mod broker;
 mod campaign;
 mod disk;
+mod fairness;
 mod image;
 mod kills;
 mod ledger;

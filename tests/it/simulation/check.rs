@@ -8,15 +8,16 @@ use andon::{
     store::rows::{DeliveryRow, DeliveryState},
 };
 
-use super::{history::routes, shell::World};
+use super::shell::World;
 
 /// Everything that must hold.
-pub(super) fn promises(world: &World) -> Result<(), String> {
-    decided_once(world)?;
+pub(super) fn promises(world: &World<'_>) -> Result<(), String> {
+    let open = world.open();
+    decided_once(world, &open)?;
     told_of_every_trigger(world)?;
     falls_back_once(world)?;
     for destination in world.heard.keys() {
-        Receiver::new(world, destination)
+        Receiver::new(world, destination, &open)
             .check()
             .map_err(|why| format!("{destination}: {why}"))?;
     }
@@ -24,7 +25,7 @@ pub(super) fn promises(world: &World) -> Result<(), String> {
 }
 
 /// Ids and numbers name one thing each, and the core agrees with the disk about what is open.
-fn decided_once(world: &World) -> Result<(), String> {
+fn decided_once(world: &World<'_>, open: &BTreeSet<String>) -> Result<(), String> {
     let events = &world.disk.events;
     let ids: BTreeSet<_> = events.iter().map(|event| event.id).collect();
     ensure(ids.len() == events.len(), || {
@@ -48,37 +49,37 @@ fn decided_once(world: &World) -> Result<(), String> {
         };
         ensure(order, || format!("{event:?} after {before:?}"))?;
     }
-    let mut open: Vec<String> = world.open();
-    let mut told: Vec<String> = last
+    let told: BTreeSet<String> = last
         .values()
         .filter(|event| !event.kind.is_end())
         .map(|event| event.alert.id.to_string())
         .collect();
-    open.sort();
-    told.sort();
-    ensure(open == told, || {
+    ensure(*open == told, || {
         format!("open are {open:?}, told were {told:?}")
     })
 }
 
 /// Every trigger that nobody silenced is owed to whom the routes name.
-fn told_of_every_trigger(world: &World) -> Result<(), String> {
-    let routes = routes();
+fn told_of_every_trigger(world: &World<'_>) -> Result<(), String> {
+    let rows = world.disk.rows.iter();
+    let owed: BTreeSet<_> = rows
+        .map(|row| (row.event_seq, row.destination.as_str()))
+        .collect();
     for (seq, event) in world.disk.events.iter().enumerate() {
         if event.kind != EventKind::Triggered || event.alert.shelved {
             continue;
         }
-        for name in routes.targets(&Occasion::of(event)) {
-            let mut rows = world.disk.rows.iter();
-            let owed = rows.any(|row| row.event_seq == seq as i64 && *row.destination == **name);
-            ensure(owed, || format!("{name} is not owed {event:?}"))?;
+        for name in world.scene.routes.targets(&Occasion::of(event)) {
+            ensure(owed.contains(&(seq as i64, &**name)), || {
+                format!("{name} is not owed {event:?}")
+            })?;
         }
     }
     Ok(())
 }
 
 /// Nobody is told twice in place of one delivery, and both say so.
-fn falls_back_once(world: &World) -> Result<(), String> {
+fn falls_back_once(world: &World<'_>) -> Result<(), String> {
     let mut told = BTreeSet::new();
     for row in &world.disk.rows {
         if let Some(of) = row.fallback_of {
@@ -94,7 +95,8 @@ fn falls_back_once(world: &World) -> Result<(), String> {
 }
 
 struct Receiver<'a> {
-    world: &'a World,
+    world: &'a World<'a>,
+    open: &'a BTreeSet<String>,
     rows: Vec<&'a DeliveryRow>,
     /// Rows with the number of events that were committed when each was heard first.
     first: BTreeMap<i64, usize>,
@@ -103,7 +105,7 @@ struct Receiver<'a> {
 }
 
 impl<'a> Receiver<'a> {
-    fn new(world: &'a World, destination: &str) -> Self {
+    fn new(world: &'a World<'a>, destination: &str, open: &'a BTreeSet<String>) -> Self {
         let mut first = BTreeMap::new();
         let mut order = Vec::new();
         for heard in &world.heard[destination] {
@@ -115,6 +117,7 @@ impl<'a> Receiver<'a> {
         let mine = |row: &&DeliveryRow| row.destination == destination;
         Self {
             world,
+            open,
             rows: world.disk.rows.iter().filter(mine).collect(),
             first,
             order,
@@ -124,14 +127,20 @@ impl<'a> Receiver<'a> {
     fn check(&self) -> Result<(), String> {
         self.nothing_is_lost()?;
         self.lanes_are_in_order()?;
-        let alerts: BTreeSet<&str> = self.rows.iter().map(|row| row.alert.as_str()).collect();
-        for alert in alerts {
-            let of = |row: &&&DeliveryRow| row.alert == alert;
-            let rows: Vec<&DeliveryRow> = self.rows.iter().filter(of).copied().collect();
+        let mut alerts: BTreeMap<&str, (Vec<&DeliveryRow>, Vec<usize>)> = BTreeMap::new();
+        for row in &self.rows {
+            alerts.entry(&row.alert).or_default().0.push(row);
+        }
+        for (seq, event) in self.world.disk.events.iter().enumerate() {
+            if let Some((_, events)) = alerts.get_mut(event.alert.id.to_string().as_str()) {
+                events.push(seq);
+            }
+        }
+        for (rows, events) in alerts.into_values() {
             let said = |why: String| format!("{why}\n{}", self.story(&rows));
             self.begins_with_a_call(&rows).map_err(said)?;
             self.ends_with_the_truth(&rows).map_err(said)?;
-            self.hears_the_rest(alert, &rows).map_err(said)?;
+            self.hears_the_rest(&events, &rows).map_err(said)?;
         }
         Ok(())
     }
@@ -164,11 +173,12 @@ impl<'a> Receiver<'a> {
 
     fn lanes_are_in_order(&self) -> Result<(), String> {
         // A later delivery always stands for what was collapsed, and was or will be settled by itself.
-        for row in self.rows.iter().filter(|row| is_collapsed(row)) {
-            let stands = |other: &&&DeliveryRow| {
-                other.id > row.id && other.alert == row.alert && !is_collapsed(other)
-            };
-            ensure(self.rows.iter().any(|other| stands(&other)), || {
+        let mut stands = BTreeSet::new();
+        for row in self.rows.iter().rev() {
+            if !is_collapsed(row) {
+                stands.insert(row.alert.as_str());
+            }
+            ensure(stands.contains(row.alert.as_str()), || {
                 format!("nothing stands for {row:?}")
             })?;
         }
@@ -208,20 +218,21 @@ impl<'a> Receiver<'a> {
         if rows.iter().any(|row| row.id > last.id && is_given_up(row)) {
             return Ok(());
         }
-        let over = !self.world.open().contains(&last.alert);
+        let over = !self.open.contains(&last.alert);
         ensure(is_end(&last.kind) == over, || {
             format!("over: {over}, but last was heard {}", last.kind)
         })
     }
 
     /// Whoever has heard of an alert is owed everything that was decided about it since.
-    fn hears_the_rest(&self, alert: &str, rows: &[&DeliveryRow]) -> Result<(), String> {
+    fn hears_the_rest(&self, events: &[usize], rows: &[&DeliveryRow]) -> Result<(), String> {
         let first = rows.iter().filter_map(|row| self.first.get(&row.id)).min();
         let Some(&first) = first else {
             return Ok(());
         };
-        for (seq, event) in self.world.disk.events.iter().enumerate().skip(first) {
-            if event.alert.id.to_string() != alert || event.kind == EventKind::Escalated {
+        for &seq in events.iter().filter(|seq| **seq >= first) {
+            let event = &self.world.disk.events[seq];
+            if event.kind == EventKind::Escalated {
                 continue;
             }
             let of_event = |row: &&&DeliveryRow| row.event_seq == seq as i64;

@@ -1,8 +1,8 @@
-//! The agent without its IO: it steps, commits, then wakes, as `src/agent` does, and starts, lands and records attempts as
-//! `src/delivery/dispatch.rs` does. Everything in [`Run`] is lost in a crash.
+//! The agent without its IO: it steps, commits, then wakes, as `src/agent` does, and delivers as `src/delivery/dispatch` does
+//! ([`super::attempts`]). Everything in [`Run`] is lost in a crash.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -19,8 +19,8 @@ use andon::{
     delivery::{
         audience::Audience,
         owed,
-        route::{Owed, Routes},
-        schedule::{Attempt, Kind, LaneKey, Outcome, Row, Schedule, Verdict},
+        route::Owed,
+        schedule::{Kind, LaneKey, Row, Schedule},
         withdrawable::Withdrawable,
     },
     sample::{Bad, Reading, Sample, TagId, Value},
@@ -28,41 +28,26 @@ use andon::{
 use ulid::Ulid;
 
 use super::{
+    act::{Act, Boot, Mode, Point},
+    attempts::{Flight, Heard},
     disk::Disk,
-    history::{Act, Boot, DESTINATIONS, Mode, Point, fallback, groups, plans, plant, routes, secs},
+    scene::{DESTINATIONS, Scene, fallback, secs},
 };
 
 const STATE_EVERY: Duration = Duration::from_secs(1);
 
 /// The agent has died.
 #[derive(Debug)]
-struct Crashed;
-
-/// What one receiver has got, in order, repeats included.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    pub(super) row: i64,
-    /// How many events were committed by then.
-    pub(super) events: usize,
-}
-
-#[derive(Debug)]
-struct Flight {
-    attempt: Attempt,
-    outcome: Outcome,
-    lands: Mono,
-    /// The receiver has it, or gets it before the answer.
-    heard: Option<bool>,
-}
+pub(super) struct Crashed;
 
 /// What a crash takes.
 #[derive(Debug)]
-struct Run {
+pub(super) struct Run {
     engine: Engine,
-    schedule: Schedule,
-    withdrawable: Withdrawable,
+    pub(super) schedule: Schedule,
+    pub(super) withdrawable: Withdrawable,
     audiences: HashMap<Ulid, Audience>,
-    flights: Vec<Flight>,
+    pub(super) flights: Vec<Flight>,
     /// What was not accepted in time.
     unaccepted: Vec<i64>,
     committed: Mono,
@@ -70,33 +55,43 @@ struct Run {
 
 /// The agent, its disk and the world around it.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct World<'a> {
+    pub(super) scene: &'a Scene,
     pub(super) disk: Disk,
+    /// What each receiver has got, in order, repeats included.
     pub(super) heard: BTreeMap<&'static str, Vec<Heard>>,
-    run: Run,
-    routes: Routes,
+    /// When attempts were started at them, and in which run of the agent.
+    pub(super) starts: BTreeMap<&'static str, Vec<(u32, Mono)>>,
+    /// How often the loop went round.
+    pub(super) turns: u64,
+    /// How often the agent was started again.
+    pub(super) restarts: u32,
+    pub(super) run: Run,
     plant: u8,
-    modes: [Mode; 3],
-    now: Now,
+    pub(super) modes: [Mode; 3],
+    pub(super) now: Now,
     boots: u32,
     armed: Option<(Point, Boot, u64)>,
-    luck: fastrand::Rng,
+    pub(super) luck: fastrand::Rng,
 }
 
-impl World {
-    pub(super) fn new(seed: u64) -> Self {
+impl<'a> World<'a> {
+    pub(super) fn new(scene: &'a Scene, seed: u64) -> Self {
         let now = Now {
             mono: Mono::from_nanos(1_000_000_000_000),
             wall: Wall::from_millis(1_775_298_600_000),
             synchronised: true,
         };
         let disk = Disk::default();
-        let run = Run::start(&disk, 0, now, &boot(0)).0;
+        let run = Run::start(scene, &disk, 0, now, &boot(0)).0;
         Self {
+            scene,
             disk,
             heard: DESTINATIONS.map(|name| (name, Vec::new())).into(),
+            starts: DESTINATIONS.map(|name| (name, Vec::new())).into(),
+            turns: 0,
+            restarts: 0,
             run,
-            routes: routes(),
             plant: 0,
             modes: [Mode::Accept; 3],
             now,
@@ -137,7 +132,7 @@ impl World {
     }
 
     /// The alerts that the core holds open.
-    pub(super) fn open(&self) -> Vec<String> {
+    pub(super) fn open(&self) -> BTreeSet<String> {
         let saved = self.run.engine.snapshot(&boot(self.boots)).durable.watches;
         let episodes = saved.into_iter().filter_map(|watch| watch.episode);
         let open = episodes.filter(|episode| episode.ended.is_none());
@@ -151,7 +146,7 @@ impl World {
         }
     }
 
-    fn crash(&self, here: Point) -> Result<(), Crashed> {
+    pub(super) fn crash(&self, here: Point) -> Result<(), Crashed> {
         match self.armed {
             Some((point, ..)) if point == here => Err(Crashed),
             _ => Ok(()),
@@ -165,13 +160,20 @@ impl World {
                 self.hear(&flight.attempt);
             }
         }
+        self.restarts += 1;
         self.now = later(self.now, secs(away));
         if how != Boot::Same {
             self.boots += 1;
             self.now.mono = Mono::from_nanos(20_000_000_000);
             self.now.synchronised = how == Boot::OtherSynchronised;
         }
-        let (run, ends) = Run::start(&self.disk, self.plant, self.now, &boot(self.boots));
+        let (run, ends) = Run::start(
+            self.scene,
+            &self.disk,
+            self.plant,
+            self.now,
+            &boot(self.boots),
+        );
         self.run = run;
         let done = if ends.is_empty() && !self.run.engine.has_changes() {
             Ok(())
@@ -254,8 +256,12 @@ impl World {
             Act::Plant(variant) => {
                 self.commit(Vec::new())?;
                 self.plant = variant;
-                let decided = self.run.engine.step(self.now, Input::Plant(plant(variant)));
-                self.run.schedule.reload(plans(), self.now.mono);
+                let decided = self
+                    .run
+                    .engine
+                    .step(self.now, Input::Plant(self.scene.plant(variant)));
+                let plans = self.scene.plans.clone();
+                self.run.schedule.reload(plans, self.now.mono);
                 self.commit(decided.events)
             }
             Act::Crash(point, how, away) => {
@@ -273,8 +279,9 @@ impl World {
             self.land()?;
             self.turn(Vec::new())?;
             self.start_due();
-            self.fall_back()?;
-            self.start_due();
+            if self.fall_back()? {
+                self.start_due();
+            }
             let run = &self.run;
             let state = run.engine.has_changes();
             let next = [
@@ -295,6 +302,7 @@ impl World {
 
     /// One turn of the loop.
     fn turn(&mut self, inputs: Vec<Input>) -> Result<(), Crashed> {
+        self.turns += 1;
         let now = self.now;
         let engine = &mut self.run.engine;
         let mut events = Vec::new();
@@ -342,7 +350,7 @@ impl World {
                     owed.retain(|owed| !gone.contains(&owed.destination));
                 }
             }
-            let routes = &self.routes;
+            let routes = &self.scene.routes;
             let audience = self.run.audiences.entry(event.alert.id).or_default();
             let (owed, _) = audience.owe(event, &events[index + 1..], routes);
             decided.push((event.clone(), withdraws, owed));
@@ -373,6 +381,7 @@ impl World {
                 alert: event.alert.id.0,
                 likeness: Some(owed::likeness(event, row.as_trigger)),
                 may_fall_back: true,
+                from_before: false,
             };
             if withdrawable {
                 self.run.withdrawable.add(&row);
@@ -383,7 +392,7 @@ impl World {
         Ok(())
     }
 
-    fn start_due(&mut self) {
+    pub(super) fn start_due(&mut self) {
         if !self.run.withdrawable.may_start() {
             return;
         }
@@ -400,8 +409,9 @@ impl World {
         }
     }
 
-    /// Tells others what was not accepted in time, unless somebody has taken the alert.
-    fn fall_back(&mut self) -> Result<(), Crashed> {
+    /// Tells others what was not accepted in time, unless somebody has taken the alert; false if there was nothing.
+    fn fall_back(&mut self) -> Result<bool, Crashed> {
+        let any = !self.run.unaccepted.is_empty();
         for row in std::mem::take(&mut self.run.unaccepted) {
             let stored = self.disk.row(row).clone();
             let mut events = self.disk.events.iter().rev();
@@ -416,7 +426,7 @@ impl World {
             let Some(id) = made else {
                 continue;
             };
-            let audience = self.run.audience(&event, &self.disk);
+            let audience = self.run.audience_of_alert(event.alert.id, &self.disk);
             audience.made(&to.into(), id, false);
             let made = self.disk.row(id);
             let mut owed = owed::Owed::read(made, &boot(self.boots), self.now)
@@ -424,141 +434,27 @@ impl World {
             owed.row.decided = self.now.mono;
             self.run.schedule.add(&owed.row, self.now.mono);
         }
-        Ok(())
-    }
-
-    fn start(&mut self, attempt: Attempt) {
-        let same = |other: &Flight| {
-            other.attempt.lane == attempt.lane && other.attempt.destination == attempt.destination
-        };
-        assert!(
-            !self.run.flights.iter().any(same),
-            "two attempts of one lane at once: {attempt:?}"
-        );
-        let at = DESTINATIONS
-            .iter()
-            .position(|name| **name == *attempt.destination);
-        let mode = match self.modes[at.expect("all destinations exist")] {
-            Mode::Fickle => Mode::STEADY[self.luck.usize(..Mode::STEADY.len())],
-            steady => steady,
-        };
-        let (outcome, may_hear, long) = match mode {
-            Mode::Accept | Mode::Fickle => (Outcome::Accepted, true, 0),
-            Mode::Unreachable => (Outcome::Unreachable, false, 1),
-            Mode::Fail => (Outcome::Failed { retry_after: None }, self.luck.bool(), 1),
-            Mode::Refuse => (Outcome::Refused { give_up: false }, false, 1),
-            Mode::RefuseForGood => (Outcome::Refused { give_up: true }, false, 1),
-            Mode::Hang => (Outcome::Failed { retry_after: None }, self.luck.bool(), 10),
-            Mode::Busy => {
-                // Without the header, and with one of either form, a date being at most a day off.
-                let asked = [30, self.luck.u64(1..300), self.luck.u64(1..86_400)];
-                let retry_after = Some(secs(asked[self.luck.usize(..3)]));
-                (Outcome::Failed { retry_after }, false, 1)
-            }
-        };
-        let lands = self.now.mono + Duration::from_millis(long * 1000 + self.luck.u64(1..500));
-        let at_once = self.luck.bool();
-        if may_hear && at_once {
-            self.hear(&attempt);
-        }
-        self.run.flights.push(Flight {
-            attempt,
-            outcome,
-            lands,
-            heard: may_hear.then_some(at_once),
-        });
-    }
-
-    /// Takes back the attempts that have ended.
-    fn land(&mut self) -> Result<(), Crashed> {
-        let now = self.now;
-        while let Some(index) = self
-            .run
-            .flights
-            .iter()
-            .position(|flight| flight.lands <= now.mono)
-        {
-            let Flight {
-                attempt,
-                outcome,
-                heard,
-                ..
-            } = self.run.flights.remove(index);
-            if heard == Some(false) {
-                self.hear(&attempt);
-            }
-            self.crash(Point::BeforeSettle)?;
-            let luck = self.luck.f64();
-            for row in rows(&attempt) {
-                self.report(row, &attempt, outcome, luck);
-            }
-            self.keep(&attempt.destination);
-            self.crash(Point::AfterSettle)?;
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, row: i64, attempt: &Attempt, outcome: Outcome, luck: f64) {
-        let now = self.now;
-        let used = u32::from(outcome != Outcome::Unreachable);
-        let lane = self.disk.lane(row);
-        if used > 0 {
-            self.run.withdrawable.heard(lane, row);
-        }
-        let schedule = &mut self.run.schedule;
-        match schedule.done(row, outcome, now.mono, &mut || luck) {
-            Verdict::Settled(settled) => {
-                self.disk.settle(row, owed::stored(settled.state), used);
-            }
-            Verdict::Waiting { until } if attempt.record => {
-                let stored = self.disk.row_mut(row);
-                stored.attempts += used;
-                stored.not_before = Some(now.wall + until.since(now.mono));
-            }
-            Verdict::Waiting { .. } => {}
-            Verdict::Unknown => panic!("an attempt that nobody knows: {row}"),
-        }
-    }
-
-    /// How a destination stands is on disk, too.
-    fn keep(&mut self, destination: &Arc<str>) {
-        let status = self.run.schedule.status(destination);
-        let status = status.expect("all destinations exist");
-        let now = self.now;
-        let deactivated = status
-            .deactivated
-            .map(|off| now.wall - now.mono.since(off.since));
-        self.disk
-            .standings
-            .insert(Arc::clone(destination), (status.failures, deactivated));
-    }
-
-    fn hear(&mut self, attempt: &Attempt) {
-        let events = self.disk.events.len();
-        let heard = self.heard.get_mut(&*attempt.destination);
-        let heard = heard.expect("all destinations exist");
-        heard.extend(rows(attempt).into_iter().map(|row| Heard { row, events }));
-    }
-}
-
-/// What one attempt tells.
-fn rows(attempt: &Attempt) -> Vec<i64> {
-    match attempt.digest.is_empty() {
-        true => vec![attempt.row],
-        false => attempt.digest.clone(),
+        Ok(any)
     }
 }
 
 impl Run {
-    fn start(disk: &Disk, variant: u8, now: Now, boot: &BootId) -> (Self, Vec<Event>) {
+    fn start(
+        scene: &Scene,
+        disk: &Disk,
+        variant: u8,
+        now: Now,
+        boot: &BootId,
+    ) -> (Self, Vec<Event>) {
         let seed = [boot.0.len() as u8; 16];
-        let (engine, ends) = Engine::restore(plant(variant), &disk.durable(), now, boot, seed);
-        let mut schedule = Schedule::new(plans());
+        let (engine, ends) =
+            Engine::restore(scene.plant(variant), &disk.durable(), now, boot, seed);
+        let mut schedule = Schedule::new(scene.plans.clone());
         for (name, (failures, deactivated)) in &disk.standings {
             let since = deactivated.map(|at| now.mono - now.wall.since(at));
             schedule.restore(name, *failures, since, now.mono);
         }
-        schedule.set_groups(groups());
+        schedule.set_groups(scene.groups.clone());
         let mut withdrawable = Withdrawable::default();
         for row in disk.pending() {
             let owed = owed::Owed::read(row, boot, now).expect("every stored row is understood");
@@ -579,14 +475,21 @@ impl Run {
         (run, ends)
     }
 
+    /// The audience of an event's alert; a new alert has no past.
     fn audience(&mut self, event: &Event, disk: &Disk) -> &mut Audience {
-        self.audiences.entry(event.alert.id).or_insert_with(|| {
+        match event.kind {
+            EventKind::Triggered => self.audiences.entry(event.alert.id).or_default(),
+            _ => self.audience_of_alert(event.alert.id, disk),
+        }
+    }
+
+    /// The audience of an alert that has a past, as the rows on disk tell it.
+    fn audience_of_alert(&mut self, alert: Ulid, disk: &Disk) -> &mut Audience {
+        self.audiences.entry(alert).or_insert_with(|| {
             let mut audience = Audience::default();
-            if event.kind != EventKind::Triggered {
-                let alert = event.alert.id.to_string();
-                let rows = disk.rows.iter().rev().filter(|row| row.alert == alert);
-                rows.for_each(|row| audience.restore(row));
-            }
+            let id = alert.to_string();
+            let rows = disk.rows.iter().rev().filter(|row| row.alert == id);
+            rows.for_each(|row| audience.restore(row));
             audience
         })
     }

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -30,6 +31,14 @@ impl Broker {
     /// One that forgets everything when it stops.
     pub(crate) fn start_forgetful() -> Self {
         Self::start_with("persistence false\n")
+    }
+
+    /// One that is spoken to over TLS, with `broker.pem` and `broker.key` of this folder.
+    pub(crate) fn start_tls(folder: &Path) -> Self {
+        let at = folder.display();
+        Self::start_with(&format!(
+            "certfile {at}/broker.pem\nkeyfile {at}/broker.key\npersistence false\n"
+        ))
     }
 
     fn start_with(persistence: &str) -> Self {

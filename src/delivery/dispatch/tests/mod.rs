@@ -26,6 +26,7 @@ use crate::{
     },
 };
 
+mod by_hand;
 mod patience;
 
 /// A receiver that answers as it is told to, then 204, and keeps the ids that it heard.
@@ -191,6 +192,7 @@ impl Bench {
             alert: 1,
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         };
         let owed = vec![Owed {
             row,

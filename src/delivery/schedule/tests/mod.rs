@@ -1,16 +1,16 @@
 //! One table test for each promise of the schedule, on a bench that plays shell, store and receivers in virtual time; and
-//! random histories on the same bench.
+//! random histories on the same bench ([`random`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use proptest::prelude::*;
-
 use super::*;
 
+mod memory;
 mod patience;
+mod random;
 
 /// Plays the shell, the outbox and the receivers, and checks after every step what must always hold.
 struct Bench {
@@ -30,6 +30,9 @@ struct Bench {
     starts: Vec<(Mono, i64)>,
     retold: Vec<i64>,
     fallbacks: Vec<i64>,
+    groups: Vec<Vec<Arc<str>>>,
+    /// How many attempts there were when the buckets of rates were filled.
+    buckets_since: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +78,8 @@ impl Bench {
             starts: Vec::new(),
             retold: Vec::new(),
             fallbacks: Vec::new(),
+            groups: Vec::new(),
+            buckets_since: 0,
         }
     }
 
@@ -107,6 +112,7 @@ impl Bench {
             alert: key.into(),
             likeness: None,
             may_fall_back: true,
+            from_before: false,
         }
     }
 
@@ -147,8 +153,18 @@ impl Bench {
     fn pump(&mut self) {
         let due = self.schedule.next(self.now);
         due.settled.into_iter().for_each(|one| self.settle(one));
+        for id in &due.retold {
+            // It is told as a call from now on, so it says something else.
+            for rows in [&mut self.pending, &mut self.rows] {
+                let row = rows.get_mut(id).expect("what stands for others waits");
+                (row.kind, row.likeness) = (Kind::Call, None);
+            }
+        }
         self.retold.extend(due.retold);
-        self.fallbacks.extend(due.fallbacks);
+        for row in due.fallbacks {
+            assert!(!self.fallbacks.contains(&row), "{row} is told twice");
+            self.fallbacks.push(row);
+        }
         for attempt in due.attempts {
             self.attempts += 1;
             let row = &self.pending[&attempt.row];
@@ -179,7 +195,18 @@ impl Bench {
             if let Some(off) = status.deactivated {
                 assert_eq!(off.probing, Some(attempt.row), "one probe at a time");
             }
+            let told = |other: &Attempt| [other.digest.clone(), vec![other.row]].concat();
+            let mine = told(&attempt);
+            let others = flying.clone().flat_map(|(_, other)| told(other));
+            assert!(others.into_iter().all(|row| !mine.contains(&row)));
             self.starts.push((self.now, attempt.row));
+            if let Some(rate) = plan.unwrap().rate {
+                let within = self.starts[self.buckets_since..].iter().rev();
+                let within = within.take_while(|(at, _)| *at + rate.per > self.now);
+                let mine = |row: i64| self.rows[&row].destination == attempt.destination;
+                let count = within.filter(|(_, row)| mine(*row)).count();
+                assert!(count < 2 * rate.count as usize, "{count} in {:?}", rate.per);
+            }
             if let Some(open) = open {
                 assert_eq!(open.probing, Some(attempt.row), "one probe at a time");
             }
@@ -266,11 +293,26 @@ impl Bench {
     fn crash(&mut self) {
         for (id, (_, attempt)) in std::mem::take(&mut self.flying) {
             if self.modes[&attempt.destination] == Mode::Up && self.luck.bool() {
-                self.heard.entry(attempt.destination).or_default().push(id);
+                let heard = self.heard.entry(attempt.destination).or_default();
+                match attempt.digest.is_empty() {
+                    true => heard.push(id),
+                    false => heard.extend(attempt.digest),
+                }
             }
         }
+        let stood: Vec<Status> = self.schedule.statuses().collect();
         self.schedule = Schedule::new(self.plans.clone());
-        for row in self.pending.values() {
+        for stood in stood {
+            let since = stood.deactivated.map(|off| off.since);
+            self.schedule
+                .restore(&stood.destination, stood.failures, since, self.now);
+        }
+        self.schedule.set_groups(self.groups.clone());
+        self.buckets_since = self.starts.len();
+        for row in self.pending.values_mut() {
+            row.likeness = None;
+            row.from_before = true;
+            row.may_fall_back &= !self.fallbacks.contains(&row.id);
             self.schedule.add(row, self.now);
         }
         self.schedule.restored(self.now);
@@ -533,6 +575,7 @@ fn a_delivery_that_is_held_holds_its_lane_only() {
         alert: 1,
         likeness: None,
         may_fall_back: true,
+        from_before: false,
     };
     bench.schedule.add(&held, bench.now);
     bench.pending.insert(1, held);
@@ -695,210 +738,4 @@ fn views_see_the_queue_the_breaker_and_the_oldest() {
     assert_eq!(status.oldest, Some(bench.rows[&first].decided));
     let open = status.breaker.unwrap();
     assert!(open.probes > 0 && open.since < bench.now && open.until > open.since);
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Event {
-        destination: usize,
-        lane: u8,
-        severity: usize,
-        choice: u8,
-    },
-    Flap {
-        destination: usize,
-        lane: u8,
-        times: u8,
-    },
-    Mode {
-        destination: usize,
-        mode: Mode,
-    },
-    Run(Duration),
-    Crash,
-    Reload {
-        without: Option<usize>,
-    },
-    Retry(usize),
-    Discard(usize),
-    Withdraw(usize),
-}
-
-const NAMES: [&str; 3] = ["chat", "hasp", "ops"];
-
-fn op() -> impl Strategy<Value = Op> {
-    let event = (0..3_usize, 0..6_u8, 0..4_usize, any::<u8>());
-    let event = event.prop_map(|(destination, lane, severity, choice)| Op::Event {
-        destination,
-        lane,
-        severity,
-        choice,
-    });
-    let mode = prop_oneof![
-        3 => Just(Mode::Up),
-        2 => Just(Mode::Down),
-        2 => Just(Mode::Sick),
-        1 => (0..4000_u64).prop_map(Mode::Busy),
-        1 => any::<bool>().prop_map(|give_up| Mode::Refusing { give_up }),
-    ];
-    let run = prop_oneof![
-        3 => (1..200_u64).prop_map(Duration::from_millis),
-        3 => (1..100_u64).prop_map(secs),
-        1 => (1..40_u64).prop_map(|hours| secs(hours * 3600)),
-    ];
-    prop_oneof![
-        12 => event,
-        2 => (0..3_usize, 0..6_u8, 1..4_u8).prop_map(|(destination, lane, times)| Op::Flap { destination, lane, times }),
-        3 => (0..3_usize, mode).prop_map(|(destination, mode)| Op::Mode { destination, mode }),
-        4 => run.prop_map(Op::Run),
-        1 => Just(Op::Crash),
-        1 => proptest::option::of(0..3_usize).prop_map(|without| Op::Reload { without }),
-        1 => any::<usize>().prop_map(Op::Retry),
-        1 => any::<usize>().prop_map(Op::Discard),
-        1 => any::<usize>().prop_map(Op::Withdraw),
-    ]
-}
-
-/// The plans of the random histories: one that chatters, one with a list, one that is narrow.
-fn plans() -> Vec<DestinationPlan> {
-    let mut plans: Vec<_> = NAMES.into_iter().map(DestinationPlan::new).collect();
-    plans[1].retry = Retry::List(vec![secs(10), secs(60), secs(300)]);
-    plans[1].call_every = Duration::ZERO;
-    plans[1].expire_after = secs(2 * 3600);
-    plans[2].concurrency = 2;
-    plans
-}
-
-fn play(bench: &mut Bench, active: &mut BTreeSet<(usize, u8)>, op: Op) {
-    let some = |bench: &Bench, at: usize| {
-        let count = bench.pending.len().max(1);
-        bench.pending.keys().nth(at % count).copied()
-    };
-    match op {
-        Op::Event {
-            destination,
-            lane,
-            severity,
-            choice,
-        } => {
-            let kind = match choice % 4 {
-                _ if active.insert((destination, lane)) => Kind::Call,
-                0 => Kind::Escalation,
-                1 => Kind::Other,
-                _ => {
-                    active.remove(&(destination, lane));
-                    Kind::End
-                }
-            };
-            bench.queue(NAMES[destination], lane, Severity::ALL[severity], kind);
-        }
-        Op::Flap {
-            destination,
-            lane,
-            times,
-        } => {
-            active.remove(&(destination, lane));
-            for kind in [Kind::Call, Kind::Other, Kind::End].repeat(times.into()) {
-                bench.queue(NAMES[destination], lane, Severity::Error, kind);
-                bench.pump();
-                bench.run(secs(3));
-            }
-        }
-        Op::Mode { destination, mode } => {
-            bench.modes.insert(NAMES[destination].into(), mode);
-        }
-        Op::Run(time) => bench.run(time),
-        Op::Crash => bench.crash(),
-        Op::Reload { without } => {
-            bench.plans = plans();
-            if let Some(without) = without {
-                bench.plans.remove(without);
-            }
-            bench.schedule.reload(bench.plans.clone(), bench.now);
-        }
-        Op::Retry(at) => {
-            if let Some(row) = some(bench, at) {
-                assert!(
-                    bench.schedule.retry_now(row, bench.now) || !bench.schedule.settled.is_empty()
-                );
-            }
-        }
-        Op::Discard(at) => {
-            if let Some(row) = some(bench, at) {
-                bench.schedule.discard(row, bench.now);
-            }
-        }
-        Op::Withdraw(at) => {
-            let row = some(bench, at);
-            for row in bench.schedule.withdraw(row.as_slice(), bench.now) {
-                bench.pending.remove(&row);
-                bench.settled.insert(row, State::GivenUp);
-            }
-        }
-    }
-    bench.pump();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_happens_all_is_settled_in_order_once_the_destinations_heal(
-        ops in proptest::collection::vec(op(), 1..120),
-        seed in any::<u64>(),
-    ) {
-        let mut bench = Bench::new(plans());
-        bench.luck = fastrand::Rng::with_seed(seed);
-        let mut active = BTreeSet::new();
-        for op in ops {
-            play(&mut bench, &mut active, op);
-        }
-
-        bench.mode(Mode::Up);
-        bench.plans = plans();
-        bench.schedule.reload(bench.plans.clone(), bench.now);
-        bench.pump();
-        let before = bench.attempts;
-        let left = u64::try_from(bench.pending.len()).unwrap();
-        bench.run(secs(3 * 3600));
-        prop_assert!(bench.pending.is_empty(), "{:?}", bench.pending);
-        prop_assert!(bench.attempts - before <= left + 1, "healed, so each goes once");
-        prop_assert_eq!(bench.schedule.next_deadline(), None);
-        prop_assert!(bench.schedule.rows.is_empty());
-        prop_assert!(bench.schedule.statuses().all(|status| status.in_flight == 0 && status.queued == 0));
-
-        for id in bench.rows.keys() {
-            prop_assert!(bench.settled.contains_key(id), "{} is lost", id);
-        }
-        let mut lanes: BTreeMap<_, Vec<i64>> = BTreeMap::new();
-        for (name, heard) in &bench.heard {
-            let mut seen = BTreeSet::new();
-            for id in heard.iter().filter(|id| seen.insert(**id)) {
-                lanes.entry((name.clone(), bench.rows[id].lane)).or_default().push(*id);
-            }
-        }
-        for (lane, heard) in &lanes {
-            prop_assert!(heard.is_sorted(), "{:?} heard {:?}", lane, heard);
-        }
-        for (id, state) in &bench.settled {
-            let row = &bench.rows[id];
-            let lane = (row.destination.clone(), row.lane);
-            let heard = lanes.get(&lane).map_or(&[][..], Vec::as_slice);
-            match state {
-                State::Accepted => prop_assert!(heard.contains(id)),
-                State::Deduplicated => {
-                    prop_assert!(!heard.contains(id));
-                    let before = heard.iter().rev().find(|other| *other < id);
-                    let last = before.map(|other| bench.rows[other].kind);
-                    prop_assert_eq!(last, Some(Kind::End), "the last state was told");
-                }
-                State::Superseded => {
-                    let tells = |other: &Row| other.destination == row.destination && other.alert == row.alert;
-                    let mut later = bench.rows.range(id + 1..);
-                    prop_assert!(later.any(|(_, other)| tells(other)), "nothing tells what {} told", id);
-                }
-                State::Failed | State::Expired | State::GivenUp => {}
-            }
-        }
-    }
 }

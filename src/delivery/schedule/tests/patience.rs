@@ -309,6 +309,66 @@ fn a_digest_tells_what_is_late_in_all_lanes_at_once() {
 }
 
 #[test]
+fn what_a_digest_told_before_a_crash_is_no_chatter_after_it() {
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        bench.plans[0].call_every = secs(7200);
+        bench.schedule.reload(bench.plans.clone(), bench.now);
+        for (alert, kind) in [(1, Kind::Call), (1, Kind::End), (2, Kind::Call)] {
+            bench.say(1, alert, kind, 0);
+        }
+    });
+    // The probe of the other lane is accepted, and then the digest is under way.
+    while bench
+        .flying
+        .values()
+        .all(|(_, attempt)| attempt.digest.len() < 3)
+    {
+        bench.run(Duration::from_millis(1));
+    }
+    let told = bench.flying.values().next().unwrap().1.digest.clone();
+    assert!(told.contains(&4), "{told:?}");
+    let end = bench.say(1, 2, Kind::End, 0);
+    // No clock was synchronised, so their age is not known, and each is told alone.
+    let now = bench.now;
+    bench.pending.values_mut().for_each(|row| row.decided = now);
+    bench.crash();
+    bench.run(secs(600));
+    for row in 2..=end {
+        assert_eq!(bench.settled[&row], State::Accepted, "{row}");
+    }
+}
+
+#[test]
+fn a_critical_alert_that_goes_on_is_told_alone_and_not_in_a_digest() {
+    let mut rows = Vec::new();
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        let say = |bench: &mut Bench, key: u8, severity, kind| {
+            bench.put(Row {
+                alert: key.into(),
+                ..bench.row("ops", key, severity, kind)
+            })
+        };
+        for key in 1..=4 {
+            rows.push(say(bench, key, Severity::Warning, Kind::Call));
+        }
+        // One that goes on, one that has ended, and one that is not critical any more and was.
+        rows.push(say(bench, 5, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 6, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 6, Severity::Critical, Kind::End));
+        rows.push(say(bench, 7, Severity::Critical, Kind::Call));
+        rows.push(say(bench, 7, Severity::Warning, Kind::Other));
+    });
+    let before = bench.starts.len();
+    bench.run(secs(400));
+    assert!(bench.pending.is_empty());
+    let alone: BTreeSet<i64> = bench.starts[before..].iter().map(|(_, row)| *row).collect();
+    let ring: BTreeSet<i64> = [rows[4], rows[7], rows[8]].into();
+    assert!(ring.is_subset(&alone), "{alone:?} carried, {ring:?} ring");
+    // All others went out in the digest of one of them.
+    assert_eq!(alone.difference(&ring).count(), 1, "{alone:?}");
+}
+
+#[test]
 fn a_digest_that_fails_is_tried_again_as_a_whole() {
     let mut bench = outage(Late::Digest, 3600, |bench| {
         for key in 1..=3 {
@@ -395,6 +455,25 @@ fn what_was_given_up_before_its_time_is_told_to_others_at_once() {
     bench.schedule.discard(dropped, bench.now);
     bench.run(secs(7200));
     assert_eq!(bench.fallbacks, [refused], "a person did not want it");
+}
+
+#[test]
+fn what_others_know_they_are_not_told_again_when_it_is_lost_or_collapsed() {
+    let mut bench = Bench::one(|plan| {
+        plan.fallback_after = Some(secs(600));
+        plan.late = Late::Collapse;
+        plan.concurrency = 1;
+    });
+    bench.mode(Mode::Down);
+    let lost = bench.call(1);
+    let collapsed = bench.say(2, 2, Kind::Call, 0);
+    bench.run(secs(700));
+    assert_eq!(bench.fallbacks, [lost, collapsed]);
+    bench.say(2, 2, Kind::Other, 0);
+    bench.mode(Mode::Refusing { give_up: true });
+    bench.run(secs(3600));
+    assert!(bench.pending.is_empty());
+    assert_eq!(bench.fallbacks, [lost, collapsed]);
 }
 
 #[test]
