@@ -19,7 +19,7 @@ use crate::{
     alert::plant::Policy,
     clock::Synchronised,
     delivery::{
-        attempt::{mistakes, way_mistakes},
+        attempt::{mistakes, mistakes_of_server},
         calendar::Calendar,
         route::Routes,
     },
@@ -109,7 +109,7 @@ impl Settings {
         let heartbeat = Heartbeat::read(&root);
         if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
             let (access, sign) = (&heartbeat.access, heartbeat.sign.as_ref());
-            check_way(mistakes(access, sign), "heartbeat", node, root.problems());
+            report(mistakes(access, sign), "heartbeat", node, root.problems());
         }
         let settings = Self {
             agent,
@@ -203,7 +203,12 @@ fn parts<'a>(
             && let Some(destination) = &read
         {
             let owner = format!("destination.{name}");
-            check_way(way_mistakes(destination), &owner, node, problems);
+            if let Some(access) = destination.access() {
+                report(mistakes(access, destination.sign()), &owner, node, problems);
+            }
+            if let Some(server) = destination.server() {
+                report(mistakes_of_server(server), &owner, node, problems);
+            }
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
@@ -220,7 +225,7 @@ fn parts<'a>(
 }
 
 /// Reports what would keep every attempt from being made, so that it does not first show when something is wrong.
-fn check_way(
+fn report(
     mistakes: Vec<(&'static str, String, bool)>,
     owner: &str,
     node: &Node,

@@ -6,10 +6,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{
-    Access, Signing,
-    access::{Bind, Relay},
-};
+use super::{Access, Signing, access::Bind};
 
 /// Stands for a URL that cannot be read.
 const UNREAD: &str = "https://in-a-secret-that-cannot-be-read/";
@@ -107,17 +104,6 @@ impl Connection {
             })
         };
         urls.into_iter().filter_map(of_url).collect()
-    }
-
-    /// The way to a mail relay.
-    pub fn to_relay(relay: &Relay) -> Self {
-        Self {
-            role: Role::Own,
-            to: Peer::new(&relay.host, relay.port),
-            tls: relay.is_tls(),
-            proxy: None,
-            bind: relay.bind.clone(),
-        }
     }
 
     /// The other end of the connection itself, which a firewall has to let through.

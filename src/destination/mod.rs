@@ -38,16 +38,18 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed, Relay},
+    access::{Access, Allowed, Relay, Server},
     address::Mailbox,
     carrier::Carrier,
     connection::{Connection, Peer, Role},
+    file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
+    syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
@@ -62,6 +64,7 @@ mod card;
 mod carrier;
 mod connection;
 mod events;
+mod file;
 mod headers;
 mod incidents;
 mod key;
@@ -74,6 +77,7 @@ mod pagerduty;
 mod request;
 mod sign;
 mod slack;
+mod syslog;
 mod terms;
 pub mod text;
 mod told;
@@ -91,9 +95,11 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("file", file::read),
     ("mail", mail::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
+    ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
 
@@ -209,7 +215,16 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         match self.carrier() {
             Carrier::Http(access) => Some(access),
-            Carrier::Smtp(_) => None,
+            _ => None,
+        }
+    }
+
+    /// How it is reached, if it is a server that is spoken to in a protocol of its own.
+    pub fn server(&self) -> Option<&Server> {
+        match self.carrier() {
+            Carrier::Smtp(relay) => Some(&relay.server),
+            Carrier::Syslog(server, _) => Some(server),
+            _ => None,
         }
     }
 

@@ -61,7 +61,7 @@ impl From<HttpRequest> for Errand {
     }
 }
 
-/// One request. What does not go over HTTP is a variant of its own.
+/// One request, by what carries it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
@@ -69,6 +69,8 @@ pub enum Request {
     Http(HttpRequest),
     /// By SMTP.
     Mail(Box<MailRequest>),
+    /// One line or message, without what tells it from the next.
+    Line(String),
 }
 
 /// A mail, but for its date.

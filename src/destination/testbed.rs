@@ -68,7 +68,7 @@ pub(in crate::destination) fn attempt() -> Attempt {
     }
 }
 
-/// A request over HTTP with stars in the place of its secrets.
+/// A request with stars in the place of its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::destination) struct Sent {
     pub(in crate::destination) method: &'static str,
@@ -104,7 +104,7 @@ impl Sent {
     }
 }
 
-/// All requests over HTTP of one attempt.
+/// All requests of one attempt.
 pub(in crate::destination) fn sent(
     destination: &Destination,
     notice: &Notice,
@@ -116,6 +116,12 @@ pub(in crate::destination) fn sent(
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
         Request::Mail(mail) => Sent::mail(mail),
+        Request::Line(line) => Sent {
+            method: "LINE",
+            url: String::new(),
+            headers: Vec::new(),
+            body: line.clone(),
+        },
     };
     errand.requests.iter().map(http).collect()
 }

@@ -2,7 +2,9 @@
 
 pub mod certificate;
 pub mod dial;
+pub mod file;
 pub mod guard;
 pub mod http;
 pub mod mqtt;
 pub mod smtp;
+pub mod stream;

@@ -8,8 +8,8 @@ use url::Url;
 
 use crate::{
     config::Settings,
-    delivery::attempt::{HttpContact, SmtpContact, relay_settings, settings_of, urls_of},
-    destination::{Access, Carrier, Relay},
+    delivery::attempt::{HttpContact, settings_of, settings_of_server, urls_of},
+    destination::{Access, Server},
     link::{dial::dial, guard::Guard, http::Bind},
     source::modbus::config::Address,
 };
@@ -79,11 +79,11 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     let mqtt = parts.mqtt.iter();
     let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
     let destinations = parts.destinations.iter().flat_map(|destination| {
-        let (what, name) = ("destination", &destination.name);
-        match destination.carrier() {
-            Carrier::Http(access) => Peer::guarded(what, name, access),
-            Carrier::Smtp(relay) => vec![Peer::relay(what, name, relay)],
-        }
+        let access = destination.access().into_iter();
+        let over_http =
+            access.flat_map(|access| Peer::guarded("destination", &destination.name, access));
+        let server = destination.server().into_iter();
+        over_http.chain(server.map(|server| Peer::server(&destination.name, server)))
     });
     let heartbeat = settings.heartbeat.iter();
     let heartbeat = heartbeat.flat_map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
@@ -105,14 +105,12 @@ impl Peer {
         }
     }
 
-    fn relay(what: &'static str, name: &str, relay: &Relay) -> Self {
-        let settings = relay_settings(relay);
-        let usable = SmtpContact::new(relay, None);
-        let address = usable.map(|_| (relay.host.clone(), relay.port));
+    fn server(name: &str, server: &Server) -> Self {
+        let settings = settings_of_server(server);
         Self {
-            what,
+            what: "destination",
             name: name.to_owned(),
-            address: address.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
+            address: Ok((server.host.clone(), server.port)),
             guard: Some(settings.guard),
             bind: settings.bind,
         }

@@ -4,7 +4,6 @@ mod contact;
 mod key;
 mod mask;
 mod reach;
-mod relay;
 mod shown;
 mod token;
 mod way;
@@ -12,13 +11,12 @@ mod way;
 use std::error::Error as StdError;
 
 pub use self::{
-    contact::{Contact, HttpContact, SendError, SmtpContact},
+    contact::{Contact, HttpContact, SendError},
     key::idempotency_key,
     reach::{
-        guard_of, mistakes, settings_of, token_settings, unusable, unusable_request, unusable_way,
-        urls_of, way_mistakes,
+        guard_of, mistakes, mistakes_of_server, settings_of, settings_of_server, token_settings,
+        unusable, unusable_request, unusable_secret, unusable_server, urls_of,
     },
-    relay::relay_settings,
     way::{Tested, Tried, Way},
 };
 use crate::{
@@ -130,7 +128,7 @@ async fn one(
 ) -> Exchange {
     let (answer, hidden) = match contact.send(request, &told.notice.id, now).await {
         Ok(answered) => answered,
-        Err(SendError::Call(CallError::Failed(why))) => {
+        Err(SendError::Call(CallError::Failed(why)) | SendError::Failed(why)) => {
             return Exchange::of(Outcome::Failed {
                 why,
                 retry_after: None,

@@ -1,12 +1,13 @@
 //! From what the configuration says of the way to a receiver to what the HTTP client needs.
 
-use super::{chain, relay};
+use super::chain;
 use crate::{
     alert::event::EventKind,
     config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Carrier, Destination, HttpRequest, OAuth2, Request, Signing, Veiled, access,
+        Access, Carrier, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled,
+        access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -61,31 +62,71 @@ pub fn urls_of(access: &Access) -> Result<Vec<String>, SecretError> {
     all.map(Veiled::reveal).collect()
 }
 
+/// The whole way to a server that speaks a protocol of its own.
+pub fn settings_of_server(server: &Server) -> Settings {
+    let guard = Guard {
+        allow_http: false,
+        allow: access::networks(&server.allow_addresses),
+        own: Vec::new(),
+    };
+    Settings {
+        ca: server.ca.clone(),
+        identity: identity(server.identity.as_ref()),
+        bind: bind(server.bind.as_ref()),
+        ..Settings::new(guard, server.timeout)
+    }
+}
+
+/// What is wrong with the way to such a server, as [`mistakes`].
+pub fn mistakes_of_server(server: &Server) -> Vec<(&'static str, String, bool)> {
+    let settings = settings_of_server(server);
+    if let Err(refusal) = settings.guard.check_host(&server.host, server.port) {
+        return vec![(server.key, refusal.to_string(), false)];
+    }
+    match http::check_files(&settings) {
+        Err(error @ BuildError::Key { .. }) => vec![(
+            "client_key",
+            format!("cannot be used, and what needs it is off until it can: {error}"),
+            true,
+        )],
+        // That files are not there was said when they were read.
+        _ => Vec::new(),
+    }
+}
+
+/// Why no connection to such a server could be made, as far as its files say.
+pub fn unusable_server(server: &Server) -> Option<String> {
+    let checked = http::check_files(&settings_of_server(server));
+    checked.err().map(|error| chain(&error))
+}
+
+fn identity(of: Option<&access::Identity>) -> Option<http::Identity> {
+    of.map(|identity| http::Identity {
+        cert: identity.cert.clone(),
+        key: identity.key.clone(),
+    })
+}
+
+fn bind(of: Option<&access::Bind>) -> Option<http::Bind> {
+    of.cloned().map(|bind| match bind {
+        access::Bind::Interface(name) => http::Bind::Interface(name),
+        access::Bind::Address(ip) => http::Bind::Address(ip),
+    })
+}
+
 /// The whole way.
 pub fn settings_of(access: &Access) -> Settings {
-    let identity = access.identity.as_ref();
     let proxy = access.proxy.as_ref();
     Settings {
         ca: access.ca.clone(),
-        identity: identity.map(|identity| http::Identity {
-            cert: identity.cert.clone(),
-            key: identity.key.clone(),
-        }),
+        identity: identity(access.identity.as_ref()),
         proxy: proxy.map(|proxy| http::Proxy {
             url: proxy.url.clone(),
             user: proxy.user.clone(),
             allow: access::networks(&access.allow_addresses),
         }),
-        bind: access.bind.as_ref().map(bind_of),
+        bind: bind(access.bind.as_ref()),
         ..Settings::new(guard_of(access), access.timeout)
-    }
-}
-
-/// A way out of this host.
-pub(super) fn bind_of(bind: &access::Bind) -> http::Bind {
-    match bind {
-        access::Bind::Interface(name) => http::Bind::Interface(name.clone()),
-        access::Bind::Address(ip) => http::Bind::Address(*ip),
     }
 }
 
@@ -101,28 +142,12 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
     }
 }
 
-/// The mistakes of the way to a destination, whatever carries what goes there; see [`mistakes`].
-pub fn way_mistakes(destination: &Destination) -> Vec<(&'static str, String, bool)> {
-    match destination.carrier() {
-        Carrier::Http(access) => mistakes(access, destination.sign()),
-        Carrier::Smtp(relay) => {
-            let found = relay::mistakes(relay).into_iter();
-            found.map(|(key, message)| (key, message, false)).collect()
-        }
-    }
-}
-
-/// Why nothing could be sent to a destination now, as far as that can be told from files and secrets alone.
-pub fn unusable_way(destination: &Destination) -> Option<String> {
-    let way = match destination.carrier() {
-        Carrier::Http(access) => unusable(access),
-        Carrier::Smtp(relay) => relay::unusable(relay),
-    };
-    way.or_else(|| unusable_secret(destination))
-}
-
 /// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
-fn unusable_secret(destination: &Destination) -> Option<String> {
+pub fn unusable_secret(destination: &Destination) -> Option<String> {
+    if let Carrier::Smtp(relay) = destination.carrier() {
+        let (_, password) = relay.user.as_ref()?;
+        return password.reveal().err().map(|error| chain(&error));
+    }
     // Any event does: what is looked at are the secrets that all of them need.
     let notice = Notice {
         kind: EventKind::Triggered.word().to_owned(),
@@ -135,7 +160,7 @@ fn unusable_secret(destination: &Destination) -> Option<String> {
     let mut requests = errand.requests.iter();
     requests.find_map(|request| match request {
         Request::Http(request) => unusable_request(request),
-        Request::Mail(_) => None,
+        _ => None,
     })
 }
 

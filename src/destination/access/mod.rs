@@ -9,7 +9,8 @@ pub use self::{
     bind::Bind,
     identity::Identity,
     proxy::Proxy,
-    relay::{Relay, RelayTls},
+    relay::{Protection, Relay},
+    server::Server,
 };
 use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
@@ -19,6 +20,7 @@ mod bind;
 mod identity;
 mod proxy;
 mod relay;
+pub(super) mod server;
 
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]

@@ -1,10 +1,10 @@
 //! How a mail relay is reached (SMTP), as far as its configuration says.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use url::Url;
 
-use super::{Allowed, Bind};
+use super::{Identity, Server};
 use crate::config::{
     secret::Secret,
     section::{Read, Section},
@@ -15,27 +15,17 @@ use crate::config::{
 /// The way to a mail relay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relay {
-    /// Its name or address, without brackets.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    /// Where it is; it is spoken to over TLS unless its protection is none.
+    pub server: Server,
     /// How the connection is protected.
-    pub tls: RelayTls,
+    pub protection: Protection,
     /// Who we are there, if it asks.
     pub user: Option<(String, Secret)>,
-    /// The limit of one attempt.
-    pub timeout: Duration,
-    /// Trust only the certificates of this PEM file.
-    pub ca: Option<PathBuf>,
-    /// What may be dialled although it is not public.
-    pub allow_addresses: Vec<Allowed>,
-    /// The interface or the address of this host that connections go out from.
-    pub bind: Option<Bind>,
 }
 
 /// How a connection to a relay is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelayTls {
+pub enum Protection {
     /// By STARTTLS, or nothing is sent.
     StartTls,
     /// From its first byte on.
@@ -44,7 +34,7 @@ pub enum RelayTls {
     None,
 }
 
-impl RelayTls {
+impl Protection {
     /// The port that is usual for it.
     fn port(self) -> u16 {
         match self {
@@ -58,54 +48,54 @@ impl RelayTls {
 impl Relay {
     /// Reads `server` and the keys that belong to it.
     pub fn read(section: &Section<'_>, timeout: Duration) -> Option<Self> {
-        let server = section.required::<Server>("server");
+        let server = section.required::<Place>("server");
         let words = [
-            ("starttls", RelayTls::StartTls),
-            ("implicit", RelayTls::Implicit),
-            ("none", RelayTls::None),
+            ("starttls", Protection::StartTls),
+            ("implicit", Protection::Implicit),
+            ("none", Protection::None),
         ];
         let word = section.word("tls", &words);
         let allow_plain = section.get("allow_plain", false);
         let user = read_user(section);
         let ca = section.optional::<FileBeside>("ca").map(|file| file.0);
-        let bind = section.optional("bind");
+        let (identity, bind) = (Identity::read(section), section.optional("bind"));
         let timeout = section.ranged(
             "timeout",
             timeout,
             Duration::from_secs(1)..=Duration::from_secs(60),
         );
         let allow_addresses = section.get("allow_addresses", Vec::new());
-        let server = server?;
-        let tls = match (server.secure, word) {
-            (true, Some(RelayTls::StartTls | RelayTls::None)) => {
+        let place = server?;
+        let tls = match (place.secure, word) {
+            (true, Some(Protection::StartTls | Protection::None)) => {
                 section.error("tls", "is not for smtps://, which is encrypted from its first byte on; write smtp:// or leave `tls` out");
                 return None;
             }
-            (true, _) => RelayTls::Implicit,
-            (false, word) => word.unwrap_or(RelayTls::StartTls),
+            (true, _) => Protection::Implicit,
+            (false, word) => word.unwrap_or(Protection::StartTls),
         };
-        if tls == RelayTls::None && !allow_plain {
+        if tls == Protection::None && !allow_plain {
             section.error("tls", "is \"none\": everybody on the way could read and change the mail; if that is meant, set `allow_plain = true`");
             return None;
         }
-        if tls == RelayTls::None && user.is_some() {
+        if tls == Protection::None && user.is_some() {
             section.warn("password", "is sent in the open, as `tls` is \"none\"");
         }
         Some(Self {
-            host: server.host,
-            port: server.port.unwrap_or(tls.port()),
-            tls,
+            server: Server {
+                key: "server",
+                host: place.host,
+                port: place.port.unwrap_or(tls.port()),
+                tls: tls != Protection::None,
+                timeout,
+                ca,
+                allow_addresses,
+                identity,
+                bind,
+            },
+            protection: tls,
             user,
-            timeout,
-            ca,
-            allow_addresses,
-            bind,
         })
-    }
-
-    /// Whether it is reached over TLS.
-    pub fn is_tls(&self) -> bool {
-        self.tls != RelayTls::None
     }
 }
 
@@ -122,13 +112,13 @@ fn read_user(section: &Section<'_>) -> Option<(String, Secret)> {
 }
 
 /// `smtp://relay.plant.local:587`
-struct Server {
+struct Place {
     host: String,
     port: Option<u16>,
     secure: bool,
 }
 
-impl Read for Server {
+impl Read for Place {
     const EXPECTED: &'static str =
         "a mail relay like \"smtp://relay.plant.local:587\" or \"smtps://mail.example.com\"";
     fn read(node: &Node) -> Result<Self, String> {

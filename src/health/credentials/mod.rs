@@ -9,8 +9,8 @@ use crate::{
     alert::{plant::Severity, signal::Signal},
     clock::{Now, Wall},
     config::{Settings, secret::Secret},
-    delivery::attempt::{unusable, unusable_request, unusable_way},
-    destination::{Access, Carrier, Destination, HttpRequest, Signing},
+    delivery::attempt::{unusable, unusable_request, unusable_secret, unusable_server},
+    destination::{Access, Destination, HttpRequest, Server, Signing, access::Identity},
     link::certificate::{End, Seen},
     source::mqtt::config::MqttConfig,
 };
@@ -86,19 +86,47 @@ impl Credential {
         destinations.chain(brokers).chain(heartbeat).collect()
     }
 
-    fn carrier(&self) -> Option<Carrier<'_>> {
+    fn access(&self) -> Option<&Access> {
         match &self.needs {
-            Needs::Destination(destination) => Some(destination.carrier()),
-            Needs::Heartbeat(access, _) => Some(Carrier::Http(access)),
+            Needs::Destination(destination) => destination.access(),
+            Needs::Heartbeat(access, _) => Some(access),
             Needs::Broker { .. } => None,
+        }
+    }
+
+    fn server(&self) -> Option<&Server> {
+        match &self.needs {
+            Needs::Destination(destination) => destination.server(),
+            _ => None,
+        }
+    }
+
+    /// The authority that is trusted, and our own certificate.
+    fn files(&self) -> (Option<&PathBuf>, Option<&Identity>) {
+        match (self.access(), self.server(), &self.needs) {
+            (Some(access), ..) => (access.ca.as_ref(), access.identity.as_ref()),
+            (_, Some(server), _) => (server.ca.as_ref(), server.identity.as_ref()),
+            (.., Needs::Broker { ca, .. }) => (ca.as_ref(), None),
+            _ => (None, None),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        match (self.access(), self.server(), &self.needs) {
+            (Some(access), ..) => access.is_tls(),
+            (_, Some(server), _) => server.tls,
+            (.., Needs::Broker { ca, .. }) => ca.is_some(),
+            _ => false,
         }
     }
 
     /// Why it cannot be used now.
     fn unusable(&self) -> Option<String> {
+        let by_server = || self.server().and_then(unusable_server);
+        let by_access = || self.access().and_then(unusable).or_else(by_server);
         match &self.needs {
-            Needs::Destination(destination) => unusable_way(destination),
-            Needs::Heartbeat(access, sign) => unusable(access)
+            Needs::Destination(destination) => by_access().or_else(|| unusable_secret(destination)),
+            Needs::Heartbeat(_, sign) => by_access()
                 .or_else(|| unusable_request(&HttpRequest::json("", "").signed(sign.as_ref()))),
             Needs::Broker { ca, password } => {
                 let empty = ca.as_ref().filter(|path| End::in_file(path).is_empty());
@@ -146,11 +174,7 @@ impl Credential {
 
     fn papers(&self) -> Vec<Paper> {
         let mut papers = Vec::new();
-        let (ca, is_tls) = match (&self.needs, self.carrier()) {
-            (_, Some(carrier)) => (carrier.ca(), carrier.is_tls()),
-            (Needs::Broker { ca, .. }, _) => (ca.as_deref(), ca.is_some()),
-            _ => (None, false),
-        };
+        let ((ca, identity), is_tls) = (self.files(), self.is_tls());
         let name = &self.name;
         if let Some(path) = ca.filter(|_| is_tls) {
             papers.push(Paper {
@@ -160,10 +184,10 @@ impl Credential {
                     path.display()
                 ),
                 action: "Put the next authority's certificate into the file beside the old one.",
-                lies: Lies::File(path.to_owned(), last),
+                lies: Lies::File(path.clone(), last),
             });
         }
-        if let Some(identity) = self.carrier().and_then(|carrier| carrier.identity()) {
+        if let Some(identity) = identity {
             papers.push(Paper {
                 key: "client_cert",
                 what: format!("our certificate for {name} in {}", identity.cert.display()),

@@ -94,21 +94,15 @@ impl Guard {
         Ok(port)
     }
 
-    /// Checks a host that stands in no URL, if it is an address literal in any spelling.
+    /// Checks a host as it was written, if it is an address; a name is checked when it is resolved.
     ///
     /// # Errors
     /// [`Refusal`] when it must not be dialled.
     pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
-        let written = match host.contains(':') {
-            true => format!("[{host}]"),
-            false => host.to_owned(),
-        };
-        let literal = match Host::parse(&written).map_err(|_| Refusal::NoHost)? {
-            Host::Domain(_) => return Ok(()),
-            Host::Ipv4(ip) => IpAddr::V4(ip),
-            Host::Ipv6(ip) => IpAddr::V6(ip),
-        };
-        self.check_addresses(None, port, &[literal])
+        match host.parse() {
+            Ok(address) => self.check_addresses(None, port, &[address]),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Checks everything that the resolver returned for `name`. All addresses must pass: which of them is dialled is not ours

@@ -20,8 +20,11 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use url::Url;
 
-pub use self::settings::{Bind, Identity, Proxy, Settings};
 use self::{reason::Way, resolver::Lookup};
+pub use self::{
+    settings::{Bind, Identity, Proxy, Settings},
+    tls::check as check_files,
+};
 use super::guard::{Guard, Refusal};
 use crate::{clock::Wall, config::secret::SecretError};
 

@@ -16,15 +16,14 @@ use lettre::{
         response::Response,
     },
 };
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
 
 pub use self::letter::{Letter, Mailbox};
 use self::line::Line;
 use super::{
-    dial::dial,
-    http::{BuildError, CONNECT_TIMEOUT, CallError, Settings, reason, tls},
+    dial::{dial, encrypt},
+    http::{BuildError, CONNECT_TIMEOUT, CallError, Settings, tls},
 };
 use crate::clock::Wall;
 
@@ -104,17 +103,6 @@ pub struct SmtpClient {
 impl std::fmt::Debug for SmtpClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SmtpClient({}:{})", self.host, self.port)
-    }
-}
-
-/// Whether a client could be made from these settings, as far as files can tell. Nothing is connected to.
-///
-/// # Errors
-/// [`BuildError`] as [`SmtpClient::new`] would give it.
-pub fn check(security: Security, settings: &Settings) -> Result<(), BuildError> {
-    match security {
-        Security::Plain => Ok(()),
-        _ => tls::check(settings),
     }
 }
 
@@ -242,17 +230,9 @@ impl SmtpClient {
         stream: TcpStream,
         tls: &Arc<ClientConfig>,
     ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Stop> {
-        let name = ServerName::try_from(self.host.clone());
-        let name = name.map_err(|_| {
-            Stop::Unreachable(format!(
-                "{} is no name that a certificate could have",
-                self.host
-            ))
-        })?;
-        let connected = TlsConnector::from(Arc::clone(tls))
-            .connect(name, stream)
-            .await;
-        connected.map_err(|error| Stop::Unreachable(reason::of_io(&error)))
+        let identity = self.settings.identity.is_some();
+        let encrypted = encrypt(stream, &self.host, tls, identity).await;
+        encrypted.map_err(Stop::Unreachable)
     }
 }
 

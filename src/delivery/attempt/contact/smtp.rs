@@ -1,20 +1,17 @@
 //! What is kept of a mail relay: whom it believes. A connection is made for each mail, as mails are rare.
 
 use super::{
-    super::{
-        mask::Hidden,
-        relay::{relay_settings, security},
-    },
+    super::{mask::Hidden, reach::settings_of_server},
     SendError,
 };
 use crate::{
     clock::Now,
     delivery::signature::SealError,
-    destination::{self, MailRequest, Relay},
+    destination::{self, MailRequest, Relay, access::Protection},
     link::{
         certificate::Witness,
         http::{BuildError, Settings},
-        smtp::{Letter, Login, Mailbox, Reply, SmtpClient},
+        smtp::{Letter, Login, Mailbox, Reply, Security, SmtpClient},
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -35,12 +32,17 @@ impl SmtpContact {
     pub fn new(relay: &Relay, witness: Option<Witness>) -> Result<Self, BuildError> {
         let settings = Settings {
             witness,
-            ..relay_settings(relay)
+            ..settings_of_server(&relay.server)
         };
         let material = settings.material();
-        let to = (relay.host.as_str(), relay.port);
+        let to = (relay.server.host.as_str(), relay.server.port);
+        let security = match relay.protection {
+            Protection::StartTls => Security::StartTls,
+            Protection::Implicit => Security::Implicit,
+            Protection::None => Security::Plain,
+        };
         Ok(Self {
-            client: SmtpClient::new(to, security(relay), settings)?,
+            client: SmtpClient::new(to, security, settings)?,
             relay: relay.clone(),
             material,
         })
@@ -48,7 +50,7 @@ impl SmtpContact {
 
     /// Whether the files that it was made from are still the same.
     pub fn is_current(&self, relay: &Relay) -> bool {
-        self.relay == *relay && self.material == relay_settings(relay).material()
+        self.relay == *relay && self.material == settings_of_server(&relay.server).material()
     }
 
     /// Sends once. The password is read now, and comes back as what must not be repeated.
