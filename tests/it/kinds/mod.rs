@@ -31,7 +31,14 @@ use self::{
 const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
 
 /// Kinds that are tested elsewhere until their case stands here.
-const TO_COME: &[&str] = &["file", "mail", "slack-bot", "syslog", "teams", "teams-connector"];
+const TO_COME: &[&str] = &[
+    "file",
+    "mail",
+    "slack-bot",
+    "syslog",
+    "teams",
+    "teams-connector",
+];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
