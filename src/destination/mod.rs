@@ -38,7 +38,8 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed, Server},
+    access::{Access, Allowed, Relay, Server},
+    address::Mailbox,
     carrier::Carrier,
     connection::{Connection, Peer, Role},
     file::LogFile,
@@ -46,7 +47,7 @@ pub use self::{
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, Need, RenderError, Request},
+    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
@@ -58,6 +59,7 @@ use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
+mod address;
 mod card;
 mod carrier;
 mod chat;
@@ -71,7 +73,9 @@ mod harp;
 mod headers;
 mod incidents;
 mod key;
+mod letter;
 mod levels;
+mod mail;
 pub mod notice;
 mod oauth2;
 mod opsgenie;
@@ -103,20 +107,21 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
-    ("file", file::read),
     ("discord", discord::read),
+    ("file", file::read),
     ("google-chat", google_chat::read),
     ("harp", harp::read),
     ("jsm", opsgenie::read_jira),
+    ("mail", mail::read),
     ("opsgenie", opsgenie::read),
     ("opshift", opshift::read),
     ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
-    ("syslog", syslog::read),
     ("telegram", telegram::read),
     ("webhook", webhook::read),
 ];
@@ -250,6 +255,7 @@ impl Destination {
     /// How it is reached, if it is a server that is spoken to in a protocol of its own.
     pub fn server(&self) -> Option<&Server> {
         match self.carrier() {
+            Carrier::Smtp(relay) => Some(&relay.server),
             Carrier::Syslog(server, _) => Some(server),
             _ => None,
         }
