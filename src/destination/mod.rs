@@ -38,15 +38,17 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed},
+    access::{Access, Allowed, Server},
     carrier::Carrier,
     connection::{Connection, Peer, Role},
+    file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
+    syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
@@ -63,6 +65,7 @@ mod connection;
 mod discord;
 mod events;
 mod google_chat;
+mod file;
 mod headers;
 mod incidents;
 mod key;
@@ -73,6 +76,7 @@ mod pagerduty;
 mod request;
 mod sign;
 mod slack;
+mod syslog;
 mod teams;
 mod telegram;
 mod terms;
@@ -94,12 +98,14 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 const KINDS: &[(&str, ReadKind)] = &[
     ("discord", discord::read),
     ("google-chat", google_chat::read),
+    ("file", file::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("telegram", telegram::read),
+    ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
 
@@ -220,6 +226,15 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         match self.carrier() {
             Carrier::Http(access) => Some(access),
+            _ => None,
+        }
+    }
+
+    /// How it is reached, if it is a server that is spoken to in a protocol of its own.
+    pub fn server(&self) -> Option<&Server> {
+        match self.carrier() {
+            Carrier::Syslog(server, _) => Some(server),
+            _ => None,
         }
     }
 

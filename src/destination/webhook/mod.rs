@@ -20,7 +20,7 @@ mod cloudevents;
 pub(super) mod format;
 mod haltless;
 mod hasp;
-mod native;
+pub(super) mod native;
 mod own;
 mod template;
 mod wire;
