@@ -64,8 +64,8 @@ mod chat;
 mod connection;
 mod discord;
 mod events;
-mod google_chat;
 mod file;
+mod google_chat;
 mod headers;
 mod incidents;
 mod key;
@@ -97,15 +97,15 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
     ("discord", discord::read),
-    ("google-chat", google_chat::read),
     ("file", file::read),
+    ("google-chat", google_chat::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("telegram", telegram::read),
-    ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
 
