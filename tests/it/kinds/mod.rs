@@ -5,6 +5,7 @@
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
 mod case;
+mod chats;
 mod discord;
 mod google_chat;
 mod harp;
