@@ -40,6 +40,7 @@ pub use self::{
     abilities::Abilities,
     access::{Access, Allowed, Server},
     carrier::Carrier,
+    command::{Program, Run},
     connection::{Connection, Peer, Role},
     file::LogFile,
     headers::may_be_secret,
@@ -60,6 +61,7 @@ mod abilities;
 pub mod access;
 mod card;
 mod carrier;
+mod command;
 mod connection;
 mod events;
 mod file;
@@ -91,6 +93,7 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("command", command::read),
     ("file", file::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),

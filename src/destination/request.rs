@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{Signing, Veiled};
+use super::{Run, Signing, Veiled};
 
 /// All that one attempt sends. Most send one request; a kind that also changes what it has sent before sends more, and one that has
 /// several instances sends the same to each.
@@ -69,6 +69,8 @@ pub enum Request {
     Http(HttpRequest),
     /// One line or message, without what tells it from the next.
     Line(String),
+    /// A run of a program.
+    Run(Run),
 }
 
 /// An HTTP request whose secrets are named and not yet read.

@@ -102,6 +102,14 @@ pub(in crate::destination) fn sent(
     let errand = destination.render(&told).expect("an errand");
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
+        Request::Run(run) => Sent {
+            method: "RUN",
+            url: String::new(),
+            headers: (run.environment.iter())
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            body: run.input.clone(),
+        },
         Request::Line(line) => Sent {
             method: "LINE",
             url: String::new(),

@@ -3,7 +3,7 @@
 //! What only receivers need to know is masked: the path of the URL, which is the whole credential of some services, what `sign` adds, and
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
-use crate::destination::{Errand, HttpRequest, Request, Signing, access, may_be_secret};
+use crate::destination::{Errand, HttpRequest, Request, Run, Signing, access, may_be_secret};
 
 /// The most lines of a body.
 const MOST_LINES: usize = 200;
@@ -14,9 +14,18 @@ pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
     let shown = |request: &Request| match request {
         Request::Http(request) => http(request, id, seconds),
         Request::Line(line) => body(line),
+        Request::Run(run) => program(run),
     };
     let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
     each.join(&String::new())
+}
+
+/// The environment, an empty line, the standard input.
+fn program(run: &Run) -> Vec<String> {
+    let environment = run.environment.iter();
+    let environment = environment.map(|(name, value)| format!("{name}={value}"));
+    let input = body(&run.input);
+    environment.chain([String::new()]).chain(input).collect()
 }
 
 /// Method and host, headers, an empty line, the body.

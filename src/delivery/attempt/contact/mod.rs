@@ -8,13 +8,14 @@ use super::{mask::Hidden, token::TokenError};
 use crate::{
     clock::Now,
     delivery::signature::SealError,
-    destination::{Answer, Carrier, Destination, Request},
+    destination::{Answer, Carrier, Destination, Program, Request},
     link::{
         certificate::Witness,
         http::{BuildError, CallError},
     },
 };
 
+mod command;
 mod file;
 mod http;
 mod syslog;
@@ -26,6 +27,8 @@ pub enum Contact {
     Http(HttpContact),
     /// A file.
     File(FileContact),
+    /// A program on this host.
+    Command(Program),
     /// A syslog server.
     Syslog(SyslogContact),
 }
@@ -61,6 +64,7 @@ impl Contact {
                 HttpContact::new(access, destination.sign(), witness).map(Self::Http)
             }
             Carrier::File(file) => Ok(Self::File(FileContact::new(file))),
+            Carrier::Command(program) => Ok(Self::Command(program.clone())),
             Carrier::Syslog(server, framing) => {
                 SyslogContact::new(server, framing, witness).map(Self::Syslog)
             }
@@ -73,7 +77,7 @@ impl Contact {
             (Self::Http(contact), Carrier::Http(access)) => contact.is_current(access),
             (Self::Syslog(contact), Carrier::Syslog(server, _)) => contact.is_current(server),
             // A destination that has changed gets another way.
-            (Self::File(_), Carrier::File(_)) => true,
+            (Self::File(_), Carrier::File(_)) | (Self::Command(_), Carrier::Command(_)) => true,
             _ => false,
         }
     }
@@ -102,6 +106,10 @@ impl Contact {
                 Ok((answer, hidden))
             }
             (Self::File(contact), Request::Line(line)) => said(contact.send(line).await?, now),
+            (Self::Command(program), Request::Run(run)) => {
+                let answer = command::send(program, run).await?;
+                Ok((answer, Hidden::default()))
+            }
             (Self::Syslog(contact), Request::Line(line)) => {
                 said(contact.send(line, now).await?, now)
             }

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 
+mod command;
 mod rotation;
 mod syslog;
 
