@@ -45,9 +45,10 @@ pub use self::{
     file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
+    mqtt::Broker,
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, Need, RenderError, Request},
+    request::{Errand, HttpRequest, Need, Publish, RenderError, Request},
     sign::{Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
@@ -68,6 +69,7 @@ mod file;
 mod headers;
 mod incidents;
 mod key;
+mod mqtt;
 pub mod notice;
 mod oauth2;
 mod outcome;
@@ -95,6 +97,7 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 const KINDS: &[(&str, ReadKind)] = &[
     ("command", command::read),
     ("file", file::read),
+    ("mqtt", mqtt::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("syslog", syslog::read),
@@ -221,6 +224,7 @@ impl Destination {
     pub fn server(&self) -> Option<&Server> {
         match self.carrier() {
             Carrier::Syslog(server, _) => Some(server),
+            Carrier::Mqtt(broker) => Some(&broker.server),
             _ => None,
         }
     }

@@ -69,8 +69,21 @@ pub enum Request {
     Http(HttpRequest),
     /// One line or message, without what tells it from the next.
     Line(String),
+    /// A message to a broker.
+    Publish(Publish),
     /// A run of a program.
     Run(Run),
+}
+
+/// A message to an MQTT broker, at QoS 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Never with wildcards.
+    pub topic: String,
+    /// What is said.
+    pub payload: String,
+    /// The broker keeps it for who subscribes later, in the place of the one before.
+    pub retain: bool,
 }
 
 /// An HTTP request whose secrets are named and not yet read.

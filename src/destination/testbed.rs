@@ -102,6 +102,12 @@ pub(in crate::destination) fn sent(
     let errand = destination.render(&told).expect("an errand");
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
+        Request::Publish(publish) => Sent {
+            method: if publish.retain { "RETAIN" } else { "PUBLISH" },
+            url: publish.topic.clone(),
+            headers: Vec::new(),
+            body: publish.payload.clone(),
+        },
         Request::Run(run) => Sent {
             method: "RUN",
             url: String::new(),

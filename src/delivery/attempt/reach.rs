@@ -6,7 +6,8 @@ use crate::{
     config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled, access,
+        Access, Broker, Carrier, Destination, HttpRequest, OAuth2, Request, Server, Signing,
+        Veiled, access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -143,6 +144,14 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
 
 /// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
 pub fn unusable_secret(destination: &Destination) -> Option<String> {
+    if let Carrier::Mqtt(Broker {
+        login: Some((_, password)),
+        ..
+    }) = destination.carrier()
+        && let Err(error) = password.reveal()
+    {
+        return Some(chain(&error));
+    }
     // Any event does: what is looked at are the secrets that all of them need.
     let notice = Notice {
         kind: EventKind::Triggered.word().to_owned(),

@@ -3,7 +3,9 @@
 //! What only receivers need to know is masked: the path of the URL, which is the whole credential of some services, what `sign` adds, and
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
-use crate::destination::{Errand, HttpRequest, Request, Run, Signing, access, may_be_secret};
+use crate::destination::{
+    Errand, HttpRequest, Publish, Request, Run, Signing, access, may_be_secret,
+};
 
 /// The most lines of a body.
 const MOST_LINES: usize = 200;
@@ -14,10 +16,21 @@ pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
     let shown = |request: &Request| match request {
         Request::Http(request) => http(request, id, seconds),
         Request::Line(line) => body(line),
+        Request::Publish(publish) => published(publish),
         Request::Run(run) => program(run),
     };
     let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
     each.join(&String::new())
+}
+
+/// The topic, an empty line, the payload.
+fn published(publish: &Publish) -> Vec<String> {
+    let how = if publish.retain { " (retained)" } else { "" };
+    let first = format!("PUBLISH {}{how}", publish.topic);
+    [first, String::new()]
+        .into_iter()
+        .chain(body(&publish.payload))
+        .collect()
 }
 
 /// The environment, an empty line, the standard input.

@@ -185,7 +185,7 @@ fn no_text_breaks_a_request() {
             for request in told.iter().flat_map(|(_, requests)| requests) {
                 let name = &example.name;
                 // A URL that is all secret has nothing of the alert in it, and not every way has one.
-                if !request.url.starts_with("***") && !request.url.is_empty() {
+                if !request.url.starts_with("***") && request.url.contains("://") {
                     assert!(url::Url::parse(&request.url).is_ok(), "{}", request.url);
                     assert!(!request.url.contains("evil.example/"), "{}", request.url);
                 }

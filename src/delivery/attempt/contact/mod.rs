@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 pub use self::http::HttpContact;
-use self::{file::FileContact, syslog::SyslogContact};
+use self::{file::FileContact, mqtt::MqttContact, syslog::SyslogContact};
 use super::{mask::Hidden, token::TokenError};
 use crate::{
     clock::Now,
@@ -18,6 +18,7 @@ use crate::{
 mod command;
 mod file;
 mod http;
+mod mqtt;
 mod syslog;
 
 /// A receiver as it is reached now. Made from files and secrets as they were then; see [`Contact::is_current`].
@@ -27,6 +28,8 @@ pub enum Contact {
     Http(HttpContact),
     /// A file.
     File(FileContact),
+    /// An MQTT broker.
+    Mqtt(Box<MqttContact>),
     /// A program on this host.
     Command(Program),
     /// A syslog server.
@@ -64,6 +67,10 @@ impl Contact {
                 HttpContact::new(access, destination.sign(), witness).map(Self::Http)
             }
             Carrier::File(file) => Ok(Self::File(FileContact::new(file))),
+            Carrier::Mqtt(broker) => {
+                let contact = MqttContact::new(broker, witness)?;
+                Ok(Self::Mqtt(Box::new(contact)))
+            }
             Carrier::Command(program) => Ok(Self::Command(program.clone())),
             Carrier::Syslog(server, framing) => {
                 SyslogContact::new(server, framing, witness).map(Self::Syslog)
@@ -76,6 +83,7 @@ impl Contact {
         match (self, destination.carrier()) {
             (Self::Http(contact), Carrier::Http(access)) => contact.is_current(access),
             (Self::Syslog(contact), Carrier::Syslog(server, _)) => contact.is_current(server),
+            (Self::Mqtt(contact), Carrier::Mqtt(broker)) => contact.is_current(broker),
             // A destination that has changed gets another way.
             (Self::File(_), Carrier::File(_)) | (Self::Command(_), Carrier::Command(_)) => true,
             _ => false,
@@ -106,6 +114,9 @@ impl Contact {
                 Ok((answer, hidden))
             }
             (Self::File(contact), Request::Line(line)) => said(contact.send(line).await?, now),
+            (Self::Mqtt(contact), Request::Publish(publish)) => {
+                said(contact.send(publish).await?, now)
+            }
             (Self::Command(program), Request::Run(run)) => {
                 let answer = command::send(program, run).await?;
                 Ok((answer, Hidden::default()))

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod command;
+mod mqtt;
 mod rotation;
 mod syslog;
 
