@@ -31,7 +31,7 @@
 //! ```
 //!
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
-//! find them there.
+//! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
 use std::{fmt, sync::Arc};
 
@@ -63,6 +63,7 @@ pub mod access;
 mod card;
 mod carrier;
 mod command;
+mod chat;
 mod connection;
 mod events;
 mod file;
@@ -78,6 +79,7 @@ mod request;
 mod sign;
 mod slack;
 mod syslog;
+mod teams;
 mod terms;
 pub mod text;
 mod told;
@@ -100,9 +102,17 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("mqtt", mqtt::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
+    ("slack-bot", slack::bot::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
     ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
+
+/// The words for all kinds there are.
+pub fn kind_words() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(word, _)| *word)
+}
 
 /// A place where events go, as configured.
 #[derive(Clone, Debug)]
