@@ -41,13 +41,15 @@ pub use self::{
     access::{Access, Allowed, Relay, Server},
     address::Mailbox,
     carrier::Carrier,
+    command::{Program, Run},
     connection::{Connection, Peer, Role},
     file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
+    mqtt::Broker,
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
+    request::{Errand, HttpRequest, MailRequest, Need, Publish, RenderError, Request},
     sign::{Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
@@ -63,6 +65,7 @@ mod address;
 mod card;
 mod carrier;
 mod chat;
+mod command;
 mod connection;
 mod details;
 mod discord;
@@ -76,6 +79,7 @@ mod key;
 mod letter;
 mod levels;
 mod mail;
+mod mqtt;
 pub mod notice;
 mod oauth2;
 mod opsgenie;
@@ -107,12 +111,14 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("command", command::read),
     ("discord", discord::read),
     ("file", file::read),
     ("google-chat", google_chat::read),
     ("harp", harp::read),
     ("jsm", opsgenie::read_jira),
     ("mail", mail::read),
+    ("mqtt", mqtt::read),
     ("opsgenie", opsgenie::read),
     ("opshift", opshift::read),
     ("opsknight", opsknight::read),
@@ -257,6 +263,7 @@ impl Destination {
         match self.carrier() {
             Carrier::Smtp(relay) => Some(&relay.server),
             Carrier::Syslog(server, _) => Some(server),
+            Carrier::Mqtt(broker) => Some(&broker.server),
             _ => None,
         }
     }

@@ -116,6 +116,20 @@ pub(in crate::destination) fn sent(
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
         Request::Mail(mail) => Sent::mail(mail),
+        Request::Publish(publish) => Sent {
+            method: if publish.retain { "RETAIN" } else { "PUBLISH" },
+            url: publish.topic.clone(),
+            headers: Vec::new(),
+            body: publish.payload.clone(),
+        },
+        Request::Run(run) => Sent {
+            method: "RUN",
+            url: String::new(),
+            headers: (run.environment.iter())
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            body: run.input.clone(),
+        },
         Request::Line(line) => Sent {
             method: "LINE",
             url: String::new(),

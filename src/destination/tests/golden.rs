@@ -185,12 +185,16 @@ fn no_text_breaks_a_request() {
             for request in told.iter().flat_map(|(_, requests)| requests) {
                 let name = &example.name;
                 // A URL that is all secret has nothing of the alert in it, and not every way has one.
-                if !request.url.starts_with("***") && request.method != "LINE" {
+                if !request.url.starts_with("***") && request.url.contains("://") {
                     assert!(url::Url::parse(&request.url).is_ok(), "{}", request.url);
                     assert!(!request.url.contains("evil.example/"), "{}", request.url);
                 }
                 for (header, value) in &request.headers {
-                    let fine = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+                    // An environment is not HTTP.
+                    let fine = match request.method {
+                        "RUN" => !value.contains(char::is_control),
+                        _ => value.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+                    };
                     assert!(fine, "{name}, {case}, {header}: {value}");
                 }
                 if request.body.starts_with(['{', '[']) {
