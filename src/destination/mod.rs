@@ -48,7 +48,7 @@ pub use self::{
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
-    sign::{Signing, read_sign},
+    sign::{Aws, Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
@@ -73,19 +73,27 @@ mod letter;
 mod mail;
 pub mod notice;
 mod oauth2;
+mod onesignal;
 mod outcome;
 mod pagerduty;
+mod phone;
 mod request;
+mod resend;
+mod sendgrid;
 mod sign;
 mod slack;
+mod sms;
+mod sns;
 mod syslog;
 mod teams;
 mod terms;
 pub mod text;
 mod told;
+mod twilio;
 mod veiled;
 mod wants;
 mod webhook;
+mod whatsapp;
 
 #[cfg(test)]
 pub(crate) mod testbed;
@@ -99,13 +107,19 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 const KINDS: &[(&str, ReadKind)] = &[
     ("file", file::read),
     ("mail", mail::read),
+    ("onesignal", onesignal::read),
     ("pagerduty", pagerduty::read),
+    ("resend", resend::read),
+    ("sendgrid", sendgrid::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("sns", sns::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("syslog", syslog::read),
+    ("twilio", twilio::read),
     ("webhook", webhook::read),
+    ("whatsapp", whatsapp::read),
 ];
 
 /// The words for all kinds there are.

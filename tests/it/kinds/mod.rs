@@ -5,6 +5,7 @@
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
 mod case;
+mod direct;
 mod pagerduty;
 mod slack;
 mod stand_in;
@@ -28,7 +29,12 @@ use self::{
 };
 
 /// All cases. A kind may have several: one for each mode.
-const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
+const CASES: &[&[Case]] = &[
+    direct::CASES,
+    pagerduty::CASES,
+    slack::CASES,
+    webhook::CASES,
+];
 
 /// Kinds that are tested elsewhere until their case stands here.
 const TO_COME: &[&str] = &[
