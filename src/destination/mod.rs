@@ -64,21 +64,30 @@ mod card;
 mod carrier;
 mod chat;
 mod connection;
+mod details;
+mod discord;
 mod events;
 mod file;
+mod google_chat;
+mod harp;
 mod headers;
 mod incidents;
 mod key;
 mod letter;
+mod levels;
 mod mail;
 pub mod notice;
 mod oauth2;
 mod onesignal;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod outcome;
 mod pagerduty;
 mod phone;
 mod request;
 mod resend;
+mod responders;
 mod sendgrid;
 mod sign;
 mod slack;
@@ -86,6 +95,7 @@ mod sms;
 mod sns;
 mod syslog;
 mod teams;
+mod telegram;
 mod terms;
 pub mod text;
 mod told;
@@ -105,9 +115,16 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("discord", discord::read),
     ("file", file::read),
+    ("google-chat", google_chat::read),
+    ("harp", harp::read),
+    ("jsm", opsgenie::read_jira),
     ("mail", mail::read),
     ("onesignal", onesignal::read),
+    ("opsgenie", opsgenie::read),
+    ("opshift", opshift::read),
+    ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
     ("resend", resend::read),
     ("sendgrid", sendgrid::read),
@@ -118,6 +135,10 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("teams-connector", teams::connector::read),
     ("syslog", syslog::read),
     ("twilio", twilio::read),
+    ("syslog", syslog::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
+    ("telegram", telegram::read),
     ("webhook", webhook::read),
     ("whatsapp", whatsapp::read),
 ];
@@ -185,6 +206,11 @@ impl Destination {
     /// [`RenderError`] when this notice can never be told here.
     pub fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
         self.kind.render(told)
+    }
+
+    /// What is to be kept before an attempt is made, whatever comes of it: what its end cannot be told without.
+    pub fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        self.kind.beforehand(told)
     }
 
     /// What an answer means, and what to keep for follow-ups (at most 4 KiB): nothing new, or this, or, where that is empty, no more.
@@ -277,6 +303,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::beforehand`].
+    fn beforehand(&self, _: &Told<'_>) -> Option<String> {
+        None
+    }
     /// See [`Destination::interpret`].
     fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>);
 }

@@ -58,8 +58,13 @@ pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, S
 /// # Errors
 /// When one of them is a secret that cannot be read.
 pub fn urls_of(access: &Access) -> Result<Vec<String>, SecretError> {
+    each_url(access).collect()
+}
+
+/// The same for each by itself.
+pub(super) fn each_url(access: &Access) -> impl Iterator<Item = Result<String, SecretError>> {
     let all = std::iter::once(&access.url).chain(&access.more);
-    all.map(Veiled::reveal).collect()
+    all.map(Veiled::reveal)
 }
 
 /// The whole way to a server that speaks a protocol of its own.

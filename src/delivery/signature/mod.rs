@@ -63,6 +63,15 @@ pub fn seal(
             let digits = over_body(secret.reveal()?.as_bytes(), &body);
             headers.push((header.clone(), format!("{prefix}{digits}")));
         }
+        Some(Signing::OpsKnight(secret)) => {
+            let millis = format!("{now_seconds}000");
+            let digits = over_body(secret.reveal()?.as_bytes(), &format!("{millis}.{body}"));
+            headers.push(("X-OpsKnight-Timestamp".to_owned(), millis));
+            headers.push((
+                "X-OpsKnight-Signature".to_owned(),
+                format!("sha256={digits}"),
+            ));
+        }
         Some(Signing::Basic { user, secret }) => {
             let both = format!("{user}:{}", &*secret.reveal()?);
             let value = format!("Basic {}", STANDARD.encode(both));

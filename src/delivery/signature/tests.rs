@@ -158,6 +158,7 @@ fn every_scheme_reads_its_secret_at_each_attempt() {
             prefix: "sha256=",
             secret: kept.clone(),
         },
+        Signing::OpsKnight(kept.clone()),
         Signing::Header("X-Webhook-Secret".to_owned(), kept.clone()),
         Signing::Basic {
             user: "andon".to_owned(),
@@ -244,6 +245,25 @@ fn every_scheme_sets_the_headers_that_it_says_and_no_other() {
         assert!(name.eq_ignore_ascii_case(&says), "{name} {says}");
         assert_eq!(value, expected);
     }
+}
+
+#[test]
+fn a_signature_of_opsknight_is_over_milliseconds_and_body() {
+    let sign = Signing::OpsKnight(secret("secret"));
+    let says = sign.headers().join(" ");
+    let request = request(Some(sign), r#"{"a":1}"#);
+    let call = seal(&request, "01JQ", 1_700_000_000, None).expect("sealed");
+    // Computed with another tool.
+    let expected = [
+        ("X-OpsKnight-Timestamp", "1700000000000"),
+        (
+            "X-OpsKnight-Signature",
+            "sha256=4ef2732b0d632a6897af3a6d02a6de287f60d6c5f15dabdb0ceb045a34e3c5a7",
+        ),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(call.headers, expected);
+    assert_eq!(says, "X-OpsKnight-Timestamp X-OpsKnight-Signature");
 }
 
 #[test]
