@@ -51,6 +51,8 @@ pub use self::{
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, MailRequest, Need, Publish, RenderError, Request},
     sign::{Signing, read_sign},
+    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
+    sign::{Aws, Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
@@ -82,24 +84,32 @@ mod mail;
 mod mqtt;
 pub mod notice;
 mod oauth2;
+mod onesignal;
 mod opsgenie;
 mod opshift;
 mod opsknight;
 mod outcome;
 mod pagerduty;
+mod phone;
 mod request;
+mod resend;
 mod responders;
+mod sendgrid;
 mod sign;
 mod slack;
+mod sms;
+mod sns;
 mod syslog;
 mod teams;
 mod telegram;
 mod terms;
 pub mod text;
 mod told;
+mod twilio;
 mod veiled;
 mod wants;
 mod webhook;
+mod whatsapp;
 
 #[cfg(test)]
 pub(crate) mod testbed;
@@ -119,17 +129,26 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("jsm", opsgenie::read_jira),
     ("mail", mail::read),
     ("mqtt", mqtt::read),
+    ("onesignal", onesignal::read),
     ("opsgenie", opsgenie::read),
     ("opshift", opshift::read),
     ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
+    ("resend", resend::read),
+    ("sendgrid", sendgrid::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("sns", sns::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
+    ("syslog", syslog::read),
+    ("twilio", twilio::read),
     ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("telegram", telegram::read),
     ("webhook", webhook::read),
+    ("whatsapp", whatsapp::read),
 ];
 
 /// The words for all kinds there are.

@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod copies;
 mod credentials;
+mod direct;
 mod disks;
 mod documents;
 mod formats;

@@ -6,6 +6,7 @@
 
 mod case;
 mod chats;
+mod direct;
 mod discord;
 mod google_chat;
 mod harp;
@@ -39,6 +40,7 @@ use self::{
 
 /// All cases. A kind may have several: one for each mode.
 const CASES: &[&[Case]] = &[
+    direct::CASES,
     discord::CASES,
     google_chat::CASES,
     harp::CASES,
