@@ -250,6 +250,7 @@ mod tests {
                     repeat: 0,
                     waited: Default::default(),
                     to: vec!["boss".into()],
+                    new_incident: false,
                 }),
                 until: None,
                 after_unknown_downtime: false,

@@ -15,10 +15,7 @@ use crate::{
         concern::{DEACTIVATED_RULE, DESTINATION_RULE},
         dispatch::Job,
     },
-    destination::{
-        Destination,
-        notice::{Notice, NoticeAlert},
-    },
+    destination::notice::{Notice, NoticeAlert},
 };
 
 /// How often old history goes.
@@ -152,7 +149,7 @@ impl Loop {
         let jobs = self.recorder.jobs.clone();
         let destinations = &self.loaded.settings.parts.destinations;
         let named = destinations.iter().find(|of| *of.name == *name);
-        let ends = named.is_none_or(Destination::ends_tests);
+        let ends = named.is_none_or(|named| named.abilities().ends_tests);
         let kinds: &[&str] = match ends {
             true => &["triggered", "resolved"],
             false => &["triggered"],

@@ -43,6 +43,7 @@ impl Engine {
             repeat: run.repeats,
             waited: step.after + interval.saturating_mul(run.repeats),
             to: step.to.clone(),
+            new_incident: step.new_incident,
         };
         let next = match policy.steps.get(index + 1) {
             Some(following) => {

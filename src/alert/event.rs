@@ -219,6 +219,8 @@ pub struct Escalation {
     pub waited: Duration,
     /// Names of destinations.
     pub to: Vec<Arc<str>>,
+    /// It is told as an incident of its own where that rings again.
+    pub new_incident: bool,
 }
 
 /// SHA-256 of `site:rule:machine`, the name of a watch to the outside.

@@ -242,6 +242,8 @@ pub struct Step {
     pub after: Duration,
     /// Names of destinations.
     pub to: Vec<Arc<str>>,
+    /// It is told as an incident of its own where that rings again.
+    pub new_incident: bool,
 }
 
 /// Times that hold for the whole plant; `Default` is what the design gives.

@@ -9,8 +9,7 @@ use jiff::tz::TimeZone;
 use super::{
     env::Env,
     section::{Id, Read, Section},
-    tree::{Node, Value},
-    values::HttpUrl,
+    values::{HttpUrl, Zone},
 };
 use crate::clock::Synchronised;
 
@@ -146,18 +145,4 @@ pub fn clock(root: &Section<'_>) -> Synchronised {
     let how = section.word("synchronised", &words);
     section.finish();
     how.unwrap_or(Synchronised::WhileExists)(file)
-}
-
-struct Zone(TimeZone);
-
-impl Read for Zone {
-    const EXPECTED: &'static str = "a time zone like \"Europe/Berlin\"";
-    fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        let zone = TimeZone::get(text);
-        zone.map(Self)
-            .map_err(|_| format!("is \"{text}\", must be {}", Self::EXPECTED))
-    }
 }

@@ -16,9 +16,9 @@ pub struct Destinations<'d> {
     /// All names, for hints.
     pub names: Vec<&'d str>,
     /// Whether a destination, told again about an alert that it knows, would call people again: a pager does not page
-    /// twice for one incident, an SMS does. `None` where there is no such destination. Only the room of destinations
-    /// knows their kinds, so it comes as an argument.
-    pub would_notify: &'d dyn Fn(&str) -> Option<bool>,
+    /// twice for one incident, an SMS does. It may do so for an incident of its own, which the second argument asks for. `None`
+    /// where there is no such destination. Only the room of destinations knows their kinds, so it comes as an argument.
+    pub would_notify: &'d dyn Fn(&str, bool) -> Option<bool>,
     /// Whether a destination is called to alerts of this severity.
     pub calls: &'d dyn Fn(&str, Severity) -> bool,
 }
@@ -71,9 +71,10 @@ fn steps(
         if to.as_ref().is_some_and(Vec::is_empty) {
             section.error("to", "must name at least one destination");
         }
+        let new_incident = section.get("new_incident", false);
         let mut to = to.unwrap_or_default();
         let named = to.len();
-        to.retain(|name| check(&section, name, severities, destinations));
+        to.retain(|name| check(&section, (name, new_incident), severities, destinations));
         if named > 0 && to.is_empty() {
             section.warn("to", "has nobody left to call, so this step calls nobody");
         }
@@ -89,6 +90,7 @@ fn steps(
         steps.push(Step {
             after: after.unwrap_or_default(),
             to,
+            new_incident,
         });
     }
     steps
@@ -97,11 +99,11 @@ fn steps(
 /// Says what is wrong with a step's destination; false if it is left out, as it is switched off.
 fn check(
     section: &Section<'_>,
-    name: &str,
+    (name, new_incident): (&str, bool),
     severities: &[Severity],
     destinations: &Destinations<'_>,
 ) -> bool {
-    match (destinations.would_notify)(name) {
+    match (destinations.would_notify)(name, new_incident) {
         Some(true) => {
             let calls = |severity: &Severity| (destinations.calls)(name, *severity);
             if !severities.is_empty() && !severities.iter().any(calls) {
@@ -111,6 +113,11 @@ fn check(
                 );
             }
         }
+        // It is told as one incident, and one call is all that it makes of that.
+        Some(false) if (destinations.would_notify)(name, true) == Some(true) => section.error(
+            "to",
+            format!("\"{name}\" would not call anybody again about an incident that it knows; write `new_incident = true` to open another one there, or escalate to another destination"),
+        ),
         Some(false) => section.error(
             "to",
             format!("\"{name}\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"),
@@ -143,13 +150,15 @@ mod tests {
 
     #[test]
     fn a_step_to_a_destination_that_would_not_call_again_is_a_mistake() {
-        let text = "[[policy]]\nid = 'p'\nsteps = [{ after = '1m', to = ['sms', 'pager'] }]\n";
+        let text = "[[policy]]\nid = 'p'\nsteps = [{ after = '1m', to = ['sms', 'pager'] },\n\
+            { after = '2m', to = ['oncall'] },\n\
+            { after = '3m', to = ['oncall'], new_incident = true }]\n";
         let problems = Problems::new();
         let tree = parse(&"a.toml".into(), text).unwrap();
         let tree = Names::new(CONFIG).split(tree, &problems).remove(0);
         let destinations = Destinations {
-            names: vec!["sms", "pager"],
-            would_notify: &|name| Some(name == "sms"),
+            names: vec!["sms", "pager", "oncall"],
+            would_notify: &|name, new| Some(name == "sms" || name == "oncall" && new),
             calls: &|_, _| true,
         };
         let found = policies(
@@ -166,7 +175,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination"
+                "a.toml:3: policy.p.steps[0].to: \"pager\" would not call anybody again about an alert that it knows, as its kind never does or its `events` leave out escalated; escalate to another destination",
+                "a.toml:4: policy.p.steps[1].to: \"oncall\" would not call anybody again about an incident that it knows; write `new_incident = true` to open another one there, or escalate to another destination"
             ]
         );
     }

@@ -82,7 +82,7 @@ impl Settings {
         let agent = Agent::read(&root, env);
         let alerts = Alerts::read(&root);
         let parts = parts(&root, &agent, &alerts, &machines, &known);
-        let would_notify = |name: &str| {
+        let would_notify = |name: &str, new_incident: bool| {
             let mut all = parts.destinations.iter();
             let read = all.find(|destination| &*destination.name == name);
             // One with a mistake is not also called missing.
@@ -93,7 +93,8 @@ impl Settings {
                     .any(|known| &**known == name)
                     .then_some(true)
             };
-            read.map(Destination::notifies_again).or_else(named)
+            read.map(|read| read.abilities().calls_again(new_incident))
+                .or_else(named)
         };
         let destinations = Destinations {
             would_notify: &would_notify,
@@ -186,10 +187,13 @@ fn parts<'a>(
     for (name, section) in root.named("destination") {
         let (node, before) = (section.node(), problems.errors());
         let mut read = Destination::read(&name, section);
-        if let Some(destination) = &mut read
-            && node.get("call_every").is_none()
-        {
-            destination.terms.call_every = alerts.notify_at_most_every;
+        if let Some(destination) = &mut read {
+            if node.get("call_every").is_none() {
+                destination.terms.call_every = alerts.notify_at_most_every;
+            }
+            if node.get("timezone").is_none() {
+                destination.reader.timezone = agent.timezone.clone();
+            }
         }
         if problems.errors() == before
             && let Some(destination) = &read

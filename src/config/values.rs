@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::tz::TimeZone;
 use url::Url;
 
 use super::{
@@ -147,4 +148,20 @@ pub fn read_word<T: Read + Copy>(
             hint.unwrap_or_default()
         )
     })
+}
+
+/// A time zone of the IANA database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone(pub TimeZone);
+
+impl Read for Zone {
+    const EXPECTED: &'static str = "a time zone like \"Europe/Berlin\"";
+    fn read(node: &Node) -> Result<Self, String> {
+        let Value::Text(text) = &node.value else {
+            return Err(Self::mismatch(node));
+        };
+        let zone = TimeZone::get(text);
+        zone.map(Self)
+            .map_err(|_| format!("is \"{text}\", must be {}", Self::EXPECTED))
+    }
 }

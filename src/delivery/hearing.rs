@@ -293,10 +293,12 @@ mod tests {
                 Step {
                     after: Duration::from_secs(60),
                     to: names(&["boss"]),
+                    new_incident: false,
                 },
                 Step {
                     after: Duration::from_secs(120),
                     to: names(&["boss", "ops"]),
+                    new_incident: false,
                 },
             ],
             repeat: Some(Duration::from_secs(3600)),

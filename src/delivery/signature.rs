@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::{
     config::secret::{Secret, SecretError},
-    destination::{HeaderText, HttpRequest, NO_KEY, Signing, signing_key},
+    destination::{HttpRequest, NO_KEY, Signing, signing_key},
     link::http::Call,
 };
 
@@ -41,12 +41,9 @@ pub fn seal(
 ) -> Result<Call, SealError> {
     let mut headers = Vec::with_capacity(request.headers.len() + 3);
     for (name, value) in &request.headers {
-        let value = match value {
-            HeaderText::Plain(text) => text.clone(),
-            HeaderText::Secret(secret) => secret.reveal()?.to_string(),
-        };
-        headers.push((name.clone(), value));
+        headers.push((name.clone(), value.reveal()?));
     }
+    let body = request.body.reveal()?;
     match &request.sign {
         None => {}
         Some(Signing::Header(name, secret)) => {
@@ -57,7 +54,7 @@ pub fn seal(
             prefix,
             secret,
         }) => {
-            let digits = over_body(secret.reveal()?.as_bytes(), &request.body);
+            let digits = over_body(secret.reveal()?.as_bytes(), &body);
             headers.push((header.clone(), format!("{prefix}{digits}")));
         }
         Some(Signing::Basic { user, secret }) => {
@@ -77,15 +74,15 @@ pub fn seal(
             let keys: Vec<Vec<u8>> = secrets.iter().map(key).collect::<Result<_, _>>()?;
             headers.push(("webhook-id".to_owned(), id.to_owned()));
             headers.push(("webhook-timestamp".to_owned(), now_seconds.to_string()));
-            let signature = standard_webhooks(&keys, id, now_seconds, &request.body);
+            let signature = standard_webhooks(&keys, id, now_seconds, &body);
             headers.push(("webhook-signature".to_owned(), signature));
         }
     }
     Ok(Call {
         method: request.method,
-        url: request.url.clone(),
+        url: request.url.reveal()?,
         headers,
-        body: request.body.clone(),
+        body,
     })
 }
 
@@ -141,9 +138,9 @@ mod tests {
     fn request(sign: Option<Signing>, body: &str) -> HttpRequest {
         HttpRequest {
             method: "POST",
-            url: "https://ops.example.com/".to_owned(),
+            url: "https://ops.example.com/".into(),
             headers: Vec::new(),
-            body: body.to_owned(),
+            body: body.into(),
             sign,
         }
     }

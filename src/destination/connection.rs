@@ -8,6 +8,9 @@ use url::{Host, Url};
 
 use super::{Access, Signing, access::Bind};
 
+/// Stands for a URL that cannot be read.
+const UNREAD: &str = "https://in-a-secret-that-cannot-be-read/";
+
 /// A TCP connection that goes out from this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
@@ -77,13 +80,21 @@ impl Connection {
     /// What everything over HTTP needs: the way to the receiver, and the same way to whoever issues its tokens.
     pub fn over_http(access: &Access, sign: Option<&Signing>) -> Vec<Self> {
         let issuer = match sign {
-            Some(Signing::OAuth2(oauth2)) => Some((Role::Token, oauth2.token_url.as_str())),
+            Some(Signing::OAuth2(oauth2)) => Some((Role::Token, oauth2.token_url.clone())),
             _ => None,
         };
-        let urls = [(Role::Own, access.url.as_str())].into_iter().chain(issuer);
+        let all = std::iter::once(&access.url).chain(&access.more);
+        // What is in a secret that is not there yet is needed all the same.
+        let own = all.map(|url| {
+            (
+                Role::Own,
+                url.reveal().unwrap_or_else(|_| UNREAD.to_owned()),
+            )
+        });
+        let urls: Vec<(Role, String)> = own.chain(issuer).collect();
         let proxy = access.proxy.as_ref();
-        let of_url = |(role, url)| {
-            let url = Url::parse(url).ok()?;
+        let of_url = |(role, url): (Role, String)| {
+            let url = Url::parse(&url).ok()?;
             Some(Self {
                 role,
                 to: Peer::of_url(&url)?,
@@ -92,7 +103,7 @@ impl Connection {
                 bind: access.bind.clone(),
             })
         };
-        urls.filter_map(of_url).collect()
+        urls.into_iter().filter_map(of_url).collect()
     }
 
     /// The other end of the connection itself, which a firewall has to let through.

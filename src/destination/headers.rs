@@ -1,12 +1,7 @@
 //! Free headers of a request, with what they may be called and hold.
 
-use std::fmt;
-
-use crate::config::{
-    secret::Secret,
-    section::{Read, Section},
-    tree::{Node, Value},
-};
+use super::Veiled;
+use crate::config::section::Section;
 
 /// Headers that belong to the exchange itself or to the signature.
 const OURS: [&str; 9] = [
@@ -24,35 +19,9 @@ const OURS: [&str; 9] = [
 /// What the names of headers with secrets have in them.
 const TELLING: [&str; 5] = ["auth", "cookie", "key", "secret", "token"];
 
-/// The value of a header. `Debug` shows neither.
-#[derive(Clone, PartialEq)]
-pub enum HeaderText {
-    /// As it is, which may be a secret that somebody has written into the configuration.
-    Plain(String),
-    /// Read at each attempt.
-    Secret(Secret),
-}
-
-impl fmt::Debug for HeaderText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Read for HeaderText {
-    const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
-    fn read(node: &Node) -> Result<Self, String> {
-        match &node.value {
-            Value::Text(text) => Ok(Self::Plain(text.clone())),
-            Value::Table(_) => Secret::read(node).map(Self::Secret),
-            _ => Err(Self::mismatch(node)),
-        }
-    }
-}
-
 /// Reads `headers`.
-pub(super) fn read(section: &Section<'_>) -> Vec<(String, HeaderText)> {
-    let headers: Vec<(String, HeaderText)> = section.pairs("headers");
+pub(super) fn read(section: &Section<'_>) -> Vec<(String, Veiled)> {
+    let headers: Vec<(String, Veiled)> = section.pairs("headers");
     for (name, value) in &headers {
         if !is_token(name) {
             section.error(
@@ -66,7 +35,7 @@ pub(super) fn read(section: &Section<'_>) -> Vec<(String, HeaderText)> {
             );
         }
         // What stands in a file is checked at each attempt.
-        let HeaderText::Plain(text) = value else {
+        let Some(text) = value.plain() else {
             continue;
         };
         if text.chars().any(|c| c.is_control() && c != '\t') {

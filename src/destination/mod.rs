@@ -1,47 +1,96 @@
 //! Where events go: one file per kind.
 //!
-//! A kind is pure. It turns a stored [`Notice`] into a [`Request`] and an [`Answer`] into an [`Outcome`]; it opens no connection, reads no
-//! clock and no secret, and does not sign: a request names its secrets, and `delivery::signature` reads them at each attempt.
+//! A kind is pure. It turns what is [`Told`] into an [`Errand`] and an [`Answer`] into an [`Outcome`]; it opens no connection, reads no
+//! clock and no secret, and does not sign: a request names its secrets, and `delivery` reads them at each attempt.
 //!
-//! To add a kind, write one file with a type that implements [`Kind`] and a `read` function, and add one line to `KINDS`. A
-//! kind that does not speak HTTP also adds its variant to [`Request`] and the delivery's sender learns to send it.
+//! To add a kind, write one file, `src/destination/siren.rs`, and add one line to `KINDS`:
+//!
+//! ```text
+//! //! A siren with a web service: what it is, where its contract stands, what it cannot do.
+//! struct Siren { access: Access, events: Vec<EventKind> }
+//!
+//! pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
+//!     let terms = Terms::read(section, Terms { concurrency: 1, ..Terms::default() });   // what it does by default
+//!     let access = Access::read(section, Duration::from_secs(10));                      // url, ca, proxy, ..
+//!     let events = events::read(section, &[Triggered, Reopened, Resolved, Closed]);     // what it takes
+//!     Some((Arc::new(Siren { access: access?, events }), terms))
+//! }
+//!
+//! impl Kind for Siren {
+//!     fn word(&self) -> &'static str { "siren" }
+//!     fn events(&self) -> &[EventKind] { &self.events }
+//!     fn abilities(&self) -> Abilities { Abilities::MESSAGE }                           // what check has to know
+//!     fn carrier(&self) -> Carrier<'_> { Carrier::Http(&self.access) }
+//!     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
+//!         Ok(HttpRequest::json(self.access.url.clone(), json!({ "on": !told.is_over() }).to_string()).into())
+//!     }
+//!     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+//!         (Outcome::of_status(answer, &[400]), None)
+//!     }
+//! }
+//! ```
+//!
+//! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
+//! find them there.
 
 use std::{fmt, sync::Arc};
 
-use thiserror::Error;
-
 use self::notice::{Attempt, Notice};
 pub use self::{
+    abilities::Abilities,
     access::{Access, Allowed},
+    carrier::Carrier,
     connection::{Connection, Peer, Role},
-    headers::{HeaderText, may_be_secret},
+    headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
+    request::{Errand, HttpRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
     terms::{Late, Rate, Retry, Terms},
+    told::{Reader, Told},
+    veiled::{Spelling, Veiled},
     wants::Wants,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
+mod abilities;
 pub mod access;
+mod card;
+mod carrier;
 mod connection;
+mod events;
 mod headers;
+mod incidents;
 mod key;
 pub mod notice;
 mod oauth2;
 mod outcome;
+mod pagerduty;
+mod request;
 mod sign;
+mod slack;
 mod terms;
 pub mod text;
+mod told;
+mod veiled;
 mod wants;
-pub mod webhook;
+mod webhook;
+
+#[cfg(test)]
+pub(crate) mod testbed;
+#[cfg(test)]
+mod tests;
 
 /// A kind's name in the configuration and what reads it.
 type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
-const KINDS: &[(&str, ReadKind)] = &[("webhook", webhook::read)];
+const KINDS: &[(&str, ReadKind)] = &[
+    ("pagerduty", pagerduty::read),
+    ("slack", slack::read),
+    ("webhook", webhook::read),
+];
 
 /// A place where events go, as configured.
 #[derive(Clone, Debug)]
@@ -52,6 +101,8 @@ pub struct Destination {
     pub terms: Terms,
     /// What of all that routes send it takes.
     pub wants: Wants,
+    /// How its people read times.
+    pub reader: Reader,
     kind: Arc<dyn Kind>,
 }
 
@@ -61,12 +112,14 @@ impl Destination {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
+        let reader = Reader::read(&section);
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
             name: name.into(),
             terms,
             wants,
+            reader,
             kind,
         })
     }
@@ -76,22 +129,32 @@ impl Destination {
         self.kind.word()
     }
 
-    /// What an attempt sends. `thread` is what the last answer in this lane left for follow-ups.
+    /// What an attempt is about; `thread` is what the last answer in this lane left for follow-ups.
+    pub fn told<'t>(
+        &'t self,
+        notice: &'t Notice,
+        attempt: &'t Attempt,
+        thread: Option<&'t str>,
+    ) -> Told<'t> {
+        Told {
+            notice,
+            attempt,
+            thread: thread.filter(|thread| !thread.is_empty()),
+            reader: &self.reader,
+        }
+    }
+
+    /// What an attempt sends.
     ///
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
-    pub fn render(
-        &self,
-        notice: &Notice,
-        attempt: &Attempt,
-        thread: Option<&str>,
-    ) -> Result<Request, RenderError> {
-        self.kind.render(notice, attempt, thread)
+    pub fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
+        self.kind.render(told)
     }
 
-    /// What an answer means, and what to keep for follow-ups (at most 4 KiB).
-    pub fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>) {
-        self.kind.interpret(answer)
+    /// What an answer means, and what to keep for follow-ups (at most 4 KiB): nothing new, or this, or, where that is empty, no more.
+    pub fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+        self.kind.interpret(told, answer)
     }
 
     /// Whether it takes events of this kind at all.
@@ -105,9 +168,16 @@ impl Destination {
         kinds.filter(|kind| self.wants(*kind)).collect()
     }
 
-    /// Whether a second notice about the same alert would reach people, so that an escalation may go there.
-    pub fn notifies_again(&self) -> bool {
-        self.kind.notifies_again()
+    /// What its kind can do. An escalation calls nobody where it is not taken.
+    pub fn abilities(&self) -> Abilities {
+        let abilities = self.kind.abilities();
+        let escalates = self.kind.events().contains(&EventKind::Escalated);
+        Abilities {
+            notifies_again: abilities.notifies_again && escalates,
+            new_incident: abilities.new_incident && escalates,
+            ends_tests: abilities.ends_tests && self.can_end(),
+            ..abilities
+        }
     }
 
     /// Whether it hears that somebody has taken an alert.
@@ -115,29 +185,26 @@ impl Destination {
         self.wants(EventKind::Acknowledged)
     }
 
-    /// Whether a test send is followed by its end, so that nothing of it stays open there.
-    pub fn ends_tests(&self) -> bool {
-        self.can_end() && self.kind.ends_tests()
-    }
-
-    /// Whether somebody can acknowledge an alert where it arrives, so that the agent hears of it.
-    pub fn takes_acknowledgements(&self) -> bool {
-        self.kind.takes_acknowledgements()
-    }
-
     /// Whether it hears that an alert is over.
     pub fn can_end(&self) -> bool {
         self.wants(EventKind::Resolved)
     }
 
-    /// How it is reached, if over HTTP.
-    pub fn access(&self) -> Option<&Access> {
-        self.kind.access()
+    /// What carries its requests.
+    pub fn carrier(&self) -> Carrier<'_> {
+        self.kind.carrier()
     }
 
     /// Every connection that it needs, for people who look after a firewall.
     pub fn connections(&self) -> Vec<Connection> {
-        self.kind.connections()
+        self.carrier().connections(self.sign())
+    }
+
+    /// How it is reached, if over HTTP.
+    pub fn access(&self) -> Option<&Access> {
+        match self.carrier() {
+            Carrier::Http(access) => Some(access),
+        }
     }
 
     /// How its requests prove who sent them, where that is configured.
@@ -150,95 +217,21 @@ impl Destination {
 pub trait Kind: fmt::Debug + Send + Sync {
     /// The word of the configuration.
     fn word(&self) -> &'static str;
+    /// The kinds of events that it takes.
+    fn events(&self) -> &[EventKind];
+    /// What it can do.
+    fn abilities(&self) -> Abilities;
+    /// What carries its requests.
+    fn carrier(&self) -> Carrier<'_>;
+    /// How its requests prove who sent them, where the delivery has to know it before it makes a connection.
+    fn sign(&self) -> Option<&Signing> {
+        None
+    }
     /// See [`Destination::render`].
     ///
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
-    fn render(
-        &self,
-        notice: &Notice,
-        attempt: &Attempt,
-        thread: Option<&str>,
-    ) -> Result<Request, RenderError>;
+    fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
     /// See [`Destination::interpret`].
-    fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>);
-    /// The kinds of events that it takes.
-    fn events(&self) -> &[EventKind];
-    /// See [`Destination::notifies_again`].
-    fn notifies_again(&self) -> bool;
-    /// See [`Destination::takes_acknowledgements`].
-    fn takes_acknowledgements(&self) -> bool;
-    /// Whether what is told there stays open until its end is told: an incident, say, and not a message.
-    fn stays_open(&self) -> bool;
-    /// See [`Destination::ends_tests`].
-    fn ends_tests(&self) -> bool {
-        true
-    }
-    /// See [`Destination::access`].
-    fn access(&self) -> Option<&Access>;
-    /// Every connection that it needs, its helpers' (who issues its tokens, say) too; `andon check --network` lists them, and nothing
-    /// else has to be done for that. [`Connection::over_http`] answers for a kind over HTTP. One that speaks something else says where it
-    /// leads and whether that is encrypted, by the defaults that it dials with; one that stays on this host has none. There is no
-    /// default, so that no kind can forget to say.
-    fn connections(&self) -> Vec<Connection>;
-    /// See [`Destination::sign`].
-    fn sign(&self) -> Option<&Signing> {
-        None
-    }
-}
-
-/// What an attempt sends. Mail, MQTT messages, lines and commands will be variants of their own.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Request {
-    /// Over HTTP.
-    Http(HttpRequest),
-}
-
-/// An HTTP request whose secrets are named and not yet read.
-#[derive(Clone, PartialEq)]
-pub struct HttpRequest {
-    /// `POST`
-    pub method: &'static str,
-    /// Where to; may hold tokens, so `Debug` leaves it out.
-    pub url: String,
-    /// Names and values.
-    pub headers: Vec<(String, HeaderText)>,
-    /// The exact bytes that are sent and signed.
-    pub body: String,
-    /// How it is signed, if it is.
-    pub sign: Option<Signing>,
-}
-
-impl fmt::Debug for HttpRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpRequest")
-            .field("method", &self.method)
-            .field("headers", &self.headers)
-            .field("body", &self.body)
-            .field("sign", &self.sign)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a notice can never be told at this destination.
-#[derive(Debug, Error)]
-pub enum RenderError {
-    /// The notice names an event kind that this version does not know.
-    #[error("event {id} is of the kind \"{kind}\", which this version does not know")]
-    UnknownKind {
-        /// The event.
-        id: String,
-        /// What it says.
-        kind: String,
-    },
-    /// The payload cannot be written.
-    #[error("the payload of event {id} cannot be written")]
-    Payload {
-        /// The event.
-        id: String,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
+    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>);
 }

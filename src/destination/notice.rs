@@ -147,6 +147,12 @@ pub struct NoticeEscalation {
     pub waited_ms: u64,
     /// Which step, the first is 1.
     pub step: u32,
+    /// How often this step has run before: 0, or more for repeats of the last.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub repeat: u32,
+    /// It is told as an incident of its own where that rings again.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub new_incident: bool,
 }
 
 /// What belongs to one attempt at one destination rather than to the event.
@@ -225,6 +231,8 @@ impl Notice {
                 policy_name: harmless(&step.policy_name, NAME),
                 waited_ms: u64::try_from(step.waited.as_millis()).unwrap_or(u64::MAX),
                 step: step.step,
+                repeat: step.repeat,
+                new_incident: step.new_incident,
             }),
         }
     }

@@ -10,8 +10,10 @@ const UNSAID_WAIT: Duration = Duration::from_secs(30);
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The status code.
+    /// The status code: of HTTP, or what says the same where something else carries.
     pub status: u16,
+    /// Which request of the errand is answered; the first is 0.
+    pub step: usize,
     /// How long the receiver asks us to wait.
     pub retry_after: Option<Duration>,
     /// What the receiver calls this exchange, by a header.

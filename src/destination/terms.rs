@@ -69,6 +69,17 @@ impl Default for Terms {
     }
 }
 
+impl Terms {
+    /// Those of what calls people: after an outage they are told how things are, not how they came to be.
+    pub fn of_people(rate: Rate) -> Self {
+        Self {
+            late: Late::Collapse,
+            rate: Some(rate),
+            ..Self::default()
+        }
+    }
+}
+
 /// When a failed delivery is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -101,6 +112,13 @@ pub enum Late {
     Collapse,
     /// All of them are told in few messages.
     Digest,
+}
+
+impl Rate {
+    /// So many in a minute.
+    pub const fn per_minute(count: u32) -> Self {
+        Self { count, per: MINUTE }
+    }
 }
 
 impl Terms {

@@ -26,7 +26,7 @@ impl Wants {
                     "send_resolved",
                     "is false, but `events` names resolved or closed; say one or the other",
                 );
-            } else if kind.stays_open() && kind.events().contains(&EventKind::Triggered) {
+            } else if kind.abilities().stays_open && kind.events().contains(&EventKind::Triggered) {
                 section.warn(
                     "send_resolved",
                     "is false: what is open there stays open until somebody closes it there",

@@ -17,8 +17,8 @@ use crate::{
     },
     clock::{Clock, Now},
     config::section::Section,
-    delivery::attempt::Contact,
-    destination::{Access, HeaderText, HttpRequest, Signing, read_sign},
+    delivery::attempt::HttpContact,
+    destination::{Access, HttpRequest, Signing, read_sign},
     link::certificate::Witness,
 };
 
@@ -114,7 +114,7 @@ impl Heartbeat {
 
     async fn beat(
         &self,
-        kept: &mut Option<Contact>,
+        kept: &mut Option<HttpContact>,
         witness: &Witness,
         view: &Arc<View>,
         now: Now,
@@ -124,23 +124,14 @@ impl Heartbeat {
             Ulid::from_parts(u64::try_from(now.wall.as_millis()).unwrap_or(0), random).to_string();
         let body = serde_json::to_string(&self.content(view, &id, now))
             .map_err(|error| error.to_string())?;
-        let request = HttpRequest {
-            method: "POST",
-            url: self.access.url.clone(),
-            headers: vec![(
-                "content-type".to_owned(),
-                HeaderText::Plain("application/json".to_owned()),
-            )],
-            body,
-            sign: self.sign.clone(),
-        };
+        let request = HttpRequest::json(self.access.url.clone(), body).signed(self.sign.as_ref());
         // Kept while it works and its files are the same, as it holds a token.
         let contact = match kept
             .take()
             .filter(|contact| contact.is_current(&self.access))
         {
             Some(contact) => contact,
-            None => Contact::new(&self.access, self.sign.as_ref(), Some(witness.clone()))
+            None => HttpContact::new(&self.access, self.sign.as_ref(), Some(witness.clone()))
                 .map_err(said)?,
         };
         let (reply, _) = contact.send(&request, &id, now).await.map_err(said)?;

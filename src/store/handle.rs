@@ -228,6 +228,15 @@ impl Store {
         .await
     }
 
+    /// Keeps what a destination wants remembered about the alert of a delivery that is still owed; at most [`rows::MAX_THREAD`] bytes.
+    pub async fn remember(&self, id: i64, thread: String) -> Result<(), StoreError> {
+        self.write(
+            move |db| outbox::remember(db, id, &thread),
+            move |source| StoreError::Attempted { id, source },
+        )
+        .await
+    }
+
     /// Tells a pending delivery as a trigger from now on; false if it is not pending.
     pub async fn retell(&self, id: i64) -> Result<bool, StoreError> {
         self.write(

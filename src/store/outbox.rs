@@ -177,17 +177,41 @@ pub(crate) fn settle(db: &Connection, end: &Settlement) -> rusqlite::Result<bool
         }
         save_ranges(db, &destination, &ranges)?;
     }
-    if let Some(thread) = end
-        .thread
-        .as_ref()
-        .filter(|thread| thread.len() <= MAX_THREAD)
-    {
-        db.prepare_cached(
-            "INSERT OR REPLACE INTO threads(alert, destination, body) VALUES(?1, ?2, ?3)",
-        )?
-        .execute(params![alert, destination, thread])?;
+    if let Some(thread) = &end.thread {
+        keep_thread(db, alert, &destination, thread)?;
     }
     Ok(true)
+}
+
+/// Keeps what a destination wants remembered about the alert of a delivery that it has not accepted: a part of it was, say, or what it
+/// remembered is not so any more.
+pub(crate) fn remember(db: &Connection, id: i64, thread: &str) -> rusqlite::Result<()> {
+    let found: Option<(i64, String)> = db
+        .prepare_cached(
+            "SELECT e.alert, d.destination FROM deliveries d JOIN events e ON e.seq = d.id / 1000 WHERE d.id = ?1",
+        )?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        Some((alert, destination)) => keep_thread(db, alert, &destination, thread),
+        None => Ok(()),
+    }
+}
+
+fn keep_thread(
+    db: &Connection,
+    alert: i64,
+    destination: &str,
+    thread: &str,
+) -> rusqlite::Result<()> {
+    if thread.len() > MAX_THREAD {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO threads(alert, destination, body) VALUES(?1, ?2, ?3)",
+    )?
+    .execute(params![alert, destination, thread])?;
+    Ok(())
 }
 
 /// Ends an owed delivery without an attempt.

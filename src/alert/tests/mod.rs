@@ -134,10 +134,12 @@ fn policy() -> Policy {
             Step {
                 after: secs(900),
                 to: vec!["sms".into()],
+                new_incident: false,
             },
             Step {
                 after: secs(1800),
                 to: vec!["boss".into()],
+                new_incident: false,
             },
         ],
         repeat: Some(secs(3600)),

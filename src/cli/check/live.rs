@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     config::Settings,
-    delivery::attempt::{Contact, settings_of},
+    delivery::attempt::{HttpContact, settings_of, urls_of},
     destination::Access,
     link::{guard::Guard, http::Bind},
     source::modbus::config::Address,
@@ -86,12 +86,12 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     });
     let mqtt = parts.mqtt.iter();
     let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
-    let destinations = parts.destinations.iter().filter_map(|destination| {
-        let access = destination.access()?;
-        Some(Peer::guarded("destination", &destination.name, access))
+    let destinations = parts.destinations.iter().flat_map(|destination| {
+        let access = destination.access().into_iter();
+        access.flat_map(|access| Peer::guarded("destination", &destination.name, access))
     });
     let heartbeat = settings.heartbeat.iter();
-    let heartbeat = heartbeat.map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
+    let heartbeat = heartbeat.flat_map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
     modbus
         .chain(mqtt)
         .chain(destinations)
@@ -110,27 +110,33 @@ impl Peer {
         }
     }
 
-    /// With a proxy that is who is connected to; what lies behind it only it can tell.
-    fn guarded(what: &'static str, name: &str, access: &Access) -> Self {
+    /// One for each instance. With a proxy that is who is connected to; what lies behind it only it can tell.
+    fn guarded(what: &'static str, name: &str, access: &Access) -> Vec<Self> {
         let settings = settings_of(access);
         let proxy = settings.proxy.as_ref();
         let guard = proxy.map_or_else(
             || settings.guard.clone(),
             |proxy| proxy.guard(&settings.guard),
         );
-        let url = proxy.map_or_else(|| Url::parse(&access.url), |proxy| Ok(proxy.url.clone()));
-        let address = match (Contact::new(access, None, None), url) {
-            (Err(error), _) => Err(format!("{:#}", anyhow::Error::from(error))),
-            (_, Err(error)) => Err(format!("`url` cannot be read: {error}")),
-            (Ok(_), Ok(url)) => host_and_port(&url, &guard),
-        };
-        Self {
+        let peer = |address| Self {
             what,
             name: name.to_owned(),
             address,
-            guard: Some(guard),
-            bind: settings.bind,
+            guard: Some(guard.clone()),
+            bind: settings.bind.clone(),
+        };
+        if let Err(error) = HttpContact::new(access, None, None) {
+            return vec![peer(Err(format!("{:#}", anyhow::Error::from(error))))];
         }
+        if let Some(proxy) = proxy {
+            return vec![peer(host_and_port(&proxy.url, &guard))];
+        }
+        let urls = urls_of(access).unwrap_or_default();
+        let address = |url: &String| match Url::parse(url) {
+            Err(error) => Err(format!("`url` cannot be read: {error}")),
+            Ok(url) => host_and_port(&url, &guard),
+        };
+        urls.iter().map(|url| peer(address(url))).collect()
     }
 }
 

@@ -116,7 +116,8 @@ pub(super) fn remarks(loaded: &Loaded) -> Vec<String> {
         return Vec::new();
     }
     let destinations = settings.parts.destinations.iter();
-    let one_way = destinations.filter(|destination| !destination.takes_acknowledgements());
+    let one_way =
+        destinations.filter(|destination| !destination.abilities().takes_acknowledgements);
     let names: Vec<Arc<str>> = one_way
         .map(|destination| destination.name.clone())
         .collect();

@@ -11,20 +11,17 @@ mod way;
 use std::error::Error as StdError;
 
 pub use self::{
-    contact::{Contact, SendError},
+    contact::{Contact, HttpContact, SendError},
     key::idempotency_key,
     reach::{
         guard_of, mistakes, settings_of, token_settings, unusable, unusable_request,
-        unusable_secret,
+        unusable_secret, urls_of,
     },
     way::{Tested, Tried, Way},
 };
 use crate::{
     clock::Now,
-    destination::{
-        Answer, Destination, Outcome, Request,
-        notice::{Attempt, Notice},
-    },
+    destination::{Answer, Destination, Need, Outcome, Request, Told},
     link::http::CallError,
 };
 
@@ -46,6 +43,37 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    fn is_accepted(&self) -> bool {
+        matches!(self.outcome, Outcome::Accepted { .. })
+    }
+
+    /// What came of this and a later one that both have to be accepted.
+    fn then(self, later: Self) -> Self {
+        Self {
+            thread: later.thread.or(self.thread),
+            provider_id: later.provider_id.or(self.provider_id),
+            denied: self.denied || later.denied,
+            ..later
+        }
+    }
+
+    /// What came of two of which one has to be accepted; where none is, that which says most.
+    fn or(self, other: Self) -> Self {
+        let says = |outcome: &Outcome| match outcome {
+            Outcome::Unreachable { .. } => 0,
+            Outcome::Refused { .. } => 1,
+            Outcome::Failed { .. } => 2,
+            Outcome::Accepted { .. } => 3,
+        };
+        let denied = self.denied || other.denied;
+        let best = if says(&other.outcome) > says(&self.outcome) {
+            other
+        } else {
+            self
+        };
+        Self { denied, ..best }
+    }
+
     fn of(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -58,21 +86,47 @@ impl Exchange {
     }
 }
 
-/// Tries once. `now` is the instant of this attempt.
-pub async fn over_http(
+/// Tries once: one request after the other, as far as the errand goes. `now` is the instant of this attempt.
+pub async fn carry(
     destination: &Destination,
     contact: &Contact,
-    notice: &Notice,
-    attempt: &Attempt,
-    thread: Option<&str>,
+    told: &Told<'_>,
     now: Now,
 ) -> Exchange {
-    let Request::Http(request) = match destination.render(notice, attempt, thread) {
-        Ok(request) => request,
+    let errand = match destination.render(told) {
+        Ok(errand) => errand,
         // It would fail in the same way for ever, and the lane must go on.
         Err(error) => return Exchange::of(refused(&error)),
     };
-    let (reply, hidden) = match contact.send(&request, &notice.id, now).await {
+    let mut ended: Option<Exchange> = None;
+    for (step, request) in errand.requests.iter().enumerate() {
+        let exchange = one(destination, contact, told, (step, request), now).await;
+        let went = exchange.is_accepted();
+        ended = Some(match ended {
+            Some(before) if errand.need == Need::Any => before.or(exchange),
+            Some(before) => before.then(exchange),
+            None => exchange,
+        });
+        if errand.need == Need::Each && !went {
+            break;
+        }
+    }
+    ended.unwrap_or_else(|| {
+        Exchange::of(Outcome::Refused {
+            why: "there is nothing to send".to_owned(),
+            give_up: true,
+        })
+    })
+}
+
+async fn one(
+    destination: &Destination,
+    contact: &Contact,
+    told: &Told<'_>,
+    (step, request): (usize, &Request),
+    now: Now,
+) -> Exchange {
+    let (answer, hidden) = match contact.send(request, &told.notice.id, now).await {
         Ok(answered) => answered,
         Err(SendError::Call(CallError::Failed(why))) => {
             return Exchange::of(Outcome::Failed {
@@ -83,15 +137,9 @@ pub async fn over_http(
         // A person can mend a secret, so that waits like a dead line does.
         Err(error) => return Exchange::of(Outcome::Unreachable { why: chain(&error) }),
     };
-    let denied = matches!(reply.status, 401 | 403);
-    let answer = Answer {
-        status: reply.status,
-        retry_after: reply.retry_after,
-        request_id: reply.request_id,
-        body: reply.body,
-        synchronised: now.synchronised,
-    };
-    let (outcome, thread) = destination.interpret(&answer);
+    let answer = Answer { step, ..answer };
+    let denied = matches!(answer.status, 401 | 403);
+    let (outcome, thread) = destination.interpret(told, &answer);
     let provider_id = match &outcome {
         Outcome::Accepted { provider_id, .. } => provider_id.clone(),
         _ => answer.named(),

@@ -3,9 +3,10 @@
 use super::chain;
 use crate::{
     alert::event::EventKind,
+    config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Destination, HttpRequest, OAuth2, Request, Signing, access,
+        Access, Destination, HttpRequest, OAuth2, Request, Signing, Veiled, access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -28,16 +29,19 @@ pub fn guard_of(access: &Access) -> Guard {
 /// first when something is wrong in the plant.
 pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, String, bool)> {
     let mut found = Vec::new();
-    match http::check(&access.url, &settings_of(access)) {
-        Err(BuildError::Refused(refusal)) => found.push(("url", refusal.to_string(), false)),
-        Err(BuildError::Proxy(refusal)) => found.push(("proxy", refusal.to_string(), false)),
-        // What stands in files can be replaced at any time. That they are not there was said when they were read.
-        Err(error @ BuildError::Key { .. }) => found.push((
-            "client_key",
-            format!("cannot be used, and what needs it is off until it can: {error}"),
-            true,
-        )),
-        _ => {}
+    // What stands in files can be replaced at any time. That they are not there was said when they were read.
+    for url in urls_of(access).unwrap_or_default() {
+        match http::check(&url, &settings_of(access)) {
+            Err(BuildError::Refused(refusal)) => found.push(("url", refusal.to_string(), false)),
+            Err(BuildError::Proxy(refusal)) => found.push(("proxy", refusal.to_string(), false)),
+            Err(error @ BuildError::Key { .. }) => found.push((
+                "client_key",
+                format!("cannot be used, and what needs it is off until it can: {error}"),
+                true,
+            )),
+            _ => continue,
+        }
+        break;
     }
     if let Some(Signing::OAuth2(oauth2)) = sign
         && let Err(BuildError::Refused(refusal)) =
@@ -46,6 +50,15 @@ pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, S
         found.push(("sign.token_url", refusal.to_string(), false));
     }
     found
+}
+
+/// Where a receiver is, and its further instances, as the secrets are now.
+///
+/// # Errors
+/// When one of them is a secret that cannot be read.
+pub fn urls_of(access: &Access) -> Result<Vec<String>, SecretError> {
+    let all = std::iter::once(&access.url).chain(&access.more);
+    all.map(Veiled::reveal).collect()
 }
 
 /// The whole way.
@@ -90,10 +103,14 @@ pub fn unusable_secret(destination: &Destination) -> Option<String> {
         kind: EventKind::Triggered.word().to_owned(),
         ..Notice::default()
     };
-    let Request::Http(request) = destination
-        .render(&notice, &Attempt::default(), None)
+    let attempt = Attempt::default();
+    let errand = destination
+        .render(&destination.told(&notice, &attempt, None))
         .ok()?;
-    unusable_request(&request)
+    let mut requests = errand.requests.iter();
+    requests.find_map(|request| match request {
+        Request::Http(request) => unusable_request(request),
+    })
 }
 
 /// The same for one request.
@@ -109,6 +126,12 @@ pub fn unusable_request(request: &HttpRequest) -> Option<String> {
 
 /// Why no client could be made for a receiver, as far as that can be told from files and secrets alone.
 pub fn unusable(access: &Access) -> Option<String> {
-    let checked = http::check(&access.url, &settings_of(access));
-    checked.err().map(|error| chain(&error))
+    let settings = settings_of(access);
+    match urls_of(access) {
+        Err(error) => Some(chain(&error)),
+        Ok(urls) => {
+            let mut checked = urls.iter().map(|url| http::check(url, &settings));
+            checked.find_map(|checked| checked.err().map(|error| chain(&error)))
+        }
+    }
 }

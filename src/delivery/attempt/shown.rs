@@ -3,19 +3,33 @@
 //! What only receivers need to know is masked: the path of the URL, which is the whole credential of some services, what `sign` adds, and
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
-use crate::destination::{HeaderText, HttpRequest, Signing, may_be_secret};
+use crate::destination::{Errand, HttpRequest, Request, Signing, access, may_be_secret};
 
 /// The most lines of a body.
 const MOST_LINES: usize = 200;
 const MASK: &str = "***";
 
-/// Method and host, headers, an empty line, the body. `id` and `seconds` are those of the attempt.
-pub(super) fn request(request: &HttpRequest, origin: &str, id: &str, seconds: i64) -> Vec<String> {
+/// All requests, an empty line between two. `id` and `seconds` are those of the attempt.
+pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
+    let shown = |request: &Request| match request {
+        Request::Http(request) => http(request, id, seconds),
+    };
+    let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
+    each.join(&String::new())
+}
+
+/// Method and host, headers, an empty line, the body.
+fn http(request: &HttpRequest, id: &str, seconds: i64) -> Vec<String> {
+    let origin = match request.url.reveal() {
+        Ok(url) => access::origin(&url),
+        Err(_) => MASK.to_owned(),
+    };
     let mut lines = vec![format!("{} {origin}/{MASK}", request.method)];
     for (name, value) in &request.headers {
-        let shown = match value {
-            HeaderText::Plain(text) if !may_be_secret(name) => text,
-            _ => MASK,
+        let shown = if may_be_secret(name) {
+            MASK.to_owned()
+        } else {
+            value.shown()
         };
         lines.push(format!("{name}: {shown}"));
     }
@@ -26,9 +40,10 @@ pub(super) fn request(request: &HttpRequest, origin: &str, id: &str, seconds: i6
             _ => format!("{name}: {MASK}"),
         });
     }
-    if !request.body.is_empty() {
+    let text = request.body.shown();
+    if !text.is_empty() {
         lines.push(String::new());
-        lines.extend(body(&request.body));
+        lines.extend(body(&text));
     }
     lines
 }
@@ -49,9 +64,8 @@ pub(super) fn body(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::destination::{
-        Request,
         notice::{Attempt, Notice},
-        webhook::tests::read,
+        testbed::read,
     };
 
     fn shown(more: &str) -> Vec<String> {
@@ -61,9 +75,9 @@ mod tests {
             kind: "triggered".to_owned(),
             ..Notice::default()
         };
-        let rendered = destination.render(&notice, &Attempt::default(), None);
-        let Request::Http(rendered) = rendered.expect("a request");
-        request(&rendered, "https://ops.example.com", "01JQ", 7)
+        let attempt = Attempt::default();
+        let rendered = destination.render(&destination.told(&notice, &attempt, None));
+        errand(&rendered.expect("an errand"), "01JQ", 7)
     }
 
     #[test]

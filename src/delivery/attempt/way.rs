@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, Contact, Exchange, chain, over_http, shown};
+use super::{super::owed::age, Contact, Exchange, carry, chain, shown};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
-        Destination, Outcome, Request,
+        Destination, Outcome,
         notice::{Attempt, GivenUp, Notice},
     },
     link::certificate::Witness,
@@ -186,7 +186,8 @@ impl Way {
             // A person can mend a certificate or an address, so this waits like a dead line does.
             Err(why) => return Exchange::of(Outcome::Unreachable { why }),
         };
-        let exchange = over_http(&self.destination, &contact, notice, attempt, thread, now).await;
+        let told = self.destination.told(notice, attempt, thread);
+        let exchange = carry(&self.destination, &contact, &told, now).await;
         if exchange.denied || matches!(exchange.outcome, Outcome::Unreachable { .. }) {
             self.forget_contact();
         }
@@ -214,29 +215,23 @@ impl Way {
     }
 
     fn shown(&self, notice: &Notice, attempt: &Attempt) -> Vec<String> {
-        let origin = self
-            .destination
-            .access()
-            .map_or_else(String::new, |access| access.origin());
-        match self.destination.render(notice, attempt, None) {
-            Ok(Request::Http(request)) => {
-                shown::request(&request, &origin, &notice.id, attempt.now_seconds)
-            }
+        let told = self.destination.told(notice, attempt, None);
+        match self.destination.render(&told) {
+            Ok(errand) => shown::errand(&errand, &notice.id, attempt.now_seconds),
             Err(error) => vec![chain(&error)],
         }
     }
 
     fn contact(&self) -> Result<Arc<Contact>, String> {
-        let access = self
-            .destination
-            .access()
-            .ok_or("the destination is not reached over HTTP")?;
         let mut kept = self.contact.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(contact) = kept.as_ref().filter(|contact| contact.is_current(access)) {
+        if let Some(contact) = kept
+            .as_ref()
+            .filter(|contact| contact.is_current(&self.destination))
+        {
             return Ok(Arc::clone(contact));
         }
         *kept = None;
-        let contact = Contact::new(access, self.destination.sign(), Some(self.witness.clone()))
+        let contact = Contact::new(&self.destination, Some(self.witness.clone()))
             .map_err(|error| chain(&error))?;
         Ok(Arc::clone(kept.insert(Arc::new(contact))))
     }

@@ -149,6 +149,10 @@ impl Desk {
                 }))
             }
             Verdict::Waiting { until } => {
+                // A part of it may have been accepted, or what it was to go on from is gone.
+                if let Some(thread) = tried.thread {
+                    self.store.remember(attempt.row, thread).await?;
+                }
                 if attempt.record {
                     let not_before = Some(now.wall + until.since(now.mono));
                     let record = AttemptRecord {

@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 
 pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy};
+use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
 
 mod allowed;
@@ -15,8 +16,10 @@ mod proxy;
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]
 pub struct Access {
-    /// May hold tokens, so `Debug` shows its host only.
-    pub url: String,
+    /// May hold tokens, or be one, so `Debug` shows its host only, or nothing.
+    pub url: Veiled,
+    /// Further places that are reached in the same way: the other instances of a receiver.
+    pub more: Vec<Veiled>,
     /// The limit of one attempt.
     pub timeout: Duration,
     /// Trust only the certificates of this PEM file.
@@ -34,7 +37,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads the keys that every destination over HTTP has, and `url`.
+    /// Reads the keys that every destination over HTTP has, and `url`, which must be there.
     pub fn read(section: &Section<'_>, timeout: Duration) -> Option<Self> {
         let url = section.required("url");
         Self::of_url(section, timeout, url)
@@ -46,9 +49,16 @@ impl Access {
         Self::of_url(section, timeout, url)
     }
 
-    fn of_url(section: &Section<'_>, timeout: Duration, url: Option<String>) -> Option<Self> {
+    /// The same for a service whose URL is known; `url` is for those who have to go elsewhere.
+    pub fn read_known(section: &Section<'_>, timeout: Duration, known: &str) -> Option<Self> {
+        let url = section.optional("url").unwrap_or_else(|| known.into());
+        Self::of_url(section, timeout, Some(url))
+    }
+
+    fn of_url(section: &Section<'_>, timeout: Duration, url: Option<Veiled>) -> Option<Self> {
         let access = Self {
             url: url.clone().unwrap_or_default(),
+            more: Vec::new(),
             timeout: section.ranged(
                 "timeout",
                 timeout,
@@ -61,28 +71,52 @@ impl Access {
             proxy: Proxy::read(section),
             bind: section.optional("bind"),
         };
-        if url.as_deref().is_some_and(holds_a_token) {
-            section.problems().hides(&format!("{}.url", section.path()));
-        }
-        if let Err(error) = url::Url::parse(&url?) {
-            section.error(
-                "url",
-                format!("is not a url ({error}); write it like https://ops.example.com/andon"),
-            );
+        // A secret is read and judged at each attempt.
+        if let Some(plain) = url?.plain()
+            && !access.is_fine(section, "url", plain)
+        {
             return None;
         }
-        if access.identity.is_some() && access.url.starts_with("http:") {
+        Some(access)
+    }
+
+    /// Whether what is written at `key` is a URL; what is wrong is reported.
+    pub fn is_fine(&self, section: &Section<'_>, key: &str, url: &str) -> bool {
+        if holds_a_token(url) {
+            let path = format!("{}.{key}", section.path());
+            section.problems().hides(&path);
+        }
+        if let Err(error) = url::Url::parse(url) {
+            section.error(
+                key,
+                format!("is not a url ({error}); write it like https://ops.example.com/andon"),
+            );
+            return false;
+        }
+        if self.identity.is_some() && url.starts_with("http:") {
             section.error(
                 "client_cert",
                 "is for https://, `url` says http://, where nobody asks for a certificate",
             );
         }
-        Some(access)
+        true
     }
 
     /// Scheme, host and port, without what may be secret.
     pub fn origin(&self) -> String {
-        origin(&self.url)
+        self.url.plain().map_or_else(
+            || match self.url.reveal() {
+                Ok(url) => origin(&url),
+                Err(_) => "a url that cannot be read".to_owned(),
+            },
+            origin,
+        )
+    }
+
+    /// Whether it is reached over TLS, as far as that is known.
+    pub fn is_tls(&self) -> bool {
+        let plain = |url: &Veiled| url.reveal().is_ok_and(|url| url.starts_with("http:"));
+        !plain(&self.url)
     }
 }
 
@@ -111,7 +145,7 @@ pub fn networks(allowed: &[Allowed]) -> Vec<(IpNet, u16)> {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access")
-            .field("origin", &self.origin())
+            .field("origin", &self.url.plain().map(origin))
             .field("timeout", &self.timeout)
             .field("ca", &self.ca)
             .field("allow_http", &self.allow_http)

@@ -19,6 +19,8 @@ pub use words::{harmless, lasting, shorten};
 pub const LIMIT: usize = 1000;
 /// Room for `[LATE 400 d] [TEST] [DRILL] ` and ` (already resolved)`.
 const MARKS: usize = 60;
+/// The rule of alerts about what cannot be watched.
+const BLIND: &str = "andon.blind";
 /// An attempt says that it is late from here on.
 const LATE_FROM: u64 = 60;
 
@@ -27,12 +29,13 @@ pub fn of(event: &Event, site: &Site) -> String {
     let alert = &event.alert;
     let number = format!(" A-{}", alert.number);
     let told = told(event, site);
+    let mark = mark(event.kind, &alert.rule, alert.severity.word());
     let (site_name, machine) = (
         harmless(&site.name, 100),
         harmless(&alert.machine_name, 100),
     );
     let text = harmless(
-        &format!("[{}] {site_name}, {machine}{told}", mark(event)),
+        &format!("[{mark}] {site_name}, {machine}{told}"),
         usize::MAX,
     );
     let room = LIMIT - MARKS - number.chars().count();
@@ -110,14 +113,14 @@ pub fn marked(text: &str, notice: &Notice, attempt: &Attempt) -> String {
 }
 
 /// The word in brackets that says at once what it is.
-fn mark(event: &Event) -> String {
-    match event.kind {
+pub fn mark(kind: EventKind, rule: &str, severity: &str) -> String {
+    match kind {
         EventKind::Resolved => "OK".to_owned(),
         EventKind::Closed => "CLOSED".to_owned(),
         EventKind::Acknowledged => "ACK".to_owned(),
         EventKind::Shelved => "SHELVED".to_owned(),
-        _ if is_blind(event) => "BLIND".to_owned(),
-        _ => event.alert.severity.word().to_uppercase(),
+        _ if rule == BLIND => "BLIND".to_owned(),
+        _ => severity.to_uppercase(),
     }
 }
 
@@ -283,7 +286,7 @@ fn is_agents(event: &Event) -> bool {
 }
 
 fn is_blind(event: &Event) -> bool {
-    event.alert.rule.as_ref() == "andon.blind"
+    &*event.alert.rule == BLIND
 }
 
 /// The time of day with its zone; with its date where that is not the day of `now`.

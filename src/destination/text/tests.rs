@@ -97,6 +97,7 @@ pub(in crate::destination) fn event(kind: EventKind) -> Event {
             repeat: 0,
             waited: 15 * minute,
             to: vec!["manager-sms".into()],
+            new_incident: false,
         }),
         until: (kind == EventKind::Shelved).then(|| created + after + 120 * minute),
         after_unknown_downtime: false,

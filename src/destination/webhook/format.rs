@@ -9,10 +9,7 @@ use super::{
 use crate::{
     alert::event::EventKind,
     config::section::Section,
-    destination::{
-        HeaderText, HttpRequest, RenderError, Retry, Terms,
-        notice::{Attempt, Notice},
-    },
+    destination::{HttpRequest, RenderError, Retry, Terms, Told, Veiled},
 };
 
 /// The shape of a request.
@@ -34,7 +31,7 @@ pub(super) enum Format {
 
 /// A format without what belongs to it.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Word {
+pub(in crate::destination) enum Word {
     Native,
     Haltless,
     Hasp,
@@ -44,7 +41,7 @@ pub(super) enum Word {
 }
 
 /// The formats: their word, and the keys that they alone have.
-pub(super) const WORDS: [(&str, Word, &[&str]); 6] = [
+pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 6] = [
     ("native", Word::Native, &[]),
     ("haltless", Word::Haltless, &["minutes"]),
     ("hasp", Word::Hasp, &[]),
@@ -61,7 +58,7 @@ impl Format {
     /// Reads `format` and the keys that belong to one. `headers` and `url` may have places to fill in.
     pub(super) fn read(
         section: &Section<'_>,
-        headers: &[(String, HeaderText)],
+        headers: &[(String, Veiled)],
         url: Option<&str>,
     ) -> Option<Self> {
         let words = WORDS.map(|(name, word, _)| (name, word));
@@ -149,14 +146,14 @@ impl Format {
     /// What is sent, before it is signed. `url` and `headers` are those of the configuration.
     pub(super) fn request(
         &self,
-        notice: &Notice,
-        attempt: &Attempt,
-        url: &str,
-        headers: &[(String, HeaderText)],
+        told: &Told<'_>,
+        url: &Veiled,
+        headers: &[(String, Veiled)],
     ) -> Result<HttpRequest, RenderError> {
         const JSON: &str = "application/json";
+        let (notice, attempt) = (told.notice, told.attempt);
         let (content_type, set, body) = match self {
-            Self::Template(own) => return own.request(notice, attempt),
+            Self::Template(own) => return own.request(notice, attempt, url),
             Self::Native => {
                 let payload = native::payload(notice, attempt)?;
                 (JSON, Vec::new(), write(notice, &payload)?)
@@ -177,19 +174,12 @@ impl Format {
                 (JSON, Vec::new(), body)
             }
         };
-        let set = set.into_iter();
-        let set = set.map(|(name, value)| (name.to_owned(), HeaderText::Plain(value)));
-        let content_type = HeaderText::Plain(content_type.to_owned());
-        Ok(HttpRequest {
-            method: "POST",
-            url: url.to_owned(),
-            headers: std::iter::once(("content-type".to_owned(), content_type))
-                .chain(set)
-                .chain(headers.iter().cloned())
-                .collect(),
-            body,
-            sign: None,
-        })
+        let mut request = HttpRequest::post(url.clone(), content_type, body);
+        for (name, value) in set {
+            request = request.with(name, value);
+        }
+        request.headers.extend(headers.iter().cloned());
+        Ok(request)
     }
 }
 

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use self::format::Format;
 use super::{
-    Access, Answer, Connection, HeaderText, HttpRequest, Kind, Outcome, RenderError, Request,
-    Signing, Terms, headers,
-    notice::{Attempt, Notice},
-    read_sign,
+    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, RenderError, Signing,
+    Terms, Told, Veiled, events, headers, read_sign,
 };
 use crate::{
     alert::event::EventKind,
@@ -19,7 +17,7 @@ use crate::{
 
 mod alertmanager;
 mod cloudevents;
-mod format;
+pub(super) mod format;
 mod haltless;
 mod hasp;
 mod native;
@@ -33,7 +31,7 @@ struct Webhook {
     access: Access,
     format: Format,
     events: Vec<EventKind>,
-    headers: Vec<(String, HeaderText)>,
+    headers: Vec<(String, Veiled)>,
     sign: Option<Signing>,
     give_up_on: Vec<u16>,
 }
@@ -53,7 +51,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     no_header_twice(section, &headers, sign.as_ref(), like);
     let terms = Terms::read(section, like.terms());
     let access = Access::read(section, like.timeout());
-    let events = read_events(section, like);
+    let events = events::read(section, &like.events());
     let give_up_on = read_give_up_on(section);
     let webhook = Webhook {
         format: format?,
@@ -71,66 +69,50 @@ impl Kind for Webhook {
         "webhook"
     }
 
-    fn render(
-        &self,
-        notice: &Notice,
-        attempt: &Attempt,
-        _thread: Option<&str>,
-    ) -> Result<Request, RenderError> {
-        let (url, headers) = (&self.access.url, &self.headers);
-        let request = self.format.request(notice, attempt, url, headers)?;
-        Ok(Request::Http(HttpRequest {
-            sign: self.sign.clone(),
-            ..request
-        }))
-    }
-
-    fn interpret(&self, answer: &Answer) -> (Outcome, Option<String>) {
-        (Outcome::of_status(answer, &self.give_up_on), None)
-    }
-
     fn events(&self) -> &[EventKind] {
         &self.events
     }
 
-    fn notifies_again(&self) -> bool {
-        self.events.contains(&EventKind::Escalated)
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
+            stays_open: matches!(
+                self.format,
+                Format::Native | Format::CloudEvents(_) | Format::Alertmanager(_)
+            ),
+            // HASP's test is one event of a type of its own.
+            ends_tests: self.format != Format::Hasp,
+            ..Abilities::MESSAGE
+        }
     }
 
-    fn takes_acknowledgements(&self) -> bool {
-        false
-    }
-
-    fn stays_open(&self) -> bool {
-        // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
-        matches!(
-            self.format,
-            Format::Native | Format::CloudEvents(_) | Format::Alertmanager(_)
-        )
-    }
-
-    fn ends_tests(&self) -> bool {
-        // HASP's test is one event of a type of its own.
-        self.format != Format::Hasp
-    }
-
-    fn access(&self) -> Option<&Access> {
-        Some(&self.access)
-    }
-
-    fn connections(&self) -> Vec<Connection> {
-        Connection::over_http(&self.access, self.sign.as_ref())
+    fn carrier(&self) -> Carrier<'_> {
+        Carrier::Http(&self.access)
     }
 
     fn sign(&self) -> Option<&Signing> {
         self.sign.as_ref()
+    }
+
+    fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
+        let (url, headers) = (&self.access.url, &self.headers);
+        let request = self.format.request(told, url, headers)?;
+        Ok(HttpRequest {
+            sign: self.sign.clone(),
+            ..request
+        }
+        .into())
+    }
+
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+        (Outcome::of_status(answer, &self.give_up_on), None)
     }
 }
 
 /// A header that stands twice in a request is read in one way by some receivers and in another by others.
 fn no_header_twice(
     section: &Section<'_>,
-    headers: &[(String, HeaderText)],
+    headers: &[(String, Veiled)],
     sign: Option<&Signing>,
     format: &Format,
 ) {
@@ -140,28 +122,6 @@ fn no_header_twice(
             section.error("headers", format!("holds `{name}`, which `sign` sets"));
         } else if format.sets(name) {
             section.error("headers", format!("holds `{name}`, which `format` sets"));
-        }
-    }
-}
-
-fn read_events(section: &Section<'_>, format: &Format) -> Vec<EventKind> {
-    let default = format.events();
-    let Some(words) = section.optional::<Vec<String>>("events") else {
-        return default;
-    };
-    let all: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
-    let known = words
-        .iter()
-        .map(|word| EventKind::from_word(word))
-        .collect::<Option<Vec<_>>>();
-    match known {
-        Some(kinds) if !kinds.is_empty() => kinds,
-        _ => {
-            section.error(
-                "events",
-                format!("must be a list of some of {}", all.join(", ")),
-            );
-            default
         }
     }
 }
@@ -182,4 +142,4 @@ fn read_give_up_on(section: &Section<'_>) -> Vec<u16> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::section::Section,
     destination::{
-        HeaderText, HttpRequest, RenderError,
+        HttpRequest, RenderError, Veiled,
         notice::{Attempt, Notice},
     },
 };
@@ -28,7 +28,8 @@ const METHODS: [(&str, &str); 4] = [
 #[derive(Clone, PartialEq)]
 pub(super) struct Own {
     method: &'static str,
-    url: Template,
+    /// None where the whole URL is a secret.
+    url: Option<Template>,
     content_type: String,
     headers: Vec<(String, HeaderLine)>,
     body: Option<Template>,
@@ -37,7 +38,7 @@ pub(super) struct Own {
 #[derive(Clone, PartialEq)]
 enum HeaderLine {
     Filled(Template),
-    Fixed(HeaderText),
+    Fixed(Veiled),
 }
 
 /// URL, headers and body may hold tokens.
@@ -55,13 +56,15 @@ impl Own {
     pub(super) fn read(
         section: &Section<'_>,
         wanted: bool,
-        headers: &[(String, HeaderText)],
+        headers: &[(String, Veiled)],
         url: Option<&str>,
     ) -> Option<Self> {
         let body: Option<String> = section.optional("body");
         let content_type: Option<String> = section.optional("content_type");
         let method = section.word("method", &METHODS).unwrap_or("POST");
-        let url = url.filter(|_| wanted)?;
+        if !wanted {
+            return None;
+        }
         let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
         let is_type = content_type.contains('/')
             && content_type
@@ -79,8 +82,11 @@ impl Own {
             let parsed = Template::parse(text, escape, &fields);
             parsed.map_err(|wrong| section.error(key, wrong)).ok()
         };
-        let url = parse("url", url, Escape::Url)?;
-        if !is_behind_the_host(&url) {
+        let url = match url {
+            Some(url) => Some(parse("url", url, Escape::Url)?),
+            None => None,
+        };
+        if !url.as_ref().is_none_or(is_behind_the_host) {
             section.error(
                 "url",
                 "has a place to fill in before the end of its host; a place may stand behind it only, like https://ops.example.com/{alert.machine_id}",
@@ -109,11 +115,9 @@ impl Own {
         };
         let mut lines = Vec::new();
         for (name, value) in headers {
-            let line = match value {
-                HeaderText::Plain(text) => {
-                    HeaderLine::Filled(parse("headers", text, Escape::Line)?)
-                }
-                HeaderText::Secret(_) => HeaderLine::Fixed(value.clone()),
+            let line = match value.plain() {
+                Some(text) => HeaderLine::Filled(parse("headers", text, Escape::Line)?),
+                None => HeaderLine::Fixed(value.clone()),
             };
             lines.push((name.clone(), line));
         }
@@ -131,16 +135,17 @@ impl Own {
         &self,
         notice: &Notice,
         attempt: &Attempt,
+        url: &Veiled,
     ) -> Result<HttpRequest, RenderError> {
         let values = native::payload(notice, attempt)?;
         let values = serde_json::to_value(values).map_err(|source| RenderError::Payload {
             id: notice.id.clone(),
             source,
         })?;
-        let content_type = HeaderText::Plain(self.content_type.clone());
+        let content_type = Veiled::from(self.content_type.as_str());
         let lines = self.headers.iter().map(|(name, line)| {
             let value = match line {
-                HeaderLine::Filled(text) => HeaderText::Plain(header_value(&text.fill(&values))),
+                HeaderLine::Filled(text) => header_value(&text.fill(&values)).into(),
                 HeaderLine::Fixed(value) => value.clone(),
             };
             (name.clone(), value)
@@ -151,12 +156,15 @@ impl Own {
             .map(|_| ("content-type".to_owned(), content_type));
         Ok(HttpRequest {
             method: self.method,
-            url: self.url.fill(&values),
+            url: match &self.url {
+                Some(template) => template.fill(&values).into(),
+                None => url.clone(),
+            },
             headers: typed.into_iter().chain(lines).collect(),
             body: self
                 .body
                 .as_ref()
-                .map_or_else(String::new, |body| body.fill(&values)),
+                .map_or_else(Veiled::default, |body| body.fill(&values).into()),
             sign: None,
         })
     }

@@ -99,15 +99,8 @@ impl Credential {
         let by_access = || self.access().and_then(unusable);
         match &self.needs {
             Needs::Destination(destination) => by_access().or_else(|| unusable_secret(destination)),
-            Needs::Heartbeat(_, sign) => by_access().or_else(|| {
-                unusable_request(&HttpRequest {
-                    method: "POST",
-                    url: String::new(),
-                    headers: Vec::new(),
-                    body: String::new(),
-                    sign: sign.clone(),
-                })
-            }),
+            Needs::Heartbeat(_, sign) => by_access()
+                .or_else(|| unusable_request(&HttpRequest::json("", "").signed(sign.as_ref()))),
             Needs::Broker { ca, password } => {
                 let empty = ca.as_ref().filter(|path| End::in_file(path).is_empty());
                 let no_ca = empty.map(|path| {
@@ -155,7 +148,7 @@ impl Credential {
     fn papers(&self) -> Vec<Paper> {
         let mut papers = Vec::new();
         let (ca, is_tls) = match (&self.needs, self.access()) {
-            (_, Some(access)) => (access.ca.as_ref(), access.url.starts_with("https:")),
+            (_, Some(access)) => (access.ca.as_ref(), access.is_tls()),
             (Needs::Broker { ca, .. }, _) => (ca.as_ref(), ca.is_some()),
             _ => (None, false),
         };

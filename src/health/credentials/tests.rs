@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::{
     clock::{Clock, Synchronised},
-    destination::webhook::tests::read,
+    destination::testbed::read,
     link::http::testbed::Authority,
 };
 

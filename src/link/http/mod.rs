@@ -261,6 +261,12 @@ impl HttpClient {
         })
     }
 
+    /// Whether it is made for the place that this URL leads to.
+    pub fn serves(&self, url: &str) -> bool {
+        let origin = self.origin.as_ref().map(|(origin, _)| origin.origin());
+        origin.is_none() || Url::parse(url).ok().map(|url| url.origin()) == origin
+    }
+
     /// Does one exchange. `now` dates a `Retry-After` that is a date, if the answer itself is not dated.
     ///
     /// # Errors

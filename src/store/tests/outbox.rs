@@ -43,6 +43,10 @@ async fn a_reopened_store_gives_back_exactly_what_was_committed() {
         not_before: Some(at(19).wall),
     };
     assert!(store.attempted(before[0].id, tried).await.unwrap());
+    store
+        .remember(before[0].id, "message 7".to_owned())
+        .await
+        .unwrap();
     let before = store.delivery(before[0].id).await.unwrap().unwrap();
     store.close().await.unwrap();
 
@@ -57,6 +61,7 @@ async fn a_reopened_store_gives_back_exactly_what_was_committed() {
     assert_eq!(after, before);
     assert_eq!(after.body, "{\"id\":\"event-1\"}");
     assert_eq!(after.row.not_before, Some(at(19).wall));
+    assert_eq!(after.thread.as_deref(), Some("message 7"));
     assert_eq!(after.log.len(), 1);
     let tried = &after.log[0];
     assert_eq!((tried.took_ms, tried.status), (Some(31), Some(503)));

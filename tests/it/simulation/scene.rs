@@ -151,6 +151,7 @@ fn plant(variant: u8) -> Arc<Plant> {
             .map(|(after, to)| Step {
                 after: secs(*after),
                 to: names(to),
+                new_incident: false,
             })
             .collect(),
         repeat: repeat.map(secs),

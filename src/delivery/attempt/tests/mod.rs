@@ -12,7 +12,10 @@ use tokio::sync::Mutex;
 use super::*;
 use crate::{
     clock::{Clock, Synchronised},
-    destination::webhook::tests::read,
+    destination::{
+        notice::{Attempt, Notice},
+        testbed::read,
+    },
 };
 
 mod rotation;
@@ -64,9 +67,13 @@ fn destination(address: SocketAddr, more: &str) -> (Destination, Contact) {
         address.port()
     ))
     .expect("a destination");
-    let access = destination.access().expect("http");
-    let client = Contact::new(access, destination.sign(), None).expect("a client");
+    let client = Contact::new(&destination, None).expect("a client");
     (destination, client)
+}
+
+async fn tell(ops: &Destination, contact: &Contact, notice: &Notice, now: Now) -> Exchange {
+    let attempt = Attempt::default();
+    carry(ops, contact, &ops.told(notice, &attempt, None), now).await
 }
 
 #[tokio::test]
@@ -76,8 +83,7 @@ async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
         address,
         &format!("sign = {{ scheme = \"standard-webhooks\", secret = \"{KEY}\" }}"),
     );
-    let Exchange { outcome, .. } =
-        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } = tell(&ops, &client, &notice(), now()).await;
     assert_eq!(
         outcome,
         Outcome::Accepted {
@@ -105,18 +111,15 @@ async fn a_signature_that_is_too_old_is_the_clocks_fault_while_the_clock_is_wron
         synchronised: false,
         ..right
     };
-    let Exchange { outcome, .. } =
-        over_http(&ops, &client, &notice(), &Attempt::default(), None, wrong).await;
+    let Exchange { outcome, .. } = tell(&ops, &client, &notice(), wrong).await;
     assert!(
         matches!(outcome, Outcome::Unreachable { .. }),
         "{outcome:?}"
     );
-    let Exchange { outcome, .. } = over_http(
+    let Exchange { outcome, .. } = tell(
         &ops,
         &client,
         &notice(),
-        &Attempt::default(),
-        None,
         Now {
             synchronised: true,
             ..wrong
@@ -134,8 +137,7 @@ async fn a_secret_that_cannot_be_read_sends_nothing_and_waits_for_a_person() {
     let (address, heard) = receiver().await;
     let missing = "sign = { scheme = \"header\", secret = { file = \"/nonexistent/andon.key\" } }";
     let (ops, client) = destination(address, missing);
-    let Exchange { outcome, .. } =
-        over_http(&ops, &client, &notice(), &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } = tell(&ops, &client, &notice(), now()).await;
     let Outcome::Unreachable { why } = outcome else {
         panic!("{outcome:?}")
     };
@@ -151,8 +153,7 @@ async fn a_notice_that_can_never_be_rendered_is_given_up() {
         kind: "promoted".to_owned(),
         ..notice()
     };
-    let Exchange { outcome, .. } =
-        over_http(&ops, &client, &strange, &Attempt::default(), None, now()).await;
+    let Exchange { outcome, .. } = tell(&ops, &client, &strange, now()).await;
     assert!(
         matches!(outcome, Outcome::Refused { give_up: true, .. }),
         "{outcome:?}"

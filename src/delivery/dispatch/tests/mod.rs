@@ -19,7 +19,7 @@ use crate::{
     alert::{event::DedupKey, plant::Severity, signal::Signal},
     clock::{Now, Synchronised, boot_id},
     delivery::schedule::{Kind, LaneKey},
-    destination::{notice::Notice, webhook::tests::read},
+    destination::{notice::Notice, testbed::read},
     store::{
         Options,
         rows::{AlertRow, Commit, Delivery, Mark, NewDelivery, NewEvent},

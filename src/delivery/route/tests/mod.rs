@@ -58,6 +58,7 @@ fn event(kind: EventKind, severity: Severity) -> Event {
             repeat: 0,
             waited: Duration::ZERO,
             to: vec!["sms".into(), "ops".into(), "sms".into()],
+            new_incident: false,
         }),
         until: None,
         after_unknown_downtime: false,

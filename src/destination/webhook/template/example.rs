@@ -103,6 +103,7 @@ fn notice(kind: EventKind) -> Notice {
             policy_name: "Critical, 15 min escalation".to_owned(),
             waited_ms: 900_000,
             step: 1,
+            ..NoticeEscalation::default()
         }),
         ..Notice::default()
     }

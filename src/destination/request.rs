@@ -1,0 +1,157 @@
+//! What an attempt sends: one request, or a few that belong together. Sending is not done here.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::{Signing, Veiled};
+
+/// All that one attempt sends. Most send one request; a kind that also changes what it has sent before sends more, and one that has
+/// several instances sends the same to each.
+///
+/// An attempt that breaks off is repeated from its beginning, so of several requests all but the last must be such that a repeat changes
+/// nothing: the change of an older message first, the new message last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Errand {
+    /// In their order, at least one.
+    pub requests: Vec<Request>,
+    /// Which of them have to be accepted.
+    pub need: Need,
+}
+
+/// Which requests of an errand have to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Each; after the first that is not, the rest is not sent.
+    Each,
+    /// One; all are sent, whatever becomes of the others.
+    Any,
+}
+
+impl Errand {
+    /// These, one after the other; each has to be accepted.
+    pub fn each(requests: Vec<HttpRequest>) -> Self {
+        Self {
+            requests: requests.into_iter().map(Request::Http).collect(),
+            need: Need::Each,
+        }
+    }
+
+    /// The same to several; one has to accept.
+    pub fn any(requests: Vec<HttpRequest>) -> Self {
+        Self {
+            need: Need::Any,
+            ..Self::each(requests)
+        }
+    }
+}
+
+impl From<Request> for Errand {
+    fn from(request: Request) -> Self {
+        Self {
+            requests: vec![request],
+            need: Need::Each,
+        }
+    }
+}
+
+impl From<HttpRequest> for Errand {
+    fn from(request: HttpRequest) -> Self {
+        Request::Http(request).into()
+    }
+}
+
+/// One request. What does not go over HTTP will be variants of its own: a mail, an MQTT message, a line, a command.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Request {
+    /// Over HTTP.
+    Http(HttpRequest),
+}
+
+/// An HTTP request whose secrets are named and not yet read.
+#[derive(Clone, PartialEq)]
+pub struct HttpRequest {
+    /// `POST`
+    pub method: &'static str,
+    /// Where to; may hold tokens, so `Debug` leaves it out.
+    pub url: Veiled,
+    /// Names and values.
+    pub headers: Vec<(String, Veiled)>,
+    /// The exact bytes that are sent and signed.
+    pub body: Veiled,
+    /// How it is signed, if it is.
+    pub sign: Option<Signing>,
+}
+
+impl HttpRequest {
+    /// A `POST` of a body of this type.
+    pub fn post(url: impl Into<Veiled>, content_type: &str, body: impl Into<Veiled>) -> Self {
+        Self {
+            method: "POST",
+            url: url.into(),
+            headers: vec![("content-type".to_owned(), content_type.into())],
+            body: body.into(),
+            sign: None,
+        }
+    }
+
+    /// A `POST` of JSON.
+    pub fn json(url: impl Into<Veiled>, body: impl Into<Veiled>) -> Self {
+        Self::post(url, "application/json", body)
+    }
+
+    /// With one header more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Veiled>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With a signature.
+    #[must_use]
+    pub fn signed(self, sign: Option<&Signing>) -> Self {
+        Self {
+            sign: sign.cloned(),
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>();
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("headers", &headers)
+            .field("body", &self.body.shown())
+            .field("sign", &self.sign)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a notice can never be told at this destination.
+#[derive(Debug, Error)]
+pub enum RenderError {
+    /// The notice names an event kind that this version does not know.
+    #[error("event {id} is of the kind \"{kind}\", which this version does not know")]
+    UnknownKind {
+        /// The event.
+        id: String,
+        /// What it says.
+        kind: String,
+    },
+    /// The payload cannot be written.
+    #[error("the payload of event {id} cannot be written")]
+    Payload {
+        /// The event.
+        id: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
