@@ -41,6 +41,7 @@ pub use self::{
     access::{Access, Allowed},
     carrier::Carrier,
     connection::{Connection, Peer, Role},
+    digest::Digest,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
@@ -59,6 +60,7 @@ pub mod access;
 mod card;
 mod carrier;
 mod connection;
+mod digest;
 mod events;
 mod headers;
 mod incidents;
@@ -113,6 +115,10 @@ impl Destination {
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
         let reader = Reader::read(&section);
+        let read = read.map(|(kind, terms)| {
+            let digests = kind.abilities().digests;
+            (kind, terms.without_digests_if(!digests, &section))
+        });
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
@@ -232,6 +238,13 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::render_digest`]; a kind that can says so in its abilities.
+    ///
+    /// # Errors
+    /// [`RenderError`] when these events can never be told together here.
+    fn render_digest(&self, _: &Digest<'_>) -> Result<Errand, RenderError> {
+        Err(RenderError::NoDigest)
+    }
     /// See [`Destination::interpret`].
     fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>);
 }

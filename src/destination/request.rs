@@ -46,6 +46,16 @@ impl Errand {
     }
 }
 
+impl Errand {
+    /// How long its longest body is.
+    pub fn bytes(&self) -> usize {
+        let bytes = |request: &Request| match request {
+            Request::Http(request) => request.body.shown().len(),
+        };
+        self.requests.iter().map(bytes).max().unwrap_or(0)
+    }
+}
+
 impl From<Request> for Errand {
     fn from(request: Request) -> Self {
         Self {
@@ -154,4 +164,7 @@ pub enum RenderError {
         #[source]
         source: serde_json::Error,
     },
+    /// Several events cannot be told together.
+    #[error("this kind of destination takes no digests")]
+    NoDigest,
 }

@@ -78,7 +78,7 @@ pub(in crate::destination) struct Sent {
 }
 
 impl Sent {
-    fn of(request: &HttpRequest) -> Self {
+    pub(in crate::destination) fn of(request: &HttpRequest) -> Self {
         let headers = request.headers.iter();
         Self {
             method: request.method,
