@@ -134,7 +134,7 @@ mod tests {
         events[3].1.already_resolved = true;
         assert_eq!(
             said(&events),
-            "[LATE 119 min] Plant 7: 6 events of 4 alerts, now 1 active, 1 acknowledged, 2 resolved. [ERROR] mill 4 A-4 \
+            "[LATE 1 h] Plant 7: 6 events of 4 alerts, now 1 active, 1 acknowledged, 2 resolved. [ERROR] mill 4 A-4 \
              [WARNING] mill 2 A-2 [CRITICAL] mill 1 A-1 [ERROR] mill 3 A-3 (already resolved)"
         );
     }
