@@ -31,23 +31,25 @@
 //! ```
 //!
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
-//! find them there.
+//! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
 use std::{fmt, sync::Arc};
 
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed},
+    access::{Access, Allowed, Server},
     carrier::Carrier,
     connection::{Connection, Peer, Role},
     digest::Digest,
+    file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
+    syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
@@ -59,9 +61,11 @@ mod abilities;
 pub mod access;
 mod card;
 mod carrier;
+mod chat;
 mod connection;
 mod digest;
 mod events;
+mod file;
 mod headers;
 mod incidents;
 mod key;
@@ -72,6 +76,8 @@ mod pagerduty;
 mod request;
 mod sign;
 mod slack;
+mod syslog;
+mod teams;
 mod terms;
 pub mod text;
 mod told;
@@ -89,10 +95,20 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("file", file::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
+    ("slack-bot", slack::bot::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
+    ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
+
+/// The words for all kinds there are.
+pub fn kind_words() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(word, _)| *word)
+}
 
 /// A place where events go, as configured.
 #[derive(Clone, Debug)]
@@ -210,6 +226,15 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         match self.carrier() {
             Carrier::Http(access) => Some(access),
+            _ => None,
+        }
+    }
+
+    /// How it is reached, if it is a server that is spoken to in a protocol of its own.
+    pub fn server(&self) -> Option<&Server> {
+        match self.carrier() {
+            Carrier::Syslog(server, _) => Some(server),
+            _ => None,
         }
     }
 

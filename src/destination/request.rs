@@ -51,6 +51,7 @@ impl Errand {
     pub fn bytes(&self) -> usize {
         let bytes = |request: &Request| match request {
             Request::Http(request) => request.body.shown().len(),
+            Request::Line(line) => line.len(),
         };
         self.requests.iter().map(bytes).max().unwrap_or(0)
     }
@@ -71,12 +72,14 @@ impl From<HttpRequest> for Errand {
     }
 }
 
-/// One request. What does not go over HTTP will be variants of its own: a mail, an MQTT message, a line, a command.
+/// One request, by what carries it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
     /// Over HTTP.
     Http(HttpRequest),
+    /// One line or message, without what tells it from the next.
+    Line(String),
 }
 
 /// An HTTP request whose secrets are named and not yet read.

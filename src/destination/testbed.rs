@@ -1,7 +1,7 @@
 //! What tests of destinations share: reading one from a few lines, what is told, and what would be sent.
 
 use super::{
-    Answer, Destination, HttpRequest, Outcome, Request,
+    Answer, Destination, Errand, HttpRequest, Outcome, Request,
     notice::{Attempt, Notice},
     text::tests::{event, site},
 };
@@ -68,7 +68,7 @@ pub(in crate::destination) fn attempt() -> Attempt {
     }
 }
 
-/// A request over HTTP with stars in the place of its secrets.
+/// A request with stars in the place of its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::destination) struct Sent {
     pub(in crate::destination) method: &'static str,
@@ -78,7 +78,7 @@ pub(in crate::destination) struct Sent {
 }
 
 impl Sent {
-    pub(in crate::destination) fn of(request: &HttpRequest) -> Self {
+    fn of(request: &HttpRequest) -> Self {
         let headers = request.headers.iter();
         Self {
             method: request.method,
@@ -91,7 +91,7 @@ impl Sent {
     }
 }
 
-/// All requests over HTTP of one attempt.
+/// All requests of one attempt.
 pub(in crate::destination) fn sent(
     destination: &Destination,
     notice: &Notice,
@@ -99,11 +99,21 @@ pub(in crate::destination) fn sent(
     thread: Option<&str>,
 ) -> Vec<Sent> {
     let told = destination.told(notice, attempt, thread);
-    let errand = destination.render(&told).expect("an errand");
-    let http = |request: &Request| match request {
+    all_of(&destination.render(&told).expect("an errand"))
+}
+
+/// All requests of an errand.
+pub(in crate::destination) fn all_of(errand: &Errand) -> Vec<Sent> {
+    let sent = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
+        Request::Line(line) => Sent {
+            method: "LINE",
+            url: String::new(),
+            headers: Vec::new(),
+            body: line.clone(),
+        },
     };
-    errand.requests.iter().map(http).collect()
+    errand.requests.iter().map(sent).collect()
 }
 
 /// What an answer to the telling of this kind of event means, and what is kept.

@@ -13,6 +13,7 @@ mod disks;
 mod documents;
 mod formats;
 mod heartbeat;
+mod kinds;
 mod lab;
 mod oauth2;
 mod offline;

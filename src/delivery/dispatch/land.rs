@@ -109,8 +109,11 @@ impl Desk {
         self.keep(&landed.attempt.destination, now, may_wait)
             .await?;
         self.store.attempted_many(tries).await?;
-        if let [end] = ends.as_mut_slice() {
-            end.thread = tried.thread;
+        match (ends.as_mut_slice(), tried.thread) {
+            ([end], thread) => end.thread = thread,
+            // A part of it may have been accepted, or what it was to go on from is gone.
+            ([], Some(thread)) => self.store.remember(landed.attempt.row, thread).await?,
+            _ => {}
         }
         Ok(ends)
     }

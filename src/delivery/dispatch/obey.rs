@@ -28,14 +28,12 @@ impl Desk {
             }
             Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
+                // What is over and not on record yet does not wait.
+                self.record_all().await?;
                 let mut known = self.schedule.retry_now(id, now.mono);
                 if known {
                     self.withdrawable.keep(id);
-                } else {
-                    // It may be over, and not on record yet.
-                    self.record_all().await?;
-                }
-                if !known && self.store.retry(id).await? {
+                } else if self.store.retry(id).await? {
                     // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
                         // A person wants it to be sent, so it is not withdrawn again; and its time to expire begins anew, or it
@@ -51,6 +49,7 @@ impl Desk {
                 let _ = reply.send(known);
             }
             Job::Drop(id, why, reply) => {
+                self.record_all().await?;
                 self.reasons.insert(id, why);
                 let mut known = self.schedule.discard(id, now.mono);
                 // A later version may have left a kind of event that this one does not know: it waits, and can be dropped.

@@ -56,28 +56,23 @@ impl Recording {
         self.waiting.is_empty() && self.write.is_none()
     }
 
-    /// When [`Recording::begin`] is to be called; none while that would do nothing. At once, where a destination can do nothing
-    /// else before it.
+    /// When [`Recording::begin`] is to be called; none while that would do nothing. At once, where something else waits for the same
+    /// destination: it may be what there is no room for.
     pub(super) fn due(&self, schedule: &Schedule, now: Mono) -> Option<Mono> {
         let due = self.due.filter(|_| self.write.is_none())?;
         let hurry = self.waiting.len() >= GROUP || self.holds_up(schedule);
         Some(if hurry { now } else { due })
     }
 
-    /// Whether something waits at a destination that has nothing under way but what is not on record.
+    /// Whether something else waits at a destination of what is not on record.
     fn holds_up(&self, schedule: &Schedule) -> bool {
-        let attempts = || {
-            self.waiting
-                .iter()
-                .filter_map(|(_, landed)| Some(&landed.as_ref()?.attempt))
-        };
-        attempts().any(|one| {
-            let here = attempts().filter(|other| other.destination == one.destination);
+        let mut attempts = self
+            .waiting
+            .iter()
+            .filter_map(|(_, landed)| Some(&landed.as_ref()?.attempt));
+        attempts.any(|one| {
             let status = schedule.status(&one.destination);
-            status.is_some_and(|status| {
-                let in_flight = status.in_flight as usize;
-                status.queued > in_flight && here.count() >= in_flight
-            })
+            status.is_some_and(|status| status.queued > status.in_flight as usize)
         })
     }
 
@@ -187,12 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn what_another_delivery_waits_for_is_due_when_nothing_else_is_under_way_there() {
+    fn what_another_delivery_may_wait_for_is_due_at_once() {
         let (schedule, mut attempts) = scheduled(3);
         let mut recording = Recording::default();
         accept(&mut recording, 1, attempts.remove(0), NOW);
-        assert_eq!(recording.due(&schedule, NOW), Some(NOW + WINDOW));
-        accept(&mut recording, 2, attempts.remove(0), NOW);
         assert_eq!(recording.due(&schedule, NOW), Some(NOW));
     }
 

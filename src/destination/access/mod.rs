@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy};
+pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy, server::Server};
 use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
 
@@ -12,6 +12,7 @@ mod allowed;
 mod bind;
 mod identity;
 mod proxy;
+pub(super) mod server;
 
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]

@@ -21,7 +21,7 @@ mod digest;
 pub(super) mod format;
 mod haltless;
 mod hasp;
-mod native;
+pub(super) mod native;
 mod own;
 mod template;
 mod wire;

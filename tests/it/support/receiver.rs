@@ -273,7 +273,7 @@ impl Shared {
 }
 
 /// One request, or the end of the connection.
-fn read(
+pub(crate) fn read(
     reader: &mut BufReader<TcpStream>,
     connected: Instant,
 ) -> std::io::Result<Option<Received>> {
