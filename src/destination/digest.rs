@@ -132,8 +132,12 @@ mod tests {
     fn a_body_holds_no_more_events_than_it_has_room_for_and_always_one() {
         let ops = read("type = \"webhook\"\nurl = \"https://ops.example.com/\"").expect("one");
         let reader = Reader::default();
-        for (labels, count) in [(0, 100..=100), (8000, 20..=32), (400_000, 1..=1)] {
-            let several = several(100, labels);
+        for (events, labels, count) in [
+            (100, 0, 100..=100),
+            (40, 8000, 20..=32),
+            (3, 300_000, 1..=1),
+        ] {
+            let several = several(events, labels);
             let told = told(&several, &reader);
             let (digest, errand) = ops.render_digest(&told).expect("a digest");
             assert!(count.contains(&digest.told.len()), "{}", digest.told.len());

@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod copies;
 mod credentials;
+mod digests;
 mod disks;
 mod documents;
 mod formats;
