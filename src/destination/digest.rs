@@ -10,10 +10,11 @@ use crate::alert::plant::Severity;
 /// The most bytes of a body with several events in it.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Events that are told together, the worst watches first and those of one watch in their order.
+/// Events that are told together: first the watch whose turn it is, then the worst, and those of one watch in their order.
 #[derive(Clone, Debug)]
 pub struct Digest<'d> {
-    /// What a receiver recognises a repeat by: always the same for the same events. Each event in it keeps its own.
+    /// What a receiver recognises a repeat by: the same for the same events, whichever watch comes first. Each event in it keeps its
+    /// own.
     pub id: String,
     /// The first of them.
     pub first: Told<'d>,
@@ -25,14 +26,17 @@ impl<'d> Digest<'d> {
     /// One of these; none if there are none.
     pub fn new(told: &'d [Told<'d>]) -> Option<Self> {
         let first = *told.first()?;
+        let mut ids: Vec<&str> = told.iter().map(|one| &*one.notice.id).collect();
+        ids.sort_unstable();
         let mut hash = Sha256::new();
         hash.update("digest");
-        for one in told {
-            hash.update(&one.notice.id);
+        for id in &ids {
+            hash.update(id);
         }
         let mut tail = [0; 16];
         tail[6..].copy_from_slice(&hash.finalize()[..10]);
-        let time = first.notice.id.parse::<Ulid>();
+        // Ids begin with their time.
+        let time = ids[0].parse::<Ulid>();
         let time = time.map_or(0, |id| id.timestamp_ms());
         Some(Self {
             id: Ulid::from_parts(time, u128::from_be_bytes(tail)).to_string(),
@@ -122,6 +126,8 @@ mod tests {
         let told = told(&several, &reader);
         let id = |told| Digest::new(told).expect("a digest").id;
         assert_eq!(id(&told), id(&told));
+        let turned: Vec<Told<'_>> = told.iter().rev().copied().collect();
+        assert_eq!(id(&told), id(&turned));
         assert_ne!(id(&told), id(&told[..2]));
         assert_ne!(id(&told[..1]), several[0].0.id);
         assert_eq!(id(&told)[..10], several[0].0.id[..10]);

@@ -66,7 +66,7 @@ fn digests(ops: &Receiver, count: usize) -> Vec<Received> {
     })
 }
 
-/// The ids of the events of a digest, and what was said of each machine, in their order.
+/// The ids of the events of a digest, and what was said of each machine, in its order.
 fn said(digest: &Received) -> (Vec<Value>, BTreeMap<String, Vec<String>>) {
     let body = digest.json();
     let (mut ids, mut said) = (Vec::new(), BTreeMap::new());
@@ -76,6 +76,7 @@ fn said(digest: &Received) -> (Vec<Value>, BTreeMap<String, Vec<String>>) {
         let story: &mut Vec<String> = said.entry(machine).or_default();
         story.push(text(event, "/event").to_owned());
     }
+    ids.sort_unstable_by_key(Value::to_string);
     (ids, said)
 }
 

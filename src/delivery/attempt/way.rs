@@ -149,7 +149,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(&delivery, now).await;
+                let tried = self.try_once(store, &delivery, now).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -161,12 +161,22 @@ impl Way {
         }
     }
 
-    async fn try_once(&self, delivery: &Delivery, now: Now) -> Tried {
+    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now) -> Tried {
         let (notice, attempt) = match self.about(delivery, now) {
             Ok(found) => found,
             Err(why) => return gave_up(now, &why),
         };
-        let thread = delivery.thread.as_deref();
+        let mut thread = delivery.thread.clone();
+        let told = self.destination.told(&notice, &attempt, thread.as_deref());
+        if let Some(keep) = self.destination.beforehand(&told)
+            && thread.as_ref() != Some(&keep)
+        {
+            if let Err(error) = store.remember(delivery.row.id, keep.clone()).await {
+                return Tried::unreachable(now.wall, &chain(&error));
+            }
+            thread = Some(keep);
+        }
+        let thread = thread.as_deref();
         let exchange = self.exchange(&notice, &attempt, thread, now).await;
         Tried {
             thread: exchange.thread.clone(),

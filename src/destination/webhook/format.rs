@@ -7,7 +7,7 @@ use super::{
     cloudevents::Mode,
     digest, haltless,
     haltless::Minutes,
-    hasp, native,
+    hasp, native, opsknight,
     own::Own,
     wire::{SetHeaders, write},
 };
@@ -32,6 +32,8 @@ pub(super) enum Format {
     CloudEvents(Mode),
     /// Alertmanager's webhook, with the name of its receiver.
     Alertmanager(String),
+    /// What OpsKnight sends.
+    OpsKnight,
     /// What the user wrote.
     Template(Box<Own>),
 }
@@ -44,16 +46,18 @@ pub(in crate::destination) enum Word {
     Hasp,
     CloudEvents,
     Alertmanager,
+    OpsKnight,
     Template,
 }
 
 /// The formats: their word, and the keys that they alone have.
-pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 6] = [
+pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 7] = [
     ("native", Word::Native, &[]),
     ("haltless", Word::Haltless, &["minutes"]),
     ("hasp", Word::Hasp, &[]),
     ("cloudevents", Word::CloudEvents, &["mode"]),
     ("alertmanager", Word::Alertmanager, &["receiver"]),
+    ("opsknight", Word::OpsKnight, &[]),
     (
         "template",
         Word::Template,
@@ -91,6 +95,7 @@ impl Format {
             Word::Alertmanager => {
                 Self::Alertmanager(receiver.unwrap_or_else(|| "andon".to_owned()))
             }
+            Word::OpsKnight => Self::OpsKnight,
             Word::Template => Self::Template(Box::new(own?)),
         })
     }
@@ -126,7 +131,9 @@ impl Format {
 
     /// The kinds of events that it tells, unless the configuration says which.
     pub(super) fn events(&self) -> Vec<EventKind> {
-        use EventKind::{Acknowledged, Escalated, Reopened, Shelved, Triggered};
+        use EventKind::{
+            Acknowledged, Closed, Escalated, Reopened, Resolved, Shelved, Triggered, Updated,
+        };
         match self {
             // It documents these two, and a return is a trigger to it.
             Self::Haltless(_) => vec![Triggered, Escalated, Reopened],
@@ -136,6 +143,16 @@ impl Format {
                 kinds.retain(|kind| !matches!(kind, Acknowledged | Shelved));
                 kinds
             }
+            // It knows triggered, acknowledged and resolved.
+            Self::OpsKnight => vec![
+                Triggered,
+                Updated,
+                Acknowledged,
+                Escalated,
+                Resolved,
+                Reopened,
+                Closed,
+            ],
             _ => EventKind::ALL.to_vec(),
         }
     }
@@ -175,6 +192,7 @@ impl Format {
                 let (set, body) = cloudevents::told(notice, attempt, *mode)?;
                 (mode.content_type(), set, body)
             }
+            Self::OpsKnight => (JSON, Vec::new(), opsknight::body(notice, attempt)?),
             Self::Alertmanager(receiver) => {
                 let body = alertmanager::body(notice, attempt, receiver)?;
                 (JSON, Vec::new(), body)
@@ -200,7 +218,11 @@ impl Format {
                 let (set, body) = cloudevents::digest(digest, *mode)?;
                 (mode.content_type(), set, body)
             }
-            Self::Haltless(_) | Self::Hasp | Self::Alertmanager(_) | Self::Template(_) => {
+            Self::Haltless(_)
+            | Self::Hasp
+            | Self::OpsKnight
+            | Self::Alertmanager(_)
+            | Self::Template(_) => {
                 return Err(RenderError::NoDigest);
             }
         };
