@@ -43,6 +43,7 @@ pub use self::{
     carrier::Carrier,
     command::{Program, Run},
     connection::{Connection, Peer, Role},
+    digest::Digest,
     file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
@@ -70,6 +71,7 @@ mod chat;
 mod command;
 mod connection;
 mod details;
+mod digest;
 mod discord;
 mod events;
 mod file;
@@ -177,6 +179,10 @@ impl Destination {
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
         let reader = Reader::read(&section);
+        let read = read.map(|(kind, terms)| {
+            let digests = kind.abilities().digests;
+            (kind, terms.without_digests_if(!digests, &section))
+        });
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
@@ -312,6 +318,13 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::render_digest`]; a kind that can says so in its abilities.
+    ///
+    /// # Errors
+    /// [`RenderError`] when these events can never be told together here.
+    fn render_digest(&self, _: &Digest<'_>) -> Result<Errand, RenderError> {
+        Err(RenderError::NoDigest)
+    }
     /// See [`Destination::beforehand`].
     fn beforehand(&self, _: &Told<'_>) -> Option<String> {
         None

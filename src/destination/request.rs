@@ -46,6 +46,18 @@ impl Errand {
     }
 }
 
+impl Errand {
+    /// How long its longest body is.
+    pub fn bytes(&self) -> usize {
+        let bytes = |request: &Request| match request {
+            Request::Http(request) => request.body.shown().len(),
+            Request::Mail(mail) => mail.text.len() + mail.html.len(),
+            Request::Line(line) => line.len(),
+        };
+        self.requests.iter().map(bytes).max().unwrap_or(0)
+    }
+}
+
 impl From<Request> for Errand {
     fn from(request: Request) -> Self {
         Self {
@@ -213,4 +225,7 @@ pub enum RenderError {
         #[source]
         source: serde_json::Error,
     },
+    /// Several events cannot be told together.
+    #[error("this kind of destination takes no digests")]
+    NoDigest,
 }

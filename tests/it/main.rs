@@ -10,6 +10,7 @@ mod config;
 mod copies;
 mod credentials;
 mod direct;
+mod digests;
 mod disks;
 mod documents;
 mod formats;

@@ -246,9 +246,11 @@ impl Desk {
     fn start(&mut self, attempt: Attempt, ready: Option<Box<Delivery>>) {
         let way = self.ways.get(&attempt.destination).map(Arc::clone);
         let (store, clock, row) = (self.store.clone(), self.clock.clone(), attempt.row);
+        let digest = attempt.digest.clone();
         let flight = self.flights.spawn(async move {
             match way {
-                Some(way) => way.attempt(&store, &clock, row, ready).await,
+                Some(way) if digest.is_empty() => way.attempt(&store, &clock, row, ready).await,
+                Some(way) => way.digest(&store, &clock, &digest).await,
                 None => {
                     let why = "there is no such destination any more";
                     Some(Tried::unreachable(clock.now().wall, why))
@@ -309,6 +311,7 @@ fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<A
 
 mod job;
 mod land;
+mod landed;
 mod obey;
 mod recording;
 mod standing;

@@ -6,23 +6,27 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
+use super::landed::Landed;
 use crate::{
     clock::Mono,
-    delivery::schedule::{Attempt, Schedule},
+    delivery::schedule::Schedule,
     store::{Store, StoreError, rows::Settlement},
 };
 
 /// How long an acceptance waits for others, if nothing waits for it. A flush writes whole blocks of the disk, however little is new.
 const WINDOW: Duration = Duration::from_millis(10);
-/// How many ends are recorded in one transaction.
+/// How many ends are recorded in one transaction; a digest at its end may add as many again.
 pub(super) const GROUP: usize = 100;
 
-type Write = Pin<Box<dyn Future<Output = Result<Vec<Attempt>, StoreError>> + Send>>;
+type Write = Pin<Box<dyn Future<Output = Result<Vec<Landed>, StoreError>> + Send>>;
+
+/// Ends that stand on record together or not at all, and the attempt that was accepted with them, if one was.
+type Unit = (Vec<Settlement>, Option<Landed>);
 
 /// Ends that are not on record yet.
 #[derive(Default)]
 pub(super) struct Recording {
-    waiting: VecDeque<(Settlement, Option<Attempt>)>,
+    waiting: VecDeque<Unit>,
     /// When the first of them is due.
     due: Option<Mono>,
     /// The one write that is under way, if one is.
@@ -31,15 +35,15 @@ pub(super) struct Recording {
 
 impl Recording {
     /// It was accepted. At most as many of these wait as attempts may be in flight.
-    pub(super) fn accepted(&mut self, settlement: Settlement, attempt: Attempt, now: Mono) {
+    pub(super) fn accepted(&mut self, ends: Vec<Settlement>, landed: Landed, now: Mono) {
         // Before what is only over: a lane waits for this.
-        self.waiting.push_front((settlement, Some(attempt)));
+        self.waiting.push_front((ends, Some(landed)));
         self.is_due_at(now + WINDOW);
     }
 
     /// It is over without an attempt: its lane goes on already, so it is due at once.
     pub(super) fn over(&mut self, settlement: Settlement, now: Mono) {
-        self.waiting.push_back((settlement, None));
+        self.waiting.push_back((vec![settlement], None));
         self.is_due_at(now);
     }
 
@@ -65,7 +69,7 @@ impl Recording {
         let mut attempts = self
             .waiting
             .iter()
-            .filter_map(|(_, attempt)| attempt.as_ref());
+            .filter_map(|(_, landed)| Some(&landed.as_ref()?.attempt));
         attempts.any(|one| {
             let status = schedule.status(&one.destination);
             status.is_some_and(|status| status.queued > status.in_flight as usize)
@@ -77,20 +81,25 @@ impl Recording {
         if self.write.is_some() || self.waiting.is_empty() {
             return;
         }
-        let some = self.waiting.len().min(GROUP);
-        let (settlements, attempts): (Vec<_>, Vec<_>) = self.waiting.drain(..some).unzip();
+        let (mut settlements, mut accepted) = (Vec::new(), Vec::new());
+        while settlements.len() < GROUP
+            && let Some((ends, landed)) = self.waiting.pop_front()
+        {
+            settlements.extend(ends);
+            accepted.extend(landed);
+        }
         // What is left has waited behind these.
         self.due = self.due.filter(|_| !self.waiting.is_empty());
         let store = store.clone();
         self.write = Some(Box::pin(async move {
             store.settle_many(settlements).await?;
-            Ok(attempts.into_iter().flatten().collect())
+            Ok(accepted)
         }));
     }
 
     /// Waits for the write that is under way, for ever if there is none: the attempts whose acceptance is on record now. Cancelling
     /// loses nothing.
-    pub(super) async fn done(&mut self) -> Result<Vec<Attempt>, StoreError> {
+    pub(super) async fn done(&mut self) -> Result<Vec<Landed>, StoreError> {
         let Some(write) = &mut self.write else {
             return std::future::pending().await;
         };
@@ -104,7 +113,7 @@ impl Recording {
         let mut attempts = self
             .waiting
             .iter()
-            .filter_map(|(_, attempt)| attempt.as_ref());
+            .filter_map(|(_, landed)| Some(&landed.as_ref()?.attempt));
         self.write.is_some() || attempts.any(|one| *one.destination == *destination)
     }
 }
@@ -115,7 +124,10 @@ mod tests {
     use crate::{
         alert::plant::Severity,
         clock::Wall,
-        delivery::schedule::{DestinationPlan, Kind, LaneKey, Row},
+        delivery::{
+            attempt::Tried,
+            schedule::{Attempt, DestinationPlan, Kind, LaneKey, Row},
+        },
         store::rows::DeliveryState,
     };
 
@@ -123,6 +135,11 @@ mod tests {
 
     fn end(row: i64) -> Settlement {
         Settlement::new(row, DeliveryState::Accepted, Wall::from_millis(0), "")
+    }
+
+    fn accept(recording: &mut Recording, row: i64, attempt: Attempt, now: Mono) {
+        let landed = Landed::new(attempt, &Tried::failed(Wall::from_millis(0), ""));
+        recording.accepted(vec![end(row)], landed, now);
     }
 
     /// So many deliveries of different watches, at most two in flight.
@@ -158,9 +175,9 @@ mod tests {
         let (schedule, mut attempts) = scheduled(2);
         let mut recording = Recording::default();
         assert_eq!(recording.due(&schedule, NOW), None);
-        recording.accepted(end(1), attempts.remove(0), NOW);
+        accept(&mut recording, 1, attempts.remove(0), NOW);
         let later = NOW + WINDOW / 2;
-        recording.accepted(end(2), attempts.remove(0), later);
+        accept(&mut recording, 2, attempts.remove(0), later);
         assert_eq!(recording.due(&schedule, later), Some(NOW + WINDOW));
     }
 
@@ -168,7 +185,7 @@ mod tests {
     fn what_another_delivery_may_wait_for_is_due_at_once() {
         let (schedule, mut attempts) = scheduled(3);
         let mut recording = Recording::default();
-        recording.accepted(end(1), attempts.remove(0), NOW);
+        accept(&mut recording, 1, attempts.remove(0), NOW);
         assert_eq!(recording.due(&schedule, NOW), Some(NOW));
     }
 

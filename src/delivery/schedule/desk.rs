@@ -6,7 +6,7 @@ use super::{
     Attempt, DestinationPlan, Due, LaneKey, Row, Status,
     activity::Activity,
     breaker::Breaker,
-    lane::{Flight, Lane, Pending},
+    lane::Flight,
     outcome::{Settled, State},
     queues::Queues,
     rate::Bucket,
@@ -15,8 +15,6 @@ use crate::{clock::Mono, destination::Late};
 
 /// A breaker that was open for no longer than this leaves no backlog that receivers have to be spared.
 const OUTAGE: Duration = Duration::from_secs(60);
-/// The most events of one digest.
-const DIGEST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -310,44 +308,14 @@ impl Desk {
         });
     }
 
-    /// What is told together with the first of a lane that is late: what is late in all lanes, the worst first, at most as much
-    /// as one digest holds. Nothing, if it is to be told alone, as a critical alert is that still calls: it must ring.
-    fn gather(&self, first: LaneKey, now: Mono) -> Vec<(LaneKey, Vec<i64>)> {
-        let rings = |key: &LaneKey| self.queues.lane(*key).is_some_and(Lane::rings);
-        if self.plan.late != Late::Digest || !self.is_late(first, now) || rings(&first) {
-            return Vec::new();
-        }
-        let before = self.late_line(now);
-        let others = self.queues.ready();
-        let others = others.filter(|key| *key != first && !rings(key));
-        let mut gathered = Vec::new();
-        let mut room = DIGEST;
-        for key in std::iter::once(first).chain(others) {
-            let Some(lane) = self.queues.lane(key).filter(|_| room > 0) else {
-                break;
-            };
-            let late = |(_, row): &(i64, &Pending)| Some(row.decided) <= before;
-            let rows = lane.rows().take_while(late).take(room);
-            let rows: Vec<i64> = rows.map(|(id, _)| id).collect();
-            room -= rows.len();
-            if !rows.is_empty() {
-                gathered.push((key, rows));
-            }
-        }
-        match DIGEST - room {
-            0 | 1 => Vec::new(),
-            _ => gathered,
-        }
-    }
-
     /// Whether the first of a lane had to wait for trouble until it was old.
-    fn is_late(&self, key: LaneKey, now: Mono) -> bool {
+    pub(super) fn is_late(&self, key: LaneKey, now: Mono) -> bool {
         let head = self.queues.lane(key).and_then(|lane| lane.head());
         head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
     }
 
     /// What was decided up to this time is late; none if nothing is.
-    fn late_line(&self, now: Mono) -> Option<Mono> {
+    pub(super) fn late_line(&self, now: Mono) -> Option<Mono> {
         let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
         match troubled {
             true => Some(now - self.plan.late_after),

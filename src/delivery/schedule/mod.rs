@@ -11,6 +11,8 @@
 mod activity;
 mod breaker;
 mod desk;
+mod due;
+mod gather;
 mod judge;
 mod lane;
 mod late;
@@ -31,6 +33,7 @@ use desk::Desk;
 pub use self::{
     activity::Deactivated,
     breaker::{Open, Trouble},
+    due::{Attempt, Due},
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
     retry::Retry,
@@ -82,41 +85,6 @@ pub struct Row {
     pub may_fall_back: bool,
     /// It is older than this run, so it may have been heard although no attempt of it is on record.
     pub from_before: bool,
-}
-
-/// One try of one delivery, to be started now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The row of the outbox.
-    pub row: i64,
-    /// The destination's name.
-    pub destination: Arc<str>,
-    /// The watch.
-    pub lane: LaneKey,
-    /// Which attempt this is if one is used, the first is 1.
-    pub number: u32,
-    /// It finds out whether the destination is back.
-    pub probe: bool,
-    /// Whether to write it down if it settles nothing. While a breaker is open that is so once an hour; what settles a
-    /// delivery is always written.
-    pub record: bool,
-    /// All rows that are told by this one attempt, this one first, if it is a digest of what is late: each is to be reported
-    /// with [`Schedule::done`], in this order. Empty if the row is told alone.
-    pub digest: Vec<i64>,
-}
-
-/// What [`Schedule::next`] found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Due {
-    /// To be started now, each reported with [`Schedule::done`] once.
-    pub attempts: Vec<Attempt>,
-    /// Over without an attempt, to be recorded.
-    pub settled: Vec<Settled>,
-    /// To be told as triggers from now on, because they stand for the calls among what was superseded. This, and then what
-    /// was superseded, must be on record before an attempt of this `Due` starts.
-    pub retold: Vec<i64>,
-    /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
-    pub fallbacks: Vec<i64>,
 }
 
 /// One destination, for views.
@@ -186,11 +154,34 @@ impl Schedule {
         due
     }
 
-    /// Reports what came of an attempt. `random` yields numbers in [0, 1).
+    /// Reports what came of an attempt that told one delivery. `random` yields numbers in [0, 1).
     pub fn done(
         &mut self,
         row: i64,
         outcome: Outcome,
+        now: Mono,
+        random: &mut dyn FnMut() -> f64,
+    ) -> Verdict {
+        self.judge(row, (outcome, None), now, random)
+    }
+
+    /// Reports what came of one delivery of a digest; to be called for all of them, in their order, with the same luck. `said` is
+    /// what came of the digest, `own` differs from it where this delivery was left out: void, or unreachable to be told in the next one.
+    pub fn done_in_digest(
+        &mut self,
+        row: i64,
+        own: Outcome,
+        said: Outcome,
+        now: Mono,
+        random: &mut dyn FnMut() -> f64,
+    ) -> Verdict {
+        self.judge(row, (own, Some(said)), now, random)
+    }
+
+    fn judge(
+        &mut self,
+        row: i64,
+        outcome: (Outcome, Option<Outcome>),
         now: Mono,
         random: &mut dyn FnMut() -> f64,
     ) -> Verdict {
@@ -240,6 +231,11 @@ impl Schedule {
         for desk in self.desks.values_mut() {
             desk.trouble_over(now);
         }
+    }
+
+    /// The watch of a delivery that is not settled.
+    pub fn lane(&self, row: i64) -> Option<LaneKey> {
+        self.rows.get(&row).map(|(_, lane)| *lane)
     }
 
     /// When [`Schedule::next`] has something to do although nothing is reported. After `next` it lies in the future.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use self::format::Format;
 use super::{
-    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, RenderError, Signing,
-    Terms, Told, Veiled, events, headers, read_sign,
+    Abilities, Access, Answer, Carrier, Digest, Errand, Kind, Outcome, RenderError, Signing, Terms,
+    Told, Veiled, events, headers, read_sign,
 };
 use crate::{
     alert::event::EventKind,
@@ -17,6 +17,7 @@ use crate::{
 
 mod alertmanager;
 mod cloudevents;
+mod digest;
 pub(super) mod format;
 mod haltless;
 mod hasp;
@@ -86,6 +87,7 @@ impl Kind for Webhook {
             ),
             // HASP's test is one event of a type of its own.
             ends_tests: self.format != Format::Hasp,
+            digests: matches!(self.format, Format::Native | Format::CloudEvents(_)),
             ..Abilities::MESSAGE
         }
     }
@@ -101,11 +103,13 @@ impl Kind for Webhook {
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
         let (url, headers) = (&self.access.url, &self.headers);
         let request = self.format.request(told, url, headers)?;
-        Ok(HttpRequest {
-            sign: self.sign.clone(),
-            ..request
-        }
-        .into())
+        Ok(request.signed(self.sign.as_ref()).into())
+    }
+
+    fn render_digest(&self, digest: &Digest<'_>) -> Result<Errand, RenderError> {
+        let (url, headers) = (&self.access.url, &self.headers);
+        let request = self.format.digest(digest, url, headers)?;
+        Ok(request.signed(self.sign.as_ref()).into())
     }
 
     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
