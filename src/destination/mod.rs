@@ -33,9 +33,8 @@
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
 //! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
     access::{Access, Allowed, Server},
@@ -55,6 +54,10 @@ pub use self::{
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
     wants::Wants,
+};
+use self::{
+    notice::{Attempt, Notice},
+    texts::Texts,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
@@ -80,8 +83,10 @@ mod sign;
 mod slack;
 mod syslog;
 mod teams;
+mod template;
 mod terms;
 pub mod text;
+mod texts;
 mod told;
 mod veiled;
 mod wants;
@@ -123,8 +128,9 @@ pub struct Destination {
     pub terms: Terms,
     /// What of all that routes send it takes.
     pub wants: Wants,
-    /// How its people read times.
+    /// How its people read times and numbers.
     pub reader: Reader,
+    texts: Texts,
     kind: Arc<dyn Kind>,
 }
 
@@ -134,7 +140,7 @@ impl Destination {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
-        let reader = Reader::read(&section);
+        let (reader, texts) = (Reader::read(&section), Texts::read(&section));
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
@@ -142,6 +148,7 @@ impl Destination {
             terms,
             wants,
             reader,
+            texts,
             kind,
         })
     }
@@ -149,6 +156,17 @@ impl Destination {
     /// The word of its kind: `webhook`.
     pub fn kind_word(&self) -> &'static str {
         self.kind.word()
+    }
+
+    /// The notice with the sentence that its people want for what is told, if that is another than the site's.
+    pub fn worded<'n>(&self, notice: &'n Notice, attempt: &Attempt) -> Cow<'n, Notice> {
+        match self.texts.sentence(notice, attempt, &self.reader) {
+            Some(text) => Cow::Owned(Notice {
+                text,
+                ..notice.clone()
+            }),
+            None => Cow::Borrowed(notice),
+        }
     }
 
     /// What an attempt is about; `thread` is what the last answer in this lane left for follow-ups.

@@ -98,7 +98,8 @@ pub(in crate::destination) fn sent(
     attempt: &Attempt,
     thread: Option<&str>,
 ) -> Vec<Sent> {
-    let told = destination.told(notice, attempt, thread);
+    let worded = destination.worded(notice, attempt);
+    let told = destination.told(&worded, attempt, thread);
     let errand = destination.render(&told).expect("an errand");
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),

@@ -22,7 +22,6 @@ mod haltless;
 mod hasp;
 pub(super) mod native;
 mod own;
-mod template;
 mod wire;
 
 /// A webhook as configured.
