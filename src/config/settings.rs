@@ -229,6 +229,7 @@ fn parts<'a>(
         parts.routes.limit(destination);
     }
     parts.routes.check_limits(problems);
+    parts.routes.check_ends(problems);
     profiles.finish();
     parts
 }

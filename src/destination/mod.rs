@@ -33,9 +33,8 @@
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
 //! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
     access::{Access, Allowed, Relay, Server},
@@ -51,14 +50,16 @@ pub use self::{
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, MailRequest, Need, Publish, RenderError, Request},
-    sign::{Signing, read_sign},
-    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
     sign::{Aws, Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
     wants::Wants,
+};
+use self::{
+    notice::{Attempt, Notice},
+    texts::Texts,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
@@ -104,8 +105,10 @@ mod sns;
 mod syslog;
 mod teams;
 mod telegram;
+mod template;
 mod terms;
 pub mod text;
+mod texts;
 mod told;
 mod twilio;
 mod veiled;
@@ -167,8 +170,9 @@ pub struct Destination {
     pub terms: Terms,
     /// What of all that routes send it takes.
     pub wants: Wants,
-    /// How its people read times.
+    /// How its people read times and numbers.
     pub reader: Reader,
+    texts: Texts,
     kind: Arc<dyn Kind>,
 }
 
@@ -178,11 +182,11 @@ impl Destination {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
-        let reader = Reader::read(&section);
         let read = read.map(|(kind, terms)| {
             let digests = kind.abilities().digests;
             (kind, terms.without_digests_if(!digests, &section))
         });
+        let (reader, texts) = (Reader::read(&section), Texts::read(&section));
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
@@ -190,6 +194,7 @@ impl Destination {
             terms,
             wants,
             reader,
+            texts,
             kind,
         })
     }
@@ -197,6 +202,17 @@ impl Destination {
     /// The word of its kind: `webhook`.
     pub fn kind_word(&self) -> &'static str {
         self.kind.word()
+    }
+
+    /// The notice with the sentence that its people want for what is told, if that is another than the site's.
+    pub fn worded<'n>(&self, notice: &'n Notice, attempt: &Attempt) -> Cow<'n, Notice> {
+        match self.texts.sentence(notice, attempt, &self.reader) {
+            Some(text) => Cow::Owned(Notice {
+                text,
+                ..notice.clone()
+            }),
+            None => Cow::Borrowed(notice),
+        }
     }
 
     /// What an attempt is about; `thread` is what the last answer in this lane left for follow-ups.

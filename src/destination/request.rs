@@ -53,6 +53,8 @@ impl Errand {
             Request::Http(request) => request.body.shown().len(),
             Request::Mail(mail) => mail.text.len() + mail.html.len(),
             Request::Line(line) => line.len(),
+            Request::Publish(publish) => publish.payload.len(),
+            Request::Run(run) => run.input.len(),
         };
         self.requests.iter().map(bytes).max().unwrap_or(0)
     }

@@ -111,7 +111,8 @@ pub(in crate::destination) fn sent(
     attempt: &Attempt,
     thread: Option<&str>,
 ) -> Vec<Sent> {
-    let told = destination.told(notice, attempt, thread);
+    let worded = destination.worded(notice, attempt);
+    let told = destination.told(&worded, attempt, thread);
     all_of(&destination.render(&told).expect("an errand"))
 }
 

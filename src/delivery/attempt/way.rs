@@ -208,7 +208,8 @@ impl Way {
         thread: Option<&str>,
         now: Now,
     ) -> Exchange {
-        let told = self.destination.told(notice, attempt, thread);
+        let worded = self.destination.worded(notice, attempt);
+        let told = self.destination.told(&worded, attempt, thread);
         self.with_contact(async |contact| carry(&self.destination, contact, &told, now).await)
             .await
     }
@@ -248,19 +249,25 @@ impl Way {
         };
         let request = self.shown(notice, &attempt);
         let Exchange { outcome, body, .. } = self.exchange(notice, &attempt, None, now).await;
+        let said = words(&outcome);
+        // Where nobody answers in words of their own, what it means has said all.
+        let body = if said.ends_with(body.trim()) {
+            String::new()
+        } else {
+            body
+        };
         self.forget_contact();
         Tested {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
-            answer: std::iter::once(words(&outcome))
-                .chain(shown::body(&body))
-                .collect(),
+            answer: std::iter::once(said).chain(shown::body(&body)).collect(),
             took: clock.now().mono.since(now.mono),
         }
     }
 
     fn shown(&self, notice: &Notice, attempt: &Attempt) -> Vec<String> {
-        let told = self.destination.told(notice, attempt, None);
+        let worded = self.destination.worded(notice, attempt);
+        let told = self.destination.told(&worded, attempt, None);
         match self.destination.render(&told) {
             Ok(errand) => shown::errand(&errand, &notice.id, attempt.now_seconds),
             Err(error) => vec![chain(&error)],

@@ -176,7 +176,7 @@ impl Format {
     ) -> Result<HttpRequest, RenderError> {
         let (notice, attempt) = (told.notice, told.attempt);
         let (content_type, set, body) = match self {
-            Self::Template(own) => return own.request(notice, attempt, url),
+            Self::Template(own) => return own.request(told, url),
             Self::Native => {
                 let payload = native::payload(notice, attempt)?;
                 (JSON, Vec::new(), write(notice, &payload)?)

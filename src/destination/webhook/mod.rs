@@ -24,7 +24,6 @@ mod hasp;
 pub(super) mod native;
 mod opsknight;
 mod own;
-mod template;
 mod wire;
 
 /// A webhook as configured.

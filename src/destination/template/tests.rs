@@ -25,7 +25,9 @@ fn filled(text: &str, escape: Escape) -> String {
             "labels": { "Hall 2": "ä/b?c=d&e" },
         },
     });
-    parse(text, escape).expect("a template").fill(&values)
+    parse(text, escape)
+        .expect("a template")
+        .fill(&values, &Reader::default())
 }
 
 #[test]
@@ -141,7 +143,7 @@ fn every_mistake_is_explained() {
         ("a {text", "has a place that does not end: `{text`"),
         (
             "{text|short}",
-            "has the filter `short`; there are max=160, upper, lower, or=text, map=critical:1,*:2, unix, raw, json, url, xml, in `{text|short}`",
+            "has the filter `short`; there are max=160, upper, lower, or=text, map=critical:1,*:2, unix, time, number, number=1, raw, json, url, xml, in `{text|short}`",
         ),
         (
             "{text|max=0}",
@@ -215,7 +217,7 @@ proptest::proptest! {
     #[test]
     fn no_value_breaks_a_json_body(text in "\\PC{0,40}|[\"\\\\{}\\n\\u{0}]{0,10}") {
         let template = parse(r#"{"a": "x{text}y", "b": {text}, "c": {"d": "{text|max=5}"}, "e": "{text|raw}", "f": "{text|xml}", "g": "{text|url}", "h": "{text|json}"}"#, Escape::Json).expect("a template");
-        let body: Json = serde_json::from_str(&template.fill(&json!({ "text": text }))).expect("JSON");
+        let body: Json = serde_json::from_str(&template.fill(&json!({ "text": text }), &Reader::default())).expect("JSON");
         proptest::prop_assert_eq!(&body["b"], &json!(text));
         proptest::prop_assert_eq!(&body["h"], &json!(text));
         let joined = format!("x{text}y");
@@ -225,7 +227,7 @@ proptest::proptest! {
     #[test]
     fn no_value_leaves_its_place_in_a_url(text in "\\PC{0,20}|[./?#@:\\\\%\\r\\n]{0,6}") {
         let template = parse("https://a.example/x/{text}/y?q={text}", Escape::Url).expect("a template");
-        let url = url::Url::parse(&template.fill(&json!({ "text": text }))).expect("a URL");
+        let url = url::Url::parse(&template.fill(&json!({ "text": text }), &Reader::default())).expect("a URL");
         proptest::prop_assert_eq!(url.host_str(), Some("a.example"));
         proptest::prop_assert_eq!(url.path_segments().expect("a path").count(), 3);
         proptest::prop_assert!(url.path().starts_with("/x/") && url.path().ends_with("/y"));
@@ -237,7 +239,7 @@ proptest::proptest! {
     fn no_text_makes_the_reader_panic(text in "[a-z{}|=.:,\"\\\\ °*]{0,30}") {
         for escape in [Escape::Json, Escape::Url, Escape::Raw] {
             if let Ok(template) = parse(&text, escape) {
-                let _ = (template.check(), template.fill(&json!({})));
+                let _ = (template.check(), template.fill(&json!({}), &Reader::default()));
             }
         }
     }

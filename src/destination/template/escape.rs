@@ -18,7 +18,7 @@ const HEADER: usize = 200;
 
 /// How a value is made harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::destination::webhook) enum Escape {
+pub(in crate::destination) enum Escape {
     /// As JSON: numbers, lists and tables as they are, texts in quotes.
     Json,
     /// Percent-encoded, for URLs and forms.
@@ -33,7 +33,7 @@ pub(in crate::destination::webhook) enum Escape {
 
 impl Escape {
     /// What fits a body of this content type.
-    pub(in crate::destination::webhook) fn of_content_type(content_type: &str) -> Self {
+    pub(in crate::destination) fn of_content_type(content_type: &str) -> Self {
         let essence = content_type.split(';').next().unwrap_or_default();
         let essence = essence.trim().to_ascii_lowercase();
         match essence.as_str() {
@@ -93,7 +93,7 @@ pub(super) fn text_of(value: &Json) -> String {
 }
 
 /// A header value that HTTP can carry: what is beyond ASCII goes as RFC 2047 words, which mail and many HTTP services read.
-pub(in crate::destination::webhook) fn header_value(text: &str) -> String {
+pub(in crate::destination) fn header_value(text: &str) -> String {
     /// With `=?UTF-8?B?` and `?=` a word of so many bytes has 72 characters of the 75 that it may have.
     const WORD: usize = 45;
     let text = shorten(text.replace(char::is_control, " ").trim(), HEADER);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What can be filled in: every field that there is, whatever kind of event has it.
-pub(in crate::destination::webhook) fn fields() -> Json {
+pub(in crate::destination) fn fields() -> Json {
     let by = notice(EventKind::Acknowledged).by;
     values(&Notice {
         by,

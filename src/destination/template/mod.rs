@@ -1,4 +1,4 @@
-//! `format = "template"`: a body, a URL and headers that the user wrote, with places to be filled in.
+//! Texts that the user wrote, with places to be filled in: sentences, and bodies, URLs and headers of requests.
 //!
 //! The language is one brace: `{text}` or `{alert.machine_id}` is a field of the native payload, `{text|max=160}` a field
 //! that goes through filters first. Whatever is filled in is escaped for where it stands, so that no name of a machine can
@@ -12,7 +12,7 @@ use self::{
     escape::{Escape, text_of},
     filter::Filter,
 };
-use crate::destination::text::shorten;
+use crate::destination::{Reader, text::shorten};
 
 pub(super) mod escape;
 pub(super) mod example;
@@ -81,11 +81,11 @@ impl Template {
 
     /// The text with everything filled in. JSON stays JSON: where a place that says itself how it is escaped has broken it, it
     /// is filled in as if none did, because an alert that looks odd is better than one that nobody gets.
-    pub(super) fn fill(&self, values: &Json) -> String {
-        let text = self.filled(values, true);
+    pub(super) fn fill(&self, values: &Json, reader: &Reader) -> String {
+        let text = self.filled((values, reader), true);
         let broken = self.escape == Escape::Json && serde_json::from_str::<Ignored>(&text).is_err();
         if broken {
-            return self.filled(values, false);
+            return self.filled((values, reader), false);
         }
         text
     }
@@ -99,7 +99,7 @@ impl Template {
             return Ok(());
         }
         for values in example::all() {
-            let text = self.filled(&values, true);
+            let text = self.filled((&values, &Reader::default()), true);
             if let Err(error) = serde_json::from_str::<Ignored>(&text) {
                 return Err(format!(
                     "is no JSON once it is filled in ({error}): {}",
@@ -110,14 +110,14 @@ impl Template {
         Ok(())
     }
 
-    fn filled(&self, values: &Json, as_asked: bool) -> String {
+    fn filled(&self, of: (&Json, &Reader), as_asked: bool) -> String {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Place(place) => {
                     let asked = place.escape.filter(|_| as_asked);
-                    place.fill(&mut out, values, asked.unwrap_or(self.escape));
+                    place.fill(&mut out, of, asked.unwrap_or(self.escape));
                 }
             }
         }
@@ -126,8 +126,8 @@ impl Template {
 }
 
 impl Place {
-    fn fill(&self, out: &mut String, values: &Json, escape: Escape) {
-        let value = self.value(values);
+    fn fill(&self, out: &mut String, of: (&Json, &Reader), escape: Escape) {
+        let value = self.value(of);
         match escape {
             Escape::Json if self.in_string => escape::put_in_string(out, &text_of(&value)),
             // Whatever it was made for, it has to get through the quotes first.
@@ -140,13 +140,13 @@ impl Place {
         }
     }
 
-    fn value(&self, values: &Json) -> Json {
+    fn value(&self, (values, reader): (&Json, &Reader)) -> Json {
         let mut value = values;
         for key in &self.path {
             value = value.get(key).unwrap_or(&Json::Null);
         }
         let filters = self.filters.iter();
-        filters.fold(value.clone(), |value, filter| filter.apply(value))
+        filters.fold(value.clone(), |value, filter| filter.apply(value, reader))
     }
 }
 

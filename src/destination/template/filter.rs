@@ -3,11 +3,10 @@
 use serde_json::Value as Json;
 
 use super::escape::{Escape, text_of};
-use crate::destination::text::shorten;
+use crate::destination::{Reader, text::shorten};
 
 /// The filters, for messages.
-pub(super) const FILTERS: &str =
-    "max=160, upper, lower, or=text, map=critical:1,*:2, unix, raw, json, url, xml";
+pub(super) const FILTERS: &str = "max=160, upper, lower, or=text, map=critical:1,*:2, unix, time, number, number=1, raw, json, url, xml";
 
 /// One filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +24,10 @@ pub(super) enum Filter {
     },
     /// A time as whole seconds since 1970.
     Unix,
+    /// A time as the people at the destination write it.
+    Time,
+    /// A number as they write it, with so many decimals, or with those that it has.
+    Number(Option<usize>),
 }
 
 /// A filter, or how the value is escaped.
@@ -47,6 +50,12 @@ pub(super) fn parse(text: &str) -> Result<Parsed, String> {
         ("upper", None) => Parsed::Filter(Filter::Upper),
         ("lower", None) => Parsed::Filter(Filter::Lower),
         ("unix", None) => Parsed::Filter(Filter::Unix),
+        ("time", None) => Parsed::Filter(Filter::Time),
+        ("number", None) => Parsed::Filter(Filter::Number(None)),
+        ("number", Some(decimals)) => match decimals.parse() {
+            Ok(decimals @ 0..=9) => Parsed::Filter(Filter::Number(Some(decimals))),
+            _ => return Err(format!("has `number={decimals}`, which must be 0 to 9")),
+        },
         ("or", Some(text)) => Parsed::Filter(Filter::Or(text.to_owned())),
         ("map", Some(pairs)) => Parsed::Filter(map(pairs)?),
         ("max", Some(number)) => match number.parse() {
@@ -81,7 +90,7 @@ fn constant(text: &str) -> Json {
 }
 
 impl Filter {
-    pub(super) fn apply(&self, value: Json) -> Json {
+    pub(super) fn apply(&self, value: Json, reader: &Reader) -> Json {
         let text = text_of(&value);
         match self {
             Self::Max(most) => shorten(&text, *most).into(),
@@ -98,6 +107,20 @@ impl Filter {
                 let stamp = text.parse::<jiff::Timestamp>();
                 stamp.map_or(Json::Null, |stamp| stamp.as_second().into())
             }
+            Self::Time => {
+                let stamp = text.parse::<jiff::Timestamp>();
+                stamp.map_or(Json::Null, |stamp| {
+                    reader.time(stamp.as_millisecond()).into()
+                })
+            }
+            // What is no number stays as it is.
+            Self::Number(decimals) => match (value.as_f64(), decimals) {
+                (Some(number), Some(decimals)) => {
+                    reader.number(&format!("{number:.decimals$}")).into()
+                }
+                (Some(_), None) => reader.number(&text).into(),
+                (None, _) => value,
+            },
         }
     }
 }
