@@ -1,6 +1,6 @@
 //! A webhook: a request to a URL, in one of several shapes. Each has a file of its own.
 //!
-//! The payloads are types of their own, apart from [`Notice`], so that neither the store's shape nor the core's leaks onto the
+//! The payloads are types of their own, apart from [`Notice`](super::notice::Notice), so that neither the store's shape nor the core's leaks onto the
 //! wire: their field order and names are a contract. Signing and sending are not done here.
 
 use std::sync::Arc;

@@ -56,6 +56,7 @@ const CASES: &[&[Case]] = &[
 
 /// Kinds that are tested elsewhere until their case stands here.
 const TO_COME: &[&str] = &["command", "file", "mail", "mqtt", "syslog"];
+const TO_COME: &[&str] = &["file", "mail", "syslog"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
