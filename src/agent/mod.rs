@@ -88,10 +88,19 @@ const GRACE: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`AgentError`]; the caller maps it to an exit code.
 pub async fn run(start: Start, stop: CancellationToken) -> Result<(), AgentError> {
-    let (mut agent, tasks) = start::build(start).await?;
-    let ended = agent.run(tasks, &stop).await;
-    agent.stop().await;
-    ended
+    // On a worker of the runtime, like all that it hands to: from the thread that waits for it each hand-over would wake another.
+    let mut alone = JoinSet::new();
+    alone.spawn(Box::pin(async move {
+        let (mut agent, tasks) = start::build(start).await?;
+        let ended = agent.run(tasks, &stop).await;
+        agent.stop().await;
+        ended
+    }));
+    match alone.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        _ => Err(AgentError::TaskEnded("loop")),
+    }
 }
 
 /// The long tasks beside the loop, with what they are called. If one ends, the agent stops.

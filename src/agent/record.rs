@@ -188,6 +188,8 @@ impl Recorder {
         let withdrew = std::mem::take(&mut self.withdrew);
         if !rows.is_empty() || withdrew {
             let _ = self.jobs.send(Job::Owed(rows)).await;
+            // They go out before brokers and people are answered.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }

@@ -18,8 +18,12 @@ use super::{
 use crate::{
     alert::plant::Policy,
     clock::Synchronised,
-    delivery::{attempt::mistakes, calendar::Calendar, route::Routes},
-    destination::{Access, Destination, Signing},
+    delivery::{
+        attempt::{mistakes, mistakes_of_server},
+        calendar::Calendar,
+        route::Routes,
+    },
+    destination::Destination,
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
     source::{
@@ -105,7 +109,7 @@ impl Settings {
         let heartbeat = Heartbeat::read(&root);
         if let (Some(heartbeat), Some(node)) = (&heartbeat, root.raw("heartbeat")) {
             let (access, sign) = (&heartbeat.access, heartbeat.sign.as_ref());
-            check_way(access, sign, "heartbeat", node, root.problems());
+            report(mistakes(access, sign), "heartbeat", node, root.problems());
         }
         let settings = Self {
             agent,
@@ -197,10 +201,14 @@ fn parts<'a>(
         }
         if problems.errors() == before
             && let Some(destination) = &read
-            && let Some(access) = destination.access()
         {
             let owner = format!("destination.{name}");
-            check_way(access, destination.sign(), &owner, node, problems);
+            if let Some(access) = destination.access() {
+                report(mistakes(access, destination.sign()), &owner, node, problems);
+            }
+            if let Some(server) = destination.server() {
+                report(mistakes_of_server(server), &owner, node, problems);
+            }
         }
         parts.destinations.extend(read);
         parts.named.push(name.into());
@@ -217,14 +225,13 @@ fn parts<'a>(
 }
 
 /// Reports what would keep every attempt from being made, so that it does not first show when something is wrong.
-fn check_way(
-    access: &Access,
-    sign: Option<&Signing>,
+fn report(
+    mistakes: Vec<(&'static str, String, bool)>,
     owner: &str,
     node: &Node,
     problems: &Problems,
 ) {
-    for (key, message, warning) in mistakes(access, sign) {
+    for (key, message, warning) in mistakes {
         let found = key.split('.').try_fold(node, |node, key| node.get(key));
         let place = found.map(|node| &node.place);
         let path = format!("{owner}.{key}");

@@ -38,15 +38,17 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed},
+    access::{Access, Allowed, Server},
     carrier::Carrier,
     connection::{Connection, Peer, Role},
+    file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
     request::{Errand, HttpRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
+    syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
@@ -56,11 +58,14 @@ use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
+mod alertmanager;
 mod card;
 mod carrier;
+mod chat;
 mod connection;
 mod details;
 mod events;
+mod file;
 mod harp;
 mod headers;
 mod incidents;
@@ -77,6 +82,8 @@ mod request;
 mod responders;
 mod sign;
 mod slack;
+mod syslog;
+mod teams;
 mod terms;
 pub mod text;
 mod told;
@@ -94,13 +101,19 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("alertmanager", alertmanager::read),
     ("harp", harp::read),
     ("jsm", opsgenie::read_jira),
     ("opsgenie", opsgenie::read),
     ("opshift", opshift::read),
     ("opsknight", opsknight::read),
+    ("file", file::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
+    ("slack-bot", slack::bot::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
+    ("syslog", syslog::read),
     ("webhook", webhook::read),
 ];
 
@@ -221,6 +234,15 @@ impl Destination {
     pub fn access(&self) -> Option<&Access> {
         match self.carrier() {
             Carrier::Http(access) => Some(access),
+            _ => None,
+        }
+    }
+
+    /// How it is reached, if it is a server that is spoken to in a protocol of its own.
+    pub fn server(&self) -> Option<&Server> {
+        match self.carrier() {
+            Carrier::Syslog(server, _) => Some(server),
+            _ => None,
         }
     }
 

@@ -88,6 +88,14 @@ fn known(id: &str) -> Option<String> {
 }
 
 impl Outcome {
+    /// What an answer means where whoever carried the request has judged it: accepted, with its own words for the record.
+    pub fn said(answer: &Answer) -> Self {
+        Self::Accepted {
+            detail: answer.body.clone(),
+            provider_id: None,
+        }
+    }
+
     /// What an HTTP answer means by its status alone, as far as all kinds agree.
     pub fn of_status(answer: &Answer, give_up_on: &[u16]) -> Self {
         let why = || format!("HTTP {}{}", answer.status, quoted(&answer.body));

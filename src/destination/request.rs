@@ -61,12 +61,14 @@ impl From<HttpRequest> for Errand {
     }
 }
 
-/// One request. What does not go over HTTP will be variants of its own: a mail, an MQTT message, a line, a command.
+/// One request, by what carries it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Request {
     /// Over HTTP.
     Http(HttpRequest),
+    /// One line or message, without what tells it from the next.
+    Line(String),
 }
 
 /// An HTTP request whose secrets are named and not yet read.

@@ -68,7 +68,7 @@ pub(in crate::destination) fn attempt() -> Attempt {
     }
 }
 
-/// A request over HTTP with stars in the place of its secrets.
+/// A request with stars in the place of its secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::destination) struct Sent {
     pub(in crate::destination) method: &'static str,
@@ -91,7 +91,7 @@ impl Sent {
     }
 }
 
-/// All requests over HTTP of one attempt.
+/// All requests of one attempt.
 pub(in crate::destination) fn sent(
     destination: &Destination,
     notice: &Notice,
@@ -102,6 +102,12 @@ pub(in crate::destination) fn sent(
     let errand = destination.render(&told).expect("an errand");
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
+        Request::Line(line) => Sent {
+            method: "LINE",
+            url: String::new(),
+            headers: Vec::new(),
+            body: line.clone(),
+        },
     };
     errand.requests.iter().map(http).collect()
 }

@@ -7,14 +7,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     ids::Id,
     numbers::Numbers,
-    outbox,
+    outbox, ready,
     restore::put_now,
     rows::{AlertRow, Commit, Committed, DeliveryState, Mark, NewDelivery, Owed, WatchRow},
 };
 use crate::verify::chain::Covered;
-
-/// How many deliveries of a commit come back with everything that an attempt needs: those that can start at once.
-const READY: usize = 16;
 
 /// Writes one commit; `durable` is left false for the caller to say.
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
@@ -72,13 +69,7 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
         put_now(db, "core", core)?;
     }
     write_mark(db, &commit.mark)?;
-    let calls = committed.deliveries.iter_mut();
-    for owed in calls
-        .filter(|owed| commit.events[owed.event].kind == "triggered")
-        .take(READY)
-    {
-        owed.ready = outbox::delivery(db, owed.id)?.map(Box::new);
-    }
+    ready::fill(db, commit, &mut committed)?;
     Ok(committed)
 }
 

@@ -45,6 +45,7 @@ pub struct Store {
     pub(super) dir: Arc<Path>,
     durable: Arc<AtomicBool>,
     returns: Arc<AtomicU64>,
+    writes: Arc<AtomicU64>,
     over: CancellationToken,
 }
 
@@ -84,6 +85,7 @@ impl Store {
             .map_err(failed)?;
         let durable = Arc::clone(&keeper.durable);
         let returns = Arc::clone(&keeper.returns);
+        let writes = Arc::clone(&keeper.writes);
         let over = keeper.over.clone();
         let queues =
             thread::start(keeper, heal_every).map_err(|source| StoreError::Thread { source })?;
@@ -92,6 +94,7 @@ impl Store {
             dir,
             durable,
             returns,
+            writes,
             over,
         };
         Ok(Opened {
@@ -122,6 +125,7 @@ impl Store {
             for owed in &mut committed.deliveries {
                 if let Some(ready) = &mut owed.ready {
                     ready.durable = durable;
+                    ready.writes = Some(keeper.writes.load(Ordering::Acquire));
                 }
             }
             Ok(committed)
@@ -313,6 +317,11 @@ impl Store {
         self.returns.load(Ordering::Acquire)
     }
 
+    /// How often anything was written: what was read at the same count is still so. It costs no job.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
     /// Returns when the thread has ended, or an IO error has ended its work: the agent has to stop then.
     pub async fn ended(&self) {
         tokio::select! {
@@ -324,6 +333,16 @@ impl Store {
     #[cfg(test)]
     pub(super) fn queues(&self) -> &Queues {
         &self.queues
+    }
+
+    /// Does this on the store's thread, which does nothing else meanwhile.
+    #[cfg(test)]
+    pub(crate) async fn while_busy(&self, work: impl FnOnce() + Send + 'static) {
+        let job = |_: &mut Keeper| {
+            work();
+            Ok(())
+        };
+        self.ask(job).await.expect("the store runs");
     }
 
     pub(super) async fn read<T: Send + 'static>(

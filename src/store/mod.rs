@@ -27,6 +27,7 @@ mod open;
 mod outbox;
 mod proof;
 pub mod put_back;
+mod ready;
 pub mod restore;
 pub mod rows;
 mod schema;

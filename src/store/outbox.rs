@@ -106,6 +106,7 @@ pub(crate) fn delivery(db: &Connection, id: i64) -> rusqlite::Result<Option<Deli
         thread,
         alert: history::alert(db, alert)?,
         log: tries::load(db, id)?.map_or_else(Vec::new, |found| found.log()),
+        writes: None,
         row,
     }))
 }
@@ -357,7 +358,7 @@ pub(super) fn wall(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Wall
     Ok(row.get::<_, Option<i64>>(column)?.map(Wall::from_millis))
 }
 
-fn load_ranges(db: &Connection, destination: &str) -> rusqlite::Result<Vec<Range>> {
+pub(super) fn load_ranges(db: &Connection, destination: &str) -> rusqlite::Result<Vec<Range>> {
     let text: Option<String> = db
         .prepare_cached("SELECT given_up FROM destinations WHERE name = ?1")?
         .query_row([destination], |row| row.get(0))

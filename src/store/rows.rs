@@ -161,8 +161,7 @@ pub struct Owed {
     pub sequence: u64,
     /// Told as a trigger because the destination joins late.
     pub as_trigger: bool,
-    /// What its first attempt needs, so that it is not read back: only for calls of a new alert, which nothing else in the store
-    /// can have changed since, and only for the first few of a commit.
+    /// What its first attempt needs, so that it is not read back: only for the first few of a commit.
     pub ready: Option<Box<Delivery>>,
 }
 
@@ -245,6 +244,9 @@ pub struct Delivery {
     pub alert: Option<AlertRow>,
     /// Its first and last tries, oldest first.
     pub log: Vec<Tried>,
+    /// How often the store had written anything when a commit handed this over: at the same count it is still so. None if it was
+    /// read.
+    pub writes: Option<u64>,
 }
 
 /// Most bytes of a destination's memory about one alert.

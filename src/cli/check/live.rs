@@ -16,8 +16,8 @@ use url::Url;
 
 use crate::{
     config::Settings,
-    delivery::attempt::{HttpContact, settings_of, urls_of},
-    destination::Access,
+    delivery::attempt::{HttpContact, settings_of, settings_of_server, urls_of},
+    destination::{Access, Server},
     link::{guard::Guard, http::Bind},
     source::modbus::config::Address,
 };
@@ -88,7 +88,10 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
     let destinations = parts.destinations.iter().flat_map(|destination| {
         let access = destination.access().into_iter();
-        access.flat_map(|access| Peer::guarded("destination", &destination.name, access))
+        let over_http =
+            access.flat_map(|access| Peer::guarded("destination", &destination.name, access));
+        let server = destination.server().into_iter();
+        over_http.chain(server.map(|server| Peer::server(&destination.name, server)))
     });
     let heartbeat = settings.heartbeat.iter();
     let heartbeat = heartbeat.flat_map(|beat| Peer::guarded("heartbeat", "-", &beat.access));
@@ -107,6 +110,17 @@ impl Peer {
             address: Ok((host.to_owned(), port)),
             guard: None,
             bind: None,
+        }
+    }
+
+    fn server(name: &str, server: &Server) -> Self {
+        let settings = settings_of_server(server);
+        Self {
+            what: "destination",
+            name: name.to_owned(),
+            address: Ok((server.host.clone(), server.port)),
+            guard: Some(settings.guard),
+            bind: settings.bind,
         }
     }
 

@@ -14,8 +14,8 @@ pub use self::{
     contact::{Contact, HttpContact, SendError},
     key::idempotency_key,
     reach::{
-        guard_of, mistakes, settings_of, token_settings, unusable, unusable_request,
-        unusable_secret, urls_of,
+        guard_of, mistakes, mistakes_of_server, settings_of, settings_of_server, token_settings,
+        unusable, unusable_request, unusable_secret, unusable_server, urls_of,
     },
     way::{Tested, Tried, Way},
 };
@@ -128,7 +128,7 @@ async fn one(
 ) -> Exchange {
     let (answer, hidden) = match contact.send(request, &told.notice.id, now).await {
         Ok(answered) => answered,
-        Err(SendError::Call(CallError::Failed(why))) => {
+        Err(SendError::Call(CallError::Failed(why)) | SendError::Failed(why)) => {
             return Exchange::of(Outcome::Failed {
                 why,
                 retry_after: None,

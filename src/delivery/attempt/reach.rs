@@ -6,7 +6,7 @@ use crate::{
     config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Destination, HttpRequest, OAuth2, Request, Signing, Veiled, access,
+        Access, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled, access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -61,25 +61,70 @@ pub fn urls_of(access: &Access) -> Result<Vec<String>, SecretError> {
     all.map(Veiled::reveal).collect()
 }
 
+/// The whole way to a server that speaks a protocol of its own.
+pub fn settings_of_server(server: &Server) -> Settings {
+    let guard = Guard {
+        allow_http: false,
+        allow: access::networks(&server.allow_addresses),
+        own: Vec::new(),
+    };
+    Settings {
+        ca: server.ca.clone(),
+        identity: identity(server.identity.as_ref()),
+        bind: bind(server.bind.as_ref()),
+        ..Settings::new(guard, server.timeout)
+    }
+}
+
+/// What is wrong with the way to such a server, as [`mistakes`].
+pub fn mistakes_of_server(server: &Server) -> Vec<(&'static str, String, bool)> {
+    let settings = settings_of_server(server);
+    if let Err(refusal) = settings.guard.check_host(&server.host, server.port) {
+        return vec![("url", refusal.to_string(), false)];
+    }
+    match http::check_files(&settings) {
+        Err(error @ BuildError::Key { .. }) => vec![(
+            "client_key",
+            format!("cannot be used, and what needs it is off until it can: {error}"),
+            true,
+        )],
+        // That files are not there was said when they were read.
+        _ => Vec::new(),
+    }
+}
+
+/// Why no connection to such a server could be made, as far as its files say.
+pub fn unusable_server(server: &Server) -> Option<String> {
+    let checked = http::check_files(&settings_of_server(server));
+    checked.err().map(|error| chain(&error))
+}
+
+fn identity(of: Option<&access::Identity>) -> Option<http::Identity> {
+    of.map(|identity| http::Identity {
+        cert: identity.cert.clone(),
+        key: identity.key.clone(),
+    })
+}
+
+fn bind(of: Option<&access::Bind>) -> Option<http::Bind> {
+    of.cloned().map(|bind| match bind {
+        access::Bind::Interface(name) => http::Bind::Interface(name),
+        access::Bind::Address(ip) => http::Bind::Address(ip),
+    })
+}
+
 /// The whole way.
 pub fn settings_of(access: &Access) -> Settings {
-    let identity = access.identity.as_ref();
     let proxy = access.proxy.as_ref();
     Settings {
         ca: access.ca.clone(),
-        identity: identity.map(|identity| http::Identity {
-            cert: identity.cert.clone(),
-            key: identity.key.clone(),
-        }),
+        identity: identity(access.identity.as_ref()),
         proxy: proxy.map(|proxy| http::Proxy {
             url: proxy.url.clone(),
             user: proxy.user.clone(),
             allow: access::networks(&access.allow_addresses),
         }),
-        bind: access.bind.clone().map(|bind| match bind {
-            access::Bind::Interface(name) => http::Bind::Interface(name),
-            access::Bind::Address(ip) => http::Bind::Address(ip),
-        }),
+        bind: bind(access.bind.as_ref()),
         ..Settings::new(guard_of(access), access.timeout)
     }
 }
@@ -110,6 +155,7 @@ pub fn unusable_secret(destination: &Destination) -> Option<String> {
     let mut requests = errand.requests.iter();
     requests.find_map(|request| match request {
         Request::Http(request) => unusable_request(request),
+        _ => None,
     })
 }
 

@@ -13,6 +13,7 @@ const MASK: &str = "***";
 pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
     let shown = |request: &Request| match request {
         Request::Http(request) => http(request, id, seconds),
+        Request::Line(line) => body(line),
     };
     let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
     each.join(&String::new())

@@ -133,7 +133,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(&delivery, now).await;
+                let tried = self.try_once(&delivery, now, false).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -145,7 +145,21 @@ impl Way {
         }
     }
 
-    async fn try_once(&self, delivery: &Delivery, now: Now) -> Tried {
+    /// Tells once more what was accepted; none if it is not on record any more.
+    pub async fn repeat(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
+        match store.delivery(row).await {
+            Ok(Some(delivery)) => Some(self.try_once(&delivery, clock.now(), true).await),
+            Ok(None) => None,
+            Err(error) => Some(Tried::unreachable(clock.now().wall, &chain(&error))),
+        }
+    }
+
+    /// Whether what it has accepted has to be told again.
+    pub fn forgets(&self) -> bool {
+        self.destination.abilities().repost.is_some()
+    }
+
+    async fn try_once(&self, delivery: &Delivery, now: Now, again: bool) -> Tried {
         let mut notice: Notice = match serde_json::from_str(&delivery.body) {
             Ok(notice) => notice,
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
@@ -154,7 +168,11 @@ impl Way {
         let row = &delivery.row;
         let in_place = row.fallback_of.is_some();
         notice.id = super::idempotency_key(&row.kind, row.as_trigger, in_place, &delivery.event);
-        let attempt = about(delivery, &notice, &self.boot, now);
+        let mut attempt = about(delivery, &notice, &self.boot, now);
+        // What is told again was told in time.
+        if again {
+            attempt.late_seconds = 0;
+        }
         let Exchange {
             outcome,
             thread,

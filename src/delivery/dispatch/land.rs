@@ -1,11 +1,11 @@
 //! What an attempt that ended means for the record: the schedule judges it, the store keeps it.
 
-use super::{Desk, Ended, GROUP};
+use super::{Desk, Ended, recording::GROUP};
 use crate::{
     delivery::{
         attempt::Tried,
         owed::{stored, told},
-        schedule::{Outcome, State, Verdict},
+        schedule::{Attempt, Outcome, State, Verdict},
     },
     store::{
         StoreError,
@@ -34,6 +34,30 @@ impl Desk {
         Ok(())
     }
 
+    /// Tells the schedule what is on record as accepted now.
+    pub(super) async fn recorded(&mut self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for attempt in attempts {
+            self.reasons.remove(&attempt.row);
+            let (row, accepted) = (attempt.row, Outcome::Accepted);
+            self.schedule
+                .done(row, accepted, now.mono, &mut fastrand::f64);
+            self.keep(&attempt.destination, now, !attempt.record)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that is over is on record.
+    pub(super) async fn record_all(&mut self) -> Result<(), StoreError> {
+        while !self.recording.is_empty() {
+            self.recording.begin(&self.store);
+            let recorded = self.recording.done().await?;
+            self.recorded(recorded).await?;
+        }
+        Ok(())
+    }
+
     async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
         let (id, tried) = match ended {
             Ok((id, tried)) => (id, tried),
@@ -45,6 +69,10 @@ impl Desk {
                 (error.id(), Some(Tried::failed(at, why)))
             }
         };
+        if let Some(repost) = self.reposts.remove(&id) {
+            self.told_again(&repost, tried);
+            return Ok(None);
+        }
         let Some(attempt) = self.rows.remove(&id) else {
             return Ok(None);
         };
@@ -61,12 +89,6 @@ impl Desk {
         }
         self.concerns
             .heard(&attempt.destination, &tried.outcome, now.mono);
-        let mut random = fastrand::f64;
-        let verdict = self
-            .schedule
-            .done(attempt.row, told(&tried.outcome), now.mono, &mut random);
-        self.keep(&attempt.destination, now, !attempt.record)
-            .await?;
         let record = AttemptRecord {
             at: tried.at,
             used: tried.used,
@@ -76,6 +98,32 @@ impl Desk {
             provider_id: tried.provider_id.clone(),
             not_before: None,
         };
+        let outcome = told(&tried.outcome);
+        if outcome == Outcome::Accepted {
+            let accepted = Settlement {
+                attempt: Some(record.clone()),
+                told: tried.told,
+                thread: tried.thread,
+                ..Settlement::new(
+                    attempt.row,
+                    DeliveryState::Accepted,
+                    now.wall,
+                    record.result,
+                )
+            };
+            self.recording.accepted(accepted, attempt, now.mono);
+            return Ok(None);
+        }
+        if self.recording.holds(&attempt.destination) {
+            // The schedule hears of them in the order in which they came: failures count in a row.
+            self.record_all().await?;
+        }
+        let mut random = fastrand::f64;
+        let verdict = self
+            .schedule
+            .done(attempt.row, outcome, now.mono, &mut random);
+        self.keep(&attempt.destination, now, !attempt.record)
+            .await?;
         match verdict {
             Verdict::Settled(settled) => {
                 let dropped = self
@@ -86,16 +134,14 @@ impl Desk {
                     Some(_) => DeliveryState::Dropped,
                     None => stored(settled.state),
                 };
-                if state != DeliveryState::Accepted {
-                    tracing::warn!(
-                        destination = &*attempt.destination,
-                        delivery = settled.row,
-                        state = state.word(),
-                        "delivery is over: {}; {}",
-                        settled.why,
-                        record.result
-                    );
-                }
+                tracing::warn!(
+                    destination = &*attempt.destination,
+                    delivery = settled.row,
+                    state = state.word(),
+                    "delivery is over: {}; {}",
+                    settled.why,
+                    record.result
+                );
                 Ok(Some(Settlement {
                     id: settled.row,
                     state,

@@ -2,7 +2,8 @@
 //!
 //! It decides nothing about order, patience or giving up (that is [`super::schedule`]) and nothing about who is owed what (that
 //! was decided and stored before it hears of a row). What it adds is IO: it reads bodies, lets attempts run beside each
-//! other, and writes every end to the store before the next delivery of that lane may start.
+//! other, and writes every end of an attempt to the store before the next delivery of that lane may start. While that is being
+//! written, others start and come back.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -21,7 +22,7 @@ use super::{
     attempt::{Tried, Way},
     concern::Concerns,
     owed::stored,
-    schedule::{Attempt, DestinationPlan, Due, Schedule, Settled, State},
+    schedule::{Attempt, DestinationPlan, Due, Repost, Schedule, Settled, State},
     withdrawable::Withdrawable,
 };
 use crate::{
@@ -36,8 +37,6 @@ use crate::{
 
 /// The loops look at their clock at least this often, because timers stop while the gateway sleeps.
 const LOOK: Duration = Duration::from_secs(1);
-/// How many ends are recorded in one transaction.
-const GROUP: usize = 100;
 
 /// Runs until it is stopped.
 ///
@@ -63,7 +62,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         withdrawable: Withdrawable::default(),
         reasons: HashMap::new(),
         ready: HashMap::new(),
-        ends: VecDeque::new(),
+        recording: Recording::default(),
         returns: 0,
         unaccepted: VecDeque::new(),
         fallbacks,
@@ -71,6 +70,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
+        reposts: HashMap::new(),
         concerns: Concerns::new(signals),
         store,
         clock,
@@ -78,11 +78,12 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.recall().await?;
     desk.schedule.set_groups(receivers.groups);
     desk.load().await?;
+    desk.recall_reposts().await?;
     desk.schedule.restored(desk.clock.now().mono);
     while !stop.is_cancelled() {
         desk.follow_disk().await?;
         desk.start_due().await?;
-        desk.record_ends().await?;
+        desk.record_if_due();
         let wait = desk.wait();
         tokio::select! {
             () = stop.cancelled() => break,
@@ -91,6 +92,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
                 None => break,
             },
             Some(ended) = desk.flights.join_next_with_id() => desk.land(ended).await?,
+            recorded = desk.recording.done() => desk.recorded(recorded?).await?,
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -99,7 +101,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
 
 type Ended = Result<(Id, Option<Tried>), tokio::task::JoinError>;
 
-use self::standing::Kept;
+use self::{recording::Recording, standing::Kept};
 
 struct Desk {
     schedule: Schedule,
@@ -111,8 +113,8 @@ struct Desk {
     reasons: HashMap<i64, String>,
     /// What was decided a moment ago, with what its attempts need.
     ready: HashMap<i64, Box<Delivery>>,
-    /// What is over without an attempt and not on record yet.
-    ends: VecDeque<Settlement>,
+    /// What is over and not on record yet.
+    recording: Recording,
     /// How often the store had left memory mode when it was last looked at.
     returns: u64,
     /// What others are to be told in place of, and where that is said. The loop hears of it when it can; until it has acted, a
@@ -123,6 +125,7 @@ struct Desk {
     seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
+    reposts: HashMap<Id, Repost>,
     concerns: Concerns,
     store: Store,
     clock: Clock,
@@ -172,6 +175,8 @@ impl Desk {
     async fn follow_disk(&mut self) -> Result<(), StoreError> {
         let returns = self.store.returns();
         if std::mem::replace(&mut self.returns, returns) != returns {
+            // What is only over here must not be found as owed.
+            self.record_all().await?;
             self.load().await?;
         }
         Ok(())
@@ -190,6 +195,7 @@ impl Desk {
             settled,
             retold,
             fallbacks,
+            reposts,
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
@@ -199,14 +205,21 @@ impl Desk {
         let superseded = settled.iter().any(|one| one.state == State::Superseded);
         for settled in settled {
             let end = self.end(settled, now);
-            self.ends.push_back(end);
+            self.recording.over(end, now.mono);
         }
-        while superseded && !self.ends.is_empty() {
-            self.record_ends().await?;
+        if superseded {
+            self.record_all().await?;
         }
         for attempt in attempts {
             let ready = fresh.remove(&attempt.row);
+            // Nothing can have changed the first call of an alert; anything else counts only as long as nothing is written after it.
+            let ready = ready.filter(|ready| {
+                ready.row.kind == "triggered" || ready.writes == Some(self.store.writes())
+            });
             self.start(attempt, ready);
+        }
+        for repost in reposts {
+            self.tell_again(repost);
         }
         self.unaccepted.extend(fallbacks);
         while let Some(&row) = self.unaccepted.front()
@@ -252,24 +265,22 @@ impl Desk {
         self.rows.insert(flight.id(), attempt);
     }
 
-    /// Records some of what is over. A week's backlog expires in one moment after a long silence, and jobs must not wait
-    /// until all of that is on disk; a crash before it only lets the rest expire again.
-    async fn record_ends(&mut self) -> Result<(), StoreError> {
-        let some = self.ends.len().min(GROUP);
-        if some > 0 {
-            let group = self.ends.drain(..some).collect();
-            self.store.settle_many(group).await?;
+    /// Begins to record some of what is over, if it is time. A week's backlog expires in one moment after a long silence, and jobs must
+    /// not wait until all of that is on disk; a crash before it only lets the rest expire again.
+    fn record_if_due(&mut self) {
+        let now = self.clock.now().mono;
+        let due = self.recording.due(&self.schedule, now);
+        if due.is_some_and(|due| due <= now) {
+            self.recording.begin(&self.store);
         }
-        Ok(())
     }
 
     fn wait(&self) -> Duration {
-        if !self.ends.is_empty() {
-            return Duration::ZERO;
-        }
         let now = self.clock.now().mono;
-        let due = self.schedule.next_deadline();
-        due.map_or(LOOK, |due| due.since(now))
+        let recording = self.recording.due(&self.schedule, now);
+        let due = self.schedule.next_deadline().into_iter().chain(recording);
+        due.min()
+            .map_or(LOOK, |due| due.since(now))
             .clamp(Duration::from_millis(1), LOOK)
     }
 
@@ -283,10 +294,7 @@ impl Desk {
                 Some(ended) = self.flights.join_next_with_id() => self.land(ended).await?,
             }
         }
-        while !self.ends.is_empty() {
-            self.record_ends().await?;
-        }
-        Ok(())
+        self.record_all().await
     }
 }
 
@@ -309,6 +317,8 @@ fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<A
 mod job;
 mod land;
 mod obey;
+mod recording;
+mod repost;
 mod standing;
 
 #[cfg(test)]

@@ -24,10 +24,13 @@ impl Desk {
                 self.schedule.set_groups(receivers.groups);
                 self.ways = ways(receivers.destinations, &self.boot, &self.seen);
                 self.recall().await?;
+                self.recall_reposts().await?;
                 self.keep_all(now).await?;
             }
             Job::Compare => self.compare(now.mono).await?,
             Job::Retry(id, reply) => {
+                // What is over and not on record yet does not wait.
+                self.record_all().await?;
                 let mut known = self.schedule.retry_now(id, now.mono);
                 if known {
                     self.withdrawable.keep(id);
@@ -47,6 +50,7 @@ impl Desk {
                 let _ = reply.send(known);
             }
             Job::Drop(id, why, reply) => {
+                self.record_all().await?;
                 self.reasons.insert(id, why);
                 let mut known = self.schedule.discard(id, now.mono);
                 // A later version may have left a kind of event that this one does not know: it waits, and can be dropped.
@@ -55,9 +59,7 @@ impl Desk {
                 }
                 // Who is told that it is dropped may rely on it.
                 self.start_due().await?;
-                while !self.ends.is_empty() {
-                    self.record_ends().await?;
-                }
+                self.record_all().await?;
                 let _ = reply.send(known);
             }
             Job::Test(name, notice, reply) => {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{LaneKey, retry::jittered};
 use crate::clock::Mono;
 
-/// The waits between probes double from the first to the last, with full jitter.
+/// The waits between probes double from the first to the last, with full jitter; none is longer than the trouble before it
+/// and the first.
 const FIRST: Duration = Duration::from_secs(1);
 const MAX: Duration = Duration::from_secs(5 * 60);
 /// So many lanes failing in a row are the destination's fault, not theirs.
@@ -157,7 +158,9 @@ impl Open {
         self.trouble = trouble;
         self.probing = None;
         self.step = self.step.saturating_add(1);
-        self.until = now + jittered(FIRST, MAX, self.step, random);
+        // After a few small waits in a row a step is much longer than the trouble, which doubling waits never are.
+        let most = now.since(self.since) + FIRST;
+        self.until = now + jittered(FIRST, MAX, self.step, random).min(most);
     }
 }
 
@@ -185,6 +188,29 @@ mod tests {
             breaker.unreachable(row, lane(2), now, 1.0);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
+    }
+
+    #[test]
+    fn a_destination_is_looked_for_again_within_the_time_that_it_was_away() {
+        for luck in 0..1000 {
+            let mut random = fastrand::Rng::with_seed(luck);
+            let mut breaker = Breaker::default();
+            breaker.unreachable(1, lane(1), START, random.f64());
+            let mut probes = 0;
+            // Small waits come in a row now and then; the next one must not be minutes all the same.
+            while breaker.open().unwrap().until < START + Duration::from_secs(60) {
+                let now = breaker.open().unwrap().until;
+                breaker.started(2, lane(2), now);
+                breaker.unreachable(2, lane(2), now, random.f64());
+                probes += 1;
+            }
+            let found = breaker.open().unwrap().until.since(START);
+            assert!(
+                found <= Duration::from_secs(121),
+                "{found:?} with luck {luck}"
+            );
+            assert!(probes <= 60, "{probes} probes with luck {luck}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! The late policy `collapse`: of what grew old while a destination was away only the latest state of each alert is told. What
-//! is late is decided by the desk.
+//! What is late, and what becomes of it: with `collapse` only the latest state of each alert is told, of what grew old while a destination
+//! was away; a digest tells what is late in all lanes at once.
 
 use super::{
     Due, LaneKey,
-    lane::Pending,
+    desk::Desk,
+    lane::{Lane, Pending},
     outcome::{Settled, State},
     queues::Queues,
     throttle::Kind,
 };
-use crate::clock::Mono;
+use crate::{clock::Mono, destination::Late};
 
 const COLLAPSED: (State, &str) = (State::Superseded, "a later event tells the latest state");
 
@@ -67,5 +68,60 @@ impl Queues {
             }
         });
         true
+    }
+}
+
+/// The most events of one digest.
+const DIGEST: usize = 100;
+
+impl Desk {
+    /// What is told together with the first of a lane that is late: what is late in all lanes, the worst first, at most as much
+    /// as one digest holds. Nothing, if it is to be told alone, as a critical alert is that still calls: it must ring.
+    pub(super) fn gather(&self, first: LaneKey, now: Mono) -> Vec<(LaneKey, Vec<i64>)> {
+        let rings = |key: &LaneKey| self.queues.lane(*key).is_some_and(Lane::rings);
+        if self.plan.late != Late::Digest || !self.is_late(first, now) || rings(&first) {
+            return Vec::new();
+        }
+        let before = self.late_line(now);
+        let others = self.queues.ready();
+        let others = others.filter(|key| *key != first && !rings(key));
+        let mut gathered = Vec::new();
+        let mut room = DIGEST;
+        for key in std::iter::once(first).chain(others) {
+            let Some(lane) = self.queues.lane(key).filter(|_| room > 0) else {
+                break;
+            };
+            let late = |(_, row): &(i64, &Pending)| Some(row.decided) <= before;
+            let rows = lane.rows().take_while(late).take(room);
+            let rows: Vec<i64> = rows.map(|(id, _)| id).collect();
+            room -= rows.len();
+            if !rows.is_empty() {
+                gathered.push((key, rows));
+            }
+        }
+        match DIGEST - room {
+            0 | 1 => Vec::new(),
+            _ => gathered,
+        }
+    }
+
+    /// Whether the first of a lane had to wait for trouble until it was old.
+    pub(super) fn is_late(&self, key: LaneKey, now: Mono) -> bool {
+        let head = self.queues.lane(key).and_then(|lane| lane.head());
+        head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
+    }
+
+    /// What was decided up to this time is late; none if nothing is.
+    fn late_line(&self, now: Mono) -> Option<Mono> {
+        let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
+        match troubled {
+            true => Some(now - self.plan.late_after),
+            false => self.late_before,
+        }
+    }
+
+    /// Trouble is over, or the agent was down: what has waited too long is late.
+    pub(super) fn trouble_over(&mut self, now: Mono) {
+        self.late_before = self.late_before.max(Some(now - self.plan.late_after));
     }
 }

@@ -19,6 +19,7 @@ mod plan;
 mod queues;
 mod rate;
 mod repeats;
+mod reposts;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use self::{
     breaker::{Open, Trouble},
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
+    reposts::Repost,
     retry::Retry,
     throttle::Kind,
 };
@@ -117,6 +119,8 @@ pub struct Due {
     pub retold: Vec<i64>,
     /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
     pub fallbacks: Vec<i64>,
+    /// To be told again now, each reported with [`Schedule::reposted`] once.
+    pub reposts: Vec<Repost>,
 }
 
 /// One destination, for views.
@@ -179,6 +183,7 @@ impl Schedule {
         let from = due.settled.len();
         for desk in self.desks.values_mut() {
             desk.next(now, &mut due);
+            desk.repost(now, &mut due);
         }
         for settled in &due.settled[from..] {
             self.rows.remove(&settled.row);
@@ -246,8 +251,8 @@ impl Schedule {
     pub fn next_deadline(&self) -> Option<Mono> {
         let due = (!self.settled.is_empty()).then_some(self.seen);
         let desks = self.desks.values();
-        let first = desks.filter_map(|desk| desk.next_deadline(self.seen)).min();
-        due.or(first)
+        let of_desk = |desk: &Desk| [desk.next_deadline(self.seen), desk.next_repost()];
+        due.or(desks.flat_map(of_desk).flatten().min())
     }
 
     /// Takes out those of these deliveries that nobody can have heard of (never in flight, no attempt used), and returns

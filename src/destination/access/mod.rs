@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy};
+pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy, server::Server};
 use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
 
@@ -12,6 +12,7 @@ mod allowed;
 mod bind;
 mod identity;
 mod proxy;
+pub(super) mod server;
 
 /// The way to a receiver.
 #[derive(Clone, PartialEq)]
@@ -55,7 +56,34 @@ impl Access {
         Self::of_url(section, timeout, Some(url))
     }
 
+    /// The same for a receiver with several instances: `urls`.
+    pub fn read_instances(
+        section: &Section<'_>,
+        timeout: Duration,
+        first: Veiled,
+        more: Vec<Veiled>,
+    ) -> Option<Self> {
+        let access = Self::of_url_at(section, "urls", timeout, Some(first))?;
+        let fine = |url: &Veiled| {
+            url.plain()
+                .is_none_or(|plain| access.is_fine(section, "urls", plain))
+        };
+        if !more.iter().all(fine) {
+            return None;
+        }
+        Some(Self { more, ..access })
+    }
+
     fn of_url(section: &Section<'_>, timeout: Duration, url: Option<Veiled>) -> Option<Self> {
+        Self::of_url_at(section, "url", timeout, url)
+    }
+
+    fn of_url_at(
+        section: &Section<'_>,
+        key: &'static str,
+        timeout: Duration,
+        url: Option<Veiled>,
+    ) -> Option<Self> {
         let access = Self {
             url: url.clone().unwrap_or_default(),
             more: Vec::new(),
@@ -73,7 +101,7 @@ impl Access {
         };
         // A secret is read and judged at each attempt.
         if let Some(plain) = url?.plain()
-            && !access.is_fine(section, "url", plain)
+            && !access.is_fine(section, key, plain)
         {
             return None;
         }

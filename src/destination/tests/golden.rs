@@ -135,7 +135,8 @@ pub(super) const HOSTILE: &str = "<!channel> @everyone @here <@U1> *b* _i_ ~s~ `
 fn shown(requests: &[Sent]) -> String {
     let mut text = String::new();
     for request in requests {
-        let _ = writeln!(text, "{} {}", request.method, request.url);
+        let first = format!("{} {}", request.method, request.url);
+        let _ = writeln!(text, "{}", first.trim_end());
         for (name, value) in &request.headers {
             let _ = writeln!(text, "{name}: {value}");
         }
@@ -183,8 +184,8 @@ fn no_text_breaks_a_request() {
             let told = told(&example, &notice, &attempt);
             for request in told.iter().flat_map(|(_, requests)| requests) {
                 let name = &example.name;
-                // A URL that is all secret has nothing of the alert in it.
-                if !request.url.starts_with("***") {
+                // A URL that is all secret has nothing of the alert in it, and not every way has one.
+                if !request.url.starts_with("***") && request.method != "LINE" {
                     assert!(url::Url::parse(&request.url).is_ok(), "{}", request.url);
                     assert!(!request.url.contains("evil.example/"), "{}", request.url);
                 }

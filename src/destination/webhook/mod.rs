@@ -15,12 +15,12 @@ use crate::{
     config::{section::Section, tree::Value},
 };
 
-mod alertmanager;
+pub(super) mod alertmanager;
 mod cloudevents;
 pub(super) mod format;
 mod haltless;
 mod hasp;
-mod native;
+pub(super) mod native;
 mod opsknight;
 mod own;
 mod template;

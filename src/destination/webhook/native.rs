@@ -17,7 +17,7 @@ use crate::destination::{
 };
 
 /// The payload of an event.
-pub(super) fn payload<'n>(
+pub(in crate::destination) fn payload<'n>(
     notice: &'n Notice,
     attempt: &'n Attempt,
 ) -> Result<Native<'n>, RenderError> {
@@ -81,7 +81,7 @@ pub(super) fn payload<'n>(
 
 /// See the module. Other formats carry it whole, or take fields from it by name.
 #[derive(Serialize)]
-pub(super) struct Native<'n> {
+pub(in crate::destination) struct Native<'n> {
     event: String,
     id: &'n str,
     stream: &'n str,

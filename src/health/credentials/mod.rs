@@ -9,8 +9,8 @@ use crate::{
     alert::{plant::Severity, signal::Signal},
     clock::{Now, Wall},
     config::{Settings, secret::Secret},
-    delivery::attempt::{unusable, unusable_request, unusable_secret},
-    destination::{Access, Destination, HttpRequest, Signing},
+    delivery::attempt::{unusable, unusable_request, unusable_secret, unusable_server},
+    destination::{Access, Destination, HttpRequest, Server, Signing, access::Identity},
     link::certificate::{End, Seen},
     source::mqtt::config::MqttConfig,
 };
@@ -94,9 +94,36 @@ impl Credential {
         }
     }
 
+    fn server(&self) -> Option<&Server> {
+        match &self.needs {
+            Needs::Destination(destination) => destination.server(),
+            _ => None,
+        }
+    }
+
+    /// The authority that is trusted, and our own certificate.
+    fn files(&self) -> (Option<&PathBuf>, Option<&Identity>) {
+        match (self.access(), self.server(), &self.needs) {
+            (Some(access), ..) => (access.ca.as_ref(), access.identity.as_ref()),
+            (_, Some(server), _) => (server.ca.as_ref(), server.identity.as_ref()),
+            (.., Needs::Broker { ca, .. }) => (ca.as_ref(), None),
+            _ => (None, None),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        match (self.access(), self.server(), &self.needs) {
+            (Some(access), ..) => access.is_tls(),
+            (_, Some(server), _) => server.tls,
+            (.., Needs::Broker { ca, .. }) => ca.is_some(),
+            _ => false,
+        }
+    }
+
     /// Why it cannot be used now.
     fn unusable(&self) -> Option<String> {
-        let by_access = || self.access().and_then(unusable);
+        let by_server = || self.server().and_then(unusable_server);
+        let by_access = || self.access().and_then(unusable).or_else(by_server);
         match &self.needs {
             Needs::Destination(destination) => by_access().or_else(|| unusable_secret(destination)),
             Needs::Heartbeat(_, sign) => by_access()
@@ -147,11 +174,7 @@ impl Credential {
 
     fn papers(&self) -> Vec<Paper> {
         let mut papers = Vec::new();
-        let (ca, is_tls) = match (&self.needs, self.access()) {
-            (_, Some(access)) => (access.ca.as_ref(), access.is_tls()),
-            (Needs::Broker { ca, .. }, _) => (ca.as_ref(), ca.is_some()),
-            _ => (None, false),
-        };
+        let ((ca, identity), is_tls) = (self.files(), self.is_tls());
         let name = &self.name;
         if let Some(path) = ca.filter(|_| is_tls) {
             papers.push(Paper {
@@ -164,7 +187,7 @@ impl Credential {
                 lies: Lies::File(path.clone(), last),
             });
         }
-        if let Some(identity) = self.access().and_then(|access| access.identity.as_ref()) {
+        if let Some(identity) = identity {
             papers.push(Paper {
                 key: "client_cert",
                 what: format!("our certificate for {name} in {}", identity.cert.display()),

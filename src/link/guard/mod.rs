@@ -94,6 +94,17 @@ impl Guard {
         Ok(port)
     }
 
+    /// Checks a host as it was written, if it is an address; a name is checked when it is resolved.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it must not be dialled.
+    pub fn check_host(&self, host: &str, port: u16) -> Result<(), Refusal> {
+        match host.parse() {
+            Ok(address) => self.check_addresses(None, port, &[address]),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Checks everything that the resolver returned for `name`. All addresses must pass: which of them is dialled is not ours
     /// to choose, and a name that mixes public and private ones is how rebinding looks.
     ///

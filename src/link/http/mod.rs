@@ -20,8 +20,11 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use url::Url;
 
-pub use self::settings::{Bind, Identity, Proxy, Settings};
 use self::{reason::Way, resolver::Lookup};
+pub use self::{
+    settings::{Bind, Identity, Proxy, Settings},
+    tls::check as check_files,
+};
 use super::guard::{Guard, Refusal};
 use crate::{clock::Wall, config::secret::SecretError};
 
@@ -29,7 +32,7 @@ pub mod reason;
 mod resolver;
 mod retry_after;
 mod settings;
-mod tls;
+pub(super) mod tls;
 
 /// The time within which a connection, its DNS look-up and its TLS handshake must be done.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

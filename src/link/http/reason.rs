@@ -100,29 +100,40 @@ fn unconnected(error: &reqwest::Error) -> String {
         return "no connection in time; is the host switched on and is the way to it open?"
             .to_owned();
     }
-    match find::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => {
-            "connection refused: nothing listens on that port".to_owned()
-        }
-        Some(io::ErrorKind::NetworkUnreachable) => {
-            "network unreachable: the gateway has no route there".to_owned()
-        }
-        Some(io::ErrorKind::HostUnreachable) => {
-            "host unreachable: it is off, or a firewall says so".to_owned()
-        }
-        Some(io::ErrorKind::NotFound) => {
-            "the socket does not exist; is the agent running?".to_owned()
-        }
-        Some(io::ErrorKind::PermissionDenied) => {
-            "permission denied by this host; a firewall or the socket's rights".to_owned()
-        }
-        Some(
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::BrokenPipe,
-        ) => "the other side closed the connection at once".to_owned(),
-        _ => format!("no connection: {}", root(error)),
+    match find::<io::Error>(error) {
+        Some(io) => of_kind(io.kind())
+            .map_or_else(|| format!("no connection: {}", root(error)), str::to_owned),
+        None => format!("no connection: {}", root(error)),
     }
+}
+
+/// Why a connection that we dialled ourselves was not made.
+pub(in crate::link) fn of_io(error: &io::Error) -> String {
+    of_kind(error.kind()).map_or_else(|| format!("no connection: {error}"), str::to_owned)
+}
+
+/// Why a TLS handshake that we made ourselves came to nothing; `identity` says whether a client certificate was shown.
+pub(in crate::link) fn of_tls(error: &io::Error, identity: bool) -> String {
+    let way = Way {
+        identity,
+        ..Way::default()
+    };
+    find::<rustls::Error>(error).map_or_else(|| of_io(error), |error| tls(error, &way))
+}
+
+fn of_kind(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Is;
+    Some(match kind {
+        Is::ConnectionRefused => "connection refused: nothing listens on that port",
+        Is::NetworkUnreachable => "network unreachable: the gateway has no route there",
+        Is::HostUnreachable => "host unreachable: it is off, or a firewall says so",
+        Is::NotFound => "the socket does not exist; is the agent running?",
+        Is::PermissionDenied => "permission denied by this host; a firewall or the socket's rights",
+        Is::ConnectionReset | Is::UnexpectedEof | Is::BrokenPipe => {
+            "the other side closed the connection at once"
+        }
+        _ => return None,
+    })
 }
 
 /// What a peer says that wants to know us, and does not.

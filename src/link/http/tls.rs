@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Trusts the certificates of `ca` only, or what the operating system trusts, and shows `identity`.
-pub(super) fn config(settings: &Settings) -> Result<ClientConfig, BuildError> {
+pub(in crate::link) fn config(settings: &Settings) -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match &settings.ca {
         Some(path) => {
@@ -50,7 +50,10 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, BuildError> {
 }
 
 /// Whether the files that are named can be used; what the operating system trusts is not looked at.
-pub(super) fn check(settings: &Settings) -> Result<(), BuildError> {
+///
+/// # Errors
+/// [`BuildError`] as a connection would meet it.
+pub fn check(settings: &Settings) -> Result<(), BuildError> {
     let roots = settings.ca.as_deref().map(roots).transpose()?;
     let trusting = builder()?.with_root_certificates(roots.unwrap_or_else(RootCertStore::empty));
     identified(trusting, settings.identity.as_ref()).map(drop)

@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -87,6 +87,8 @@ pub(crate) struct Keeper {
     pub(crate) durable: Arc<AtomicBool>,
     /// How often memory mode has ended.
     pub(crate) returns: Arc<AtomicU64>,
+    /// How often anything was written.
+    pub(crate) writes: Arc<AtomicU64>,
     /// Cancelled by an IO error that ends the run, so that the agent stops even if nobody waits for an answer.
     pub(crate) over: CancellationToken,
 }
@@ -127,6 +129,7 @@ impl Keeper {
             lock,
             durable: Arc::new(AtomicBool::new(true)),
             returns: Arc::default(),
+            writes: Arc::default(),
             over: CancellationToken::new(),
             options,
         };
@@ -169,6 +172,7 @@ impl Keeper {
                 });
             match done {
                 Ok(result) => {
+                    self.writes.fetch_add(1, Ordering::Release);
                     if !durable {
                         self.stay_small()?;
                     }

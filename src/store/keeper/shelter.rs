@@ -73,6 +73,7 @@ impl Keeper {
             tracing::error!(%error, "the database on disk cannot be read: memory begins empty");
         }
         self.memory = Some((db, why.to_owned()));
+        self.writes.fetch_add(1, Ordering::Release);
         self.durable.store(false, Ordering::Release);
         Ok(())
     }
@@ -123,6 +124,7 @@ impl Keeper {
         written?;
         self.memory = None;
         self.identity = identity(&self.path()).unwrap_or_default();
+        self.writes.fetch_add(1, Ordering::Release);
         self.returns.fetch_add(1, Ordering::Release);
         self.durable.store(true, Ordering::Release);
         Ok(())

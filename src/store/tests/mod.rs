@@ -12,6 +12,7 @@ mod model;
 mod outbox;
 mod put_back;
 mod queue;
+mod ready;
 
 use std::path::Path;
 

@@ -4,6 +4,7 @@
 //! configuration, rendered, sent, answered and interpreted by the product's own attempt; nothing waits, as what follows from an
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
+mod alertmanager;
 mod case;
 mod harp;
 mod opsgenie;
@@ -34,6 +35,7 @@ use self::{
 
 /// All cases. A kind may have several: one for each mode.
 const CASES: &[&[Case]] = &[
+    alertmanager::CASES,
     harp::CASES,
     opsgenie::CASES,
     opshift::CASES,
@@ -43,6 +45,9 @@ const CASES: &[&[Case]] = &[
     webhook::CASES,
 ];
 
+/// Kinds that are tested elsewhere until their case stands here.
+const TO_COME: &[&str] = &["file", "slack-bot", "syslog", "teams", "teams-connector"];
+
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
 }
@@ -50,8 +55,14 @@ fn cases() -> impl Iterator<Item = &'static Case> {
 #[test]
 fn every_kind_has_a_case_and_every_case_has_a_name() {
     let cased = |word: &&str| cases().any(|case| case.kind == *word);
-    let missing: Vec<&str> = kind_words().filter(|word| !cased(word)).collect();
-    assert!(missing.is_empty(), "kinds without a case: {missing:?}");
+    let waited = |word: &&str| TO_COME.contains(word);
+    let missing: Vec<&str> = kind_words()
+        .filter(|word| cased(word) == waited(word))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "kinds without a case, or with one and still to come: {missing:?}"
+    );
     let mut names: Vec<&str> = cases().map(|case| case.name).collect();
     names.sort_unstable();
     let all = names.len();

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod rotation;
+mod syslog;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

@@ -1,0 +1,182 @@
+//! Ends on their way to the record: in the background, together with what else ends within a few milliseconds.
+//!
+//! To the schedule a delivery that was accepted is in flight until that is on disk. So its lane waits, and at a destination no more are
+//! under way or not on record at once than its concurrency: that is how many a crash can repeat. It decides nothing about
+//! deliveries.
+
+use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
+
+use crate::{
+    clock::Mono,
+    delivery::schedule::{Attempt, Schedule},
+    store::{Store, StoreError, rows::Settlement},
+};
+
+/// How long an acceptance waits for others, if nothing waits for it. A flush writes whole blocks of the disk, however little is new.
+const WINDOW: Duration = Duration::from_millis(10);
+/// How many ends are recorded in one transaction.
+pub(super) const GROUP: usize = 100;
+
+type Write = Pin<Box<dyn Future<Output = Result<Vec<Attempt>, StoreError>> + Send>>;
+
+/// Ends that are not on record yet.
+#[derive(Default)]
+pub(super) struct Recording {
+    waiting: VecDeque<(Settlement, Option<Attempt>)>,
+    /// When the first of them is due.
+    due: Option<Mono>,
+    /// The one write that is under way, if one is.
+    write: Option<Write>,
+}
+
+impl Recording {
+    /// It was accepted. At most as many of these wait as attempts may be in flight.
+    pub(super) fn accepted(&mut self, settlement: Settlement, attempt: Attempt, now: Mono) {
+        // Before what is only over: a lane waits for this.
+        self.waiting.push_front((settlement, Some(attempt)));
+        self.is_due_at(now + WINDOW);
+    }
+
+    /// It is over without an attempt: its lane goes on already, so it is due at once.
+    pub(super) fn over(&mut self, settlement: Settlement, now: Mono) {
+        self.waiting.push_back((settlement, None));
+        self.is_due_at(now);
+    }
+
+    fn is_due_at(&mut self, at: Mono) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.write.is_none()
+    }
+
+    /// When [`Recording::begin`] is to be called; none while that would do nothing. At once, where something else waits for the same
+    /// destination: it may be what there is no room for.
+    pub(super) fn due(&self, schedule: &Schedule, now: Mono) -> Option<Mono> {
+        let due = self.due.filter(|_| self.write.is_none())?;
+        let hurry = self.waiting.len() >= GROUP || self.holds_up(schedule);
+        Some(if hurry { now } else { due })
+    }
+
+    /// Whether something else waits at a destination of what is not on record.
+    fn holds_up(&self, schedule: &Schedule) -> bool {
+        let mut attempts = self
+            .waiting
+            .iter()
+            .filter_map(|(_, attempt)| attempt.as_ref());
+        attempts.any(|one| {
+            let status = schedule.status(&one.destination);
+            status.is_some_and(|status| status.queued > status.in_flight as usize)
+        })
+    }
+
+    /// Begins to write some of what waits.
+    pub(super) fn begin(&mut self, store: &Store) {
+        if self.write.is_some() || self.waiting.is_empty() {
+            return;
+        }
+        let some = self.waiting.len().min(GROUP);
+        let (settlements, attempts): (Vec<_>, Vec<_>) = self.waiting.drain(..some).unzip();
+        // What is left has waited behind these.
+        self.due = self.due.filter(|_| !self.waiting.is_empty());
+        let store = store.clone();
+        self.write = Some(Box::pin(async move {
+            store.settle_many(settlements).await?;
+            Ok(attempts.into_iter().flatten().collect())
+        }));
+    }
+
+    /// Waits for the write that is under way, for ever if there is none: the attempts whose acceptance is on record now. Cancelling
+    /// loses nothing.
+    pub(super) async fn done(&mut self) -> Result<Vec<Attempt>, StoreError> {
+        let Some(write) = &mut self.write else {
+            return std::future::pending().await;
+        };
+        let done = write.as_mut().await;
+        self.write = None;
+        done
+    }
+
+    /// Whether an acceptance of this destination is not on record yet. One that is being written counts for all.
+    pub(super) fn holds(&self, destination: &str) -> bool {
+        let mut attempts = self
+            .waiting
+            .iter()
+            .filter_map(|(_, attempt)| attempt.as_ref());
+        self.write.is_some() || attempts.any(|one| *one.destination == *destination)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alert::plant::Severity,
+        clock::Wall,
+        delivery::schedule::{DestinationPlan, Kind, LaneKey, Row},
+        store::rows::DeliveryState,
+    };
+
+    const NOW: Mono = Mono::from_nanos(1_000_000_000);
+
+    fn end(row: i64) -> Settlement {
+        Settlement::new(row, DeliveryState::Accepted, Wall::from_millis(0), "")
+    }
+
+    /// So many deliveries of different watches, at most two in flight.
+    fn scheduled(count: u8) -> (Schedule, Vec<Attempt>) {
+        let plan = DestinationPlan {
+            concurrency: 2,
+            ..DestinationPlan::new("ops")
+        };
+        let mut schedule = Schedule::new(vec![plan]);
+        for number in 1..=count {
+            let row = Row {
+                id: number.into(),
+                destination: "ops".into(),
+                lane: LaneKey([number; 32]),
+                severity: Severity::Error,
+                decided: NOW,
+                kind: Kind::Call,
+                not_before: None,
+                attempts: 0,
+                alert: 1,
+                likeness: None,
+                may_fall_back: true,
+                from_before: false,
+            };
+            schedule.add(&row, NOW);
+        }
+        let attempts = schedule.next(NOW).attempts;
+        (schedule, attempts)
+    }
+
+    #[test]
+    fn what_holds_nothing_up_waits_for_others_and_not_for_long() {
+        let (schedule, mut attempts) = scheduled(2);
+        let mut recording = Recording::default();
+        assert_eq!(recording.due(&schedule, NOW), None);
+        recording.accepted(end(1), attempts.remove(0), NOW);
+        let later = NOW + WINDOW / 2;
+        recording.accepted(end(2), attempts.remove(0), later);
+        assert_eq!(recording.due(&schedule, later), Some(NOW + WINDOW));
+    }
+
+    #[test]
+    fn what_another_delivery_may_wait_for_is_due_at_once() {
+        let (schedule, mut attempts) = scheduled(3);
+        let mut recording = Recording::default();
+        recording.accepted(end(1), attempts.remove(0), NOW);
+        assert_eq!(recording.due(&schedule, NOW), Some(NOW));
+    }
+
+    #[test]
+    fn what_is_over_without_an_attempt_is_due_at_once() {
+        let mut recording = Recording::default();
+        recording.over(end(1), NOW);
+        let schedule = Schedule::default();
+        assert_eq!(recording.due(&schedule, NOW), Some(NOW));
+    }
+}

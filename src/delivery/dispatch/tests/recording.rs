@@ -1,0 +1,95 @@
+//! What is accepted is recorded in the background, and holds what must not overtake it.
+
+use super::*;
+
+/// Keeps the store's thread busy until it is dropped.
+struct Busy(Option<std::sync::mpsc::SyncSender<()>>, JoinHandle<()>);
+
+impl Busy {
+    async fn new(store: &Store) -> Self {
+        let (release, held) = std::sync::mpsc::sync_channel::<()>(1);
+        let (began, begun) = oneshot::channel();
+        let store = store.clone();
+        let job = tokio::spawn(async move {
+            store
+                .while_busy(move || {
+                    let _ = began.send(());
+                    let _ = held.recv();
+                })
+                .await;
+        });
+        begun.await.unwrap();
+        Self(Some(release), job)
+    }
+
+    async fn end(mut self) {
+        self.0.take();
+        self.1.await.unwrap();
+    }
+}
+
+/// Commits a trigger of each of these alerts, to be sent as it is.
+async fn decided(
+    bench: &Bench,
+    numbers: std::ops::RangeInclusive<u64>,
+) -> Vec<(u64, Box<Delivery>)> {
+    let mut decided = Vec::new();
+    for number in numbers {
+        let made = commit(&bench.store, number, "triggered", bench.clock.now()).await;
+        decided.push((number, made.ready.unwrap()));
+    }
+    decided
+}
+
+async fn heard(receiver: &Receiver, count: usize) {
+    for _ in 0..TRIES {
+        if receiver.heard().len() == count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{} of {count} were heard", receiver.heard().len());
+}
+
+#[tokio::test]
+async fn a_decision_is_told_while_the_end_of_another_is_being_recorded() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let bench = Bench::start(vec![destination(address, "")]);
+    bench.ask(Job::Look).await;
+    let decided = decided(&bench, 1..=2).await;
+    let busy = Busy::new(&bench.store).await;
+    for (told, (number, ready)) in (1..).zip(decided) {
+        let id = ready.row.id;
+        bench.hand_over(number, "triggered", id, Some(ready)).await;
+        heard(&receiver, told).await;
+        // Long enough for its end to be on the way to the record.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    busy.end().await;
+    bench.stands(|of| of.status.queued == 0).await;
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_is_not_on_record_counts_as_in_flight_at_its_destination() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let bench = Bench::start(vec![destination(address, "concurrency = 2")]);
+    bench.ask(Job::Look).await;
+    let decided = decided(&bench, 1..=3).await;
+    let last = decided[2].1.row.id;
+    let busy = Busy::new(&bench.store).await;
+    for (number, ready) in decided {
+        let id = ready.row.id;
+        bench.hand_over(number, "triggered", id, Some(ready)).await;
+    }
+    heard(&receiver, 2).await;
+    // Both are accepted; a crash now repeats both, and no third.
+    let standing = bench.stands(|of| of.status.in_flight == 2).await;
+    assert_eq!(standing.status.queued, 3);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(receiver.heard().len(), 2);
+    busy.end().await;
+    bench.becomes(last, DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard().len(), 3);
+    bench.end().await;
+}
