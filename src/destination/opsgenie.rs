@@ -155,7 +155,7 @@ impl Kind for Opsgenie {
         Ok(Errand::each(requests))
     }
 
-    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         let mut outcome = Outcome::of_status(answer, &[400, 413, 422]);
         match &mut outcome {
             Outcome::Accepted {
@@ -183,7 +183,11 @@ impl Kind for Opsgenie {
             }
             _ => {}
         }
-        (outcome, Incidents::of(told).kept())
+        (outcome, None)
+    }
+
+    fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        Incidents::of(told).kept()
     }
 }
 

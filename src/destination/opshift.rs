@@ -116,7 +116,7 @@ impl Kind for OpShift {
         Ok(request.signed(Some(&self.sign)).into())
     }
 
-    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         let mut outcome = Outcome::of_status(answer, &[400, 413, 422]);
         match &mut outcome {
             Outcome::Accepted {
@@ -140,7 +140,7 @@ impl Kind for OpShift {
             }
             _ => {}
         }
-        (outcome, Incidents::of(told).kept())
+        (outcome, None)
     }
 }
 

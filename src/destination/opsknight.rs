@@ -141,7 +141,7 @@ impl Kind for OpsKnight {
         Ok(Errand::each(requests.collect::<Result<_, _>>()?))
     }
 
-    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         let mut outcome = Outcome::of_status(answer, &[400, 413, 422]);
         match &mut outcome {
             Outcome::Accepted { detail, .. } => {
@@ -165,7 +165,11 @@ impl Kind for OpsKnight {
             }
             _ => {}
         }
-        (outcome, Incidents::of(told).kept())
+        (outcome, None)
+    }
+
+    fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        Incidents::of(told).kept()
     }
 }
 

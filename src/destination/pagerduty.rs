@@ -105,7 +105,7 @@ impl Kind for PagerDuty {
         Ok(Errand::each(requests.collect::<Result<_, _>>()?))
     }
 
-    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         // It blames a key that it does not know in the same way as a payload; but the key can be mended.
         let give_up_on: &[u16] = match answer.body.contains("routing_key") {
             true => &[],
@@ -115,7 +115,11 @@ impl Kind for PagerDuty {
         if let Outcome::Accepted { detail, .. } = &mut outcome {
             *detail = format!("accepted by PagerDuty ({})", answer.status);
         }
-        (outcome, Incidents::of(told).kept())
+        (outcome, None)
+    }
+
+    fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        Incidents::of(told).kept()
     }
 }
 

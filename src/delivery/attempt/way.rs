@@ -133,7 +133,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(&delivery, now, false).await;
+                let tried = self.try_once(store, &delivery, now, false).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -148,7 +148,7 @@ impl Way {
     /// Tells once more what was accepted; none if it is not on record any more.
     pub async fn repeat(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
         match store.delivery(row).await {
-            Ok(Some(delivery)) => Some(self.try_once(&delivery, clock.now(), true).await),
+            Ok(Some(delivery)) => Some(self.try_once(store, &delivery, clock.now(), true).await),
             Ok(None) => None,
             Err(error) => Some(Tried::unreachable(clock.now().wall, &chain(&error))),
         }
@@ -159,7 +159,7 @@ impl Way {
         self.destination.abilities().repost.is_some()
     }
 
-    async fn try_once(&self, delivery: &Delivery, now: Now, again: bool) -> Tried {
+    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now, again: bool) -> Tried {
         let mut notice: Notice = match serde_json::from_str(&delivery.body) {
             Ok(notice) => notice,
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
@@ -173,6 +173,16 @@ impl Way {
         if again {
             attempt.late_seconds = 0;
         }
+        let mut thread = delivery.thread.clone();
+        let told = self.destination.told(&notice, &attempt, thread.as_deref());
+        if let Some(keep) = self.destination.beforehand(&told)
+            && thread.as_ref() != Some(&keep)
+        {
+            if let Err(error) = store.remember(row.id, keep.clone()).await {
+                return Tried::unreachable(now.wall, &chain(&error));
+            }
+            thread = Some(keep);
+        }
         let Exchange {
             outcome,
             thread,
@@ -180,7 +190,7 @@ impl Way {
             provider_id,
             ..
         } = self
-            .exchange(&notice, &attempt, delivery.thread.as_deref(), now)
+            .exchange(&notice, &attempt, thread.as_deref(), now)
             .await;
         Tried {
             thread,

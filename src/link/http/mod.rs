@@ -59,7 +59,6 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("method", &self.method)
-            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }
