@@ -66,6 +66,7 @@ use crate::{alert::event::EventKind, config::section::Section};
 mod abilities;
 pub mod access;
 mod address;
+mod alertmanager;
 mod card;
 mod carrier;
 mod chat;
@@ -127,6 +128,7 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
     ("command", command::read),
+    ("alertmanager", alertmanager::read),
     ("discord", discord::read),
     ("file", file::read),
     ("google-chat", google_chat::read),

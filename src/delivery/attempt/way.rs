@@ -149,7 +149,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(store, &delivery, now).await;
+                let tried = self.try_once(store, &delivery, now, false).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -161,11 +161,29 @@ impl Way {
         }
     }
 
-    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now) -> Tried {
-        let (notice, attempt) = match self.about(delivery, now) {
+    /// Tells once more what was accepted; none if it is not on record any more.
+    pub async fn repeat(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
+        match store.delivery(row).await {
+            Ok(Some(delivery)) => Some(self.try_once(store, &delivery, clock.now(), true).await),
+            Ok(None) => None,
+            Err(error) => Some(Tried::unreachable(clock.now().wall, &chain(&error))),
+        }
+    }
+
+    /// Whether what it has accepted has to be told again.
+    pub fn forgets(&self) -> bool {
+        self.destination.abilities().repost.is_some()
+    }
+
+    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now, again: bool) -> Tried {
+        let (notice, mut attempt) = match self.about(delivery, now) {
             Ok(found) => found,
             Err(why) => return gave_up(now, &why),
         };
+        // What is told again was told in time.
+        if again {
+            attempt.late_seconds = 0;
+        }
         let mut thread = delivery.thread.clone();
         let told = self.destination.told(&notice, &attempt, thread.as_deref());
         if let Some(keep) = self.destination.beforehand(&told)

@@ -73,6 +73,10 @@ impl Desk {
                 (error.id(), Some(Tried::failed(at, why)))
             }
         };
+        if let Some(repost) = self.reposts.remove(&id) {
+            self.told_again(&repost, tried);
+            return Ok(Vec::new());
+        }
         let Some(attempt) = self.rows.remove(&id) else {
             return Ok(Vec::new());
         };

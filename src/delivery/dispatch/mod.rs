@@ -22,7 +22,7 @@ use super::{
     attempt::{Tried, Way},
     concern::Concerns,
     owed::stored,
-    schedule::{Attempt, DestinationPlan, Due, Schedule, Settled, State},
+    schedule::{Attempt, DestinationPlan, Due, Repost, Schedule, Settled, State},
     withdrawable::Withdrawable,
 };
 use crate::{
@@ -70,6 +70,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
+        reposts: HashMap::new(),
         concerns: Concerns::new(signals),
         store,
         clock,
@@ -77,6 +78,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.recall().await?;
     desk.schedule.set_groups(receivers.groups);
     desk.load().await?;
+    desk.recall_reposts().await?;
     desk.schedule.restored(desk.clock.now().mono);
     while !stop.is_cancelled() {
         desk.follow_disk().await?;
@@ -123,6 +125,7 @@ struct Desk {
     seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
+    reposts: HashMap<Id, Repost>,
     concerns: Concerns,
     store: Store,
     clock: Clock,
@@ -192,6 +195,7 @@ impl Desk {
             settled,
             retold,
             fallbacks,
+            reposts,
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
@@ -213,6 +217,9 @@ impl Desk {
                 ready.row.kind == "triggered" || ready.writes == Some(self.store.writes())
             });
             self.start(attempt, ready);
+        }
+        for repost in reposts {
+            self.tell_again(repost);
         }
         self.unaccepted.extend(fallbacks);
         while let Some(&row) = self.unaccepted.front()
@@ -314,6 +321,7 @@ mod land;
 mod landed;
 mod obey;
 mod recording;
+mod repost;
 mod standing;
 
 #[cfg(test)]

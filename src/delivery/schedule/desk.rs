@@ -10,6 +10,7 @@ use super::{
     outcome::{Settled, State},
     queues::Queues,
     rate::Bucket,
+    reposts::Reposts,
 };
 use crate::{clock::Mono, destination::Late};
 
@@ -29,12 +30,13 @@ pub(super) struct Desk {
     /// After an outage nothing starts before.
     resume_at: Option<Mono>,
     /// What was decided up to then is late: it had to wait for trouble that is over.
-    late_before: Option<Mono>,
+    pub(super) late_before: Option<Mono>,
     pub(super) breaker: Breaker,
     pub(super) activity: Activity,
     bucket: Bucket,
     /// What others are to be told, because it ended without being accepted.
     pub(super) fallbacks: Vec<i64>,
+    pub(super) reposts: Reposts,
 }
 
 impl Desk {
@@ -52,6 +54,7 @@ impl Desk {
             breaker: Breaker::default(),
             activity: Activity::default(),
             fallbacks: Vec::new(),
+            reposts: Reposts::default(),
         }
     }
 
@@ -199,6 +202,9 @@ impl Desk {
         if plan.deactivate_after.is_none() {
             self.activity.reactivate();
         }
+        if plan.repost.is_none() {
+            self.reposts = Reposts::default();
+        }
         self.plan = plan;
     }
 
@@ -216,7 +222,7 @@ impl Desk {
         }
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.in_flight < self.allowance.min(self.plan.concurrency)
     }
 
@@ -235,7 +241,7 @@ impl Desk {
         gates.into_iter().flatten().max()
     }
 
-    fn is_probing(&self) -> bool {
+    pub(super) fn is_probing(&self) -> bool {
         let (off, open) = (self.activity.off(), self.breaker.open());
         off.is_some_and(|off| off.probing.is_some())
             || open.is_some_and(|open| open.probing.is_some())
@@ -260,8 +266,7 @@ impl Desk {
         let probe = troubled || self.breaker.open().is_some();
         let record = self.breaker.started(row, key, now) || troubled;
         self.activity.started(row, key);
-        self.bucket.take(now);
-        self.in_flight += 1;
+        self.begin(now);
         if digest.is_empty() {
             self.take_off(key, &[row], row, now, settled);
         }
@@ -279,6 +284,12 @@ impl Desk {
         })
     }
 
+    /// One more is in flight.
+    pub(super) fn begin(&mut self, now: Mono) {
+        self.bucket.take(now);
+        self.in_flight += 1;
+    }
+
     /// Marks the first deliveries of a lane as in flight.
     fn take_off(
         &mut self,
@@ -288,6 +299,7 @@ impl Desk {
         now: Mono,
         settled: &mut Vec<Settled>,
     ) {
+        self.reposts.drop(key);
         for id in rows {
             let lane = self.queues.lane(key);
             if let Some(row) = lane.and_then(|lane| lane.get(*id)).copied() {
@@ -308,26 +320,6 @@ impl Desk {
         });
     }
 
-    /// Whether the first of a lane had to wait for trouble until it was old.
-    pub(super) fn is_late(&self, key: LaneKey, now: Mono) -> bool {
-        let head = self.queues.lane(key).and_then(|lane| lane.head());
-        head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
-    }
-
-    /// What was decided up to this time is late; none if nothing is.
-    pub(super) fn late_line(&self, now: Mono) -> Option<Mono> {
-        let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
-        match troubled {
-            true => Some(now - self.plan.late_after),
-            false => self.late_before,
-        }
-    }
-
-    /// Trouble is over, or the agent was down: what has waited too long is late.
-    pub(super) fn trouble_over(&mut self, now: Mono) {
-        self.late_before = self.late_before.max(Some(now - self.plan.late_after));
-    }
-
     /// The destination is back after being away since then.
     pub(super) fn is_back(&mut self, since: Mono, now: Mono) {
         self.trouble_over(now);
@@ -342,6 +334,11 @@ impl Desk {
     pub(super) fn is_worn_out(&self) -> bool {
         let limit = self.plan.deactivate_after;
         self.is_active() && limit.is_some_and(|limit| self.activity.failures() >= limit)
+    }
+
+    /// Whether the configuration has it.
+    pub(super) fn is_known(&self) -> bool {
+        !self.orphaned
     }
 
     pub(super) fn is_active(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LaneKey, Settled};
+use super::{LaneKey, Repost, Settled};
 
 /// One try of one delivery, to be started now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,4 +47,6 @@ pub struct Due {
     pub retold: Vec<i64>,
     /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
     pub fallbacks: Vec<i64>,
+    /// To be told again now, each reported with [`super::Schedule::reposted`] once.
+    pub reposts: Vec<Repost>,
 }

@@ -39,6 +39,7 @@ impl Desk {
         }
         if outcome == Outcome::Accepted {
             self.heard(key, &pending, now);
+            self.tell_again(row, key, pending.kind, now);
         }
         let used = u32::from(!matches!(outcome, Outcome::Unreachable | Outcome::Void));
         let attempts = pending.attempts.saturating_add(used);
@@ -98,7 +99,14 @@ impl Desk {
     }
 
     /// What an outcome says about the destination, as opposed to the delivery.
-    fn note(&mut self, row: i64, key: LaneKey, outcome: Outcome, random: f64, now: Mono) {
+    pub(super) fn note(
+        &mut self,
+        row: i64,
+        key: LaneKey,
+        outcome: Outcome,
+        random: f64,
+        now: Mono,
+    ) {
         let answered = matches!(outcome, Outcome::Accepted | Outcome::Refused { .. });
         let was_active = self.activity.off().is_none();
         let back = match outcome {

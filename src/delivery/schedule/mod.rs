@@ -21,6 +21,7 @@ mod plan;
 mod queues;
 mod rate;
 mod repeats;
+mod reposts;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use self::{
     due::{Attempt, Due},
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
+    reposts::Repost,
     retry::Retry,
     throttle::Kind,
 };
@@ -147,6 +149,7 @@ impl Schedule {
         let from = due.settled.len();
         for desk in self.desks.values_mut() {
             desk.next(now, &mut due);
+            desk.repost(now, &mut due);
         }
         for settled in &due.settled[from..] {
             self.rows.remove(&settled.row);
@@ -242,8 +245,8 @@ impl Schedule {
     pub fn next_deadline(&self) -> Option<Mono> {
         let due = (!self.settled.is_empty()).then_some(self.seen);
         let desks = self.desks.values();
-        let first = desks.filter_map(|desk| desk.next_deadline(self.seen)).min();
-        due.or(first)
+        let of_desk = |desk: &Desk| [desk.next_deadline(self.seen), desk.next_repost()];
+        due.or(desks.flat_map(of_desk).flatten().min())
     }
 
     /// Takes out those of these deliveries that nobody can have heard of (never in flight, no attempt used), and returns

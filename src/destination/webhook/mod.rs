@@ -15,7 +15,7 @@ use crate::{
     config::{section::Section, tree::Value},
 };
 
-mod alertmanager;
+pub(super) mod alertmanager;
 mod cloudevents;
 mod digest;
 pub(super) mod format;

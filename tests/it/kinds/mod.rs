@@ -4,6 +4,8 @@
 //! configuration, rendered, sent, answered and interpreted by the product's own attempt; nothing waits, as what follows from an
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
+mod alertmanager;
+mod alertmanager_itself;
 mod case;
 mod chats;
 mod direct;
@@ -41,6 +43,7 @@ use self::{
 /// All cases. A kind may have several: one for each mode.
 const CASES: &[&[Case]] = &[
     direct::CASES,
+    alertmanager::CASES,
     discord::CASES,
     google_chat::CASES,
     harp::CASES,
@@ -56,7 +59,6 @@ const CASES: &[&[Case]] = &[
 
 /// Kinds that are tested elsewhere until their case stands here.
 const TO_COME: &[&str] = &["command", "file", "mail", "mqtt", "syslog"];
-const TO_COME: &[&str] = &["file", "mail", "syslog"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()

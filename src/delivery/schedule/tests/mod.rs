@@ -11,6 +11,7 @@ use super::*;
 mod memory;
 mod patience;
 mod random;
+mod reposts;
 
 /// Plays the shell, the outbox and the receivers, and checks after every step what must always hold.
 struct Bench {
