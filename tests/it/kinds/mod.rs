@@ -6,6 +6,7 @@
 
 mod case;
 mod pagerduty;
+mod plant;
 mod slack;
 mod stand_in;
 mod told;
@@ -28,18 +29,10 @@ use self::{
 };
 
 /// All cases. A kind may have several: one for each mode.
-const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
+const CASES: &[&[Case]] = &[pagerduty::CASES, plant::CASES, slack::CASES, webhook::CASES];
 
 /// Kinds that are tested elsewhere until their case stands here.
-const TO_COME: &[&str] = &[
-    "command",
-    "file",
-    "mqtt",
-    "slack-bot",
-    "syslog",
-    "teams",
-    "teams-connector",
-];
+const TO_COME: &[&str] = &["slack-bot", "teams", "teams-connector"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
@@ -251,7 +244,7 @@ fn read(case: &Case, lines: &str) -> Destination {
     let main = folder.path().join("andon.toml");
     let (name, kind) = (case.name, case.kind);
     let text = format!(
-        "[agent]\nsite = \"plant-7\"\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
+        "[agent]\nsite = \"plant-7\"\nallow_commands = true\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
          [[route]]\ndefault = true\nto = [\"{name}\"]\n"
     );
     std::fs::write(&main, text).expect("the configuration");
