@@ -7,4 +7,5 @@ pub mod guard;
 pub mod http;
 pub mod mqtt;
 pub mod program;
+pub mod smtp;
 pub mod stream;

@@ -4,7 +4,7 @@
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
 use crate::destination::{
-    Errand, HttpRequest, Publish, Request, Run, Signing, access, may_be_secret,
+    Errand, HttpRequest, MailRequest, Publish, Request, Run, Signing, access, may_be_secret,
 };
 
 /// The most lines of a body.
@@ -15,6 +15,7 @@ const MASK: &str = "***";
 pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
     let shown = |request: &Request| match request {
         Request::Http(request) => http(request, id, seconds),
+        Request::Mail(mail) => letter(mail),
         Request::Line(line) => body(line),
         Request::Publish(publish) => published(publish),
         Request::Run(run) => program(run),
@@ -68,6 +69,18 @@ fn http(request: &HttpRequest, id: &str, seconds: i64) -> Vec<String> {
         lines.push(String::new());
         lines.extend(body(&text));
     }
+    lines
+}
+
+/// Headers, an empty line, the text; the page says the same.
+fn letter(mail: &MailRequest) -> Vec<String> {
+    let headers = mail.shown().into_iter();
+    let mut lines: Vec<String> = headers
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    lines.push(format!("Subject: {}", mail.subject));
+    lines.push(String::new());
+    lines.extend(body(&mail.text));
     lines
 }
 
