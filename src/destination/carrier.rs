@@ -29,7 +29,6 @@ impl Carrier<'_> {
             Self::Http(access) => Connection::over_http(access, sign),
             Self::File(_) | Self::Command(_) => Vec::new(),
             Self::Smtp(relay) => vec![relay.server.connection()],
-            Self::File(_) => Vec::new(),
             Self::Syslog(server, _) => vec![server.connection()],
             Self::Mqtt(broker) => vec![broker.server.connection()],
         }
