@@ -129,6 +129,8 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 const KINDS: &[(&str, ReadKind)] = &[
     ("command", command::read),
     ("alertmanager", alertmanager::read),
+    ("file", file::read),
+    ("mqtt", mqtt::read),
     ("discord", discord::read),
     ("file", file::read),
     ("google-chat", google_chat::read),

@@ -32,7 +32,12 @@ async fn ran(text: &str, limit: Duration) -> (End, TempDir) {
     let script = script(&folder, text);
     let environment = [("ANDON_TEXT", "hot; rm -rf /tmp/x $(id)".to_owned())];
     let folder_word = folder.path().display().to_string();
-    let words = words(&script, &[&folder_word, "two words; exit 9"]);
+    // By way of the shell, as another thread that starts a program just now may still hold the script open for writing.
+    let words = [
+        words(Path::new("/bin/sh"), &[]),
+        words(&script, &[&folder_word, "two words; exit 9"]),
+    ]
+    .concat();
     (run(&words, &environment, "told\n", limit).await, folder)
 }
 
@@ -110,7 +115,12 @@ async fn what_is_dropped_is_killed() {
         &folder,
         "sleep 600 & echo $! > $1/part; mv $1/part $1/child; wait",
     );
-    let words = words(&script, &[&folder.path().display().to_string()]);
+    let folder_word = folder.path().display().to_string();
+    let words = [
+        words(Path::new("/bin/sh"), &[]),
+        words(&script, &[&folder_word]),
+    ]
+    .concat();
     let running = tokio::spawn(async move { run(&words, &[], "", PATIENCE).await });
     until("it runs", || folder.path().join("child").exists()).await;
     running.abort();

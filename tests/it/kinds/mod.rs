@@ -16,6 +16,7 @@ mod opsgenie;
 mod opshift;
 mod opsknight;
 mod pagerduty;
+mod plant;
 mod schemas;
 mod slack;
 mod stand_in;
@@ -51,6 +52,7 @@ const CASES: &[&[Case]] = &[
     opshift::CASES,
     opsknight::CASES,
     pagerduty::CASES,
+    plant::CASES,
     slack::CASES,
     teams::CASES,
     telegram::CASES,
@@ -58,7 +60,7 @@ const CASES: &[&[Case]] = &[
 ];
 
 /// Kinds that are tested elsewhere until their case stands here.
-const TO_COME: &[&str] = &["command", "file", "mail", "mqtt", "syslog"];
+const TO_COME: &[&str] = &["mail"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
@@ -273,7 +275,7 @@ fn read(case: &Case, lines: &str) -> Destination {
     let main = folder.path().join("andon.toml");
     let (name, kind) = (case.name, case.kind);
     let text = format!(
-        "[agent]\nsite = \"plant-7\"\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
+        "[agent]\nsite = \"plant-7\"\nallow_commands = true\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
          [[route]]\ndefault = true\nto = [\"{name}\"]\n"
     );
     std::fs::write(&main, text).expect("the configuration");
