@@ -1,4 +1,4 @@
-//! Mail by Resend: what [`mail`](super::mail) sends through a relay, over HTTPS. Resend drops repeats by their `Idempotency-Key`.
+//! Mail by Resend: what `mail` sends through a relay, over HTTPS. Resend drops repeats by their `Idempotency-Key`.
 
 use std::{sync::Arc, time::Duration};
 

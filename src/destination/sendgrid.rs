@@ -1,4 +1,4 @@
-//! Mail by SendGrid (v3): what [`mail`](super::mail) sends through a relay, over HTTPS.
+//! Mail by SendGrid (v3): what `mail` sends through a relay, over HTTPS.
 //!
 //! SendGrid takes mails and delivers them later. It knows no key against repeats: a mail whose answer was lost may come twice.
 
