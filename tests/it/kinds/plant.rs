@@ -200,7 +200,7 @@ impl StandIn for Folder {
     }
 }
 
-fn seen(line: &str, body: &str) -> Seen {
+pub(super) fn seen(line: &str, body: &str) -> Seen {
     Seen {
         line: line.to_owned(),
         headers: Default::default(),
@@ -209,10 +209,10 @@ fn seen(line: &str, body: &str) -> Seen {
 }
 
 /// Reads a connection to its end, or to what its mood makes of it.
-type Serves = fn(&TcpStream, Mood, &mut Vec<Seen>) -> Option<()>;
+pub(super) type Serves = fn(&TcpStream, Mood, &mut Vec<Seen>) -> Option<()>;
 
 /// A server that serves one connection after the other.
-struct Server {
+pub(super) struct Server {
     port: Port,
     shared: Arc<Shared>,
     listening: Option<JoinHandle<()>>,
@@ -228,7 +228,7 @@ struct Shared {
 
 impl Server {
     #[allow(clippy::new_ret_no_self, reason = "it is only ever used as a stand-in")]
-    fn new(serves: Serves) -> Box<dyn StandIn> {
+    pub(super) fn new(serves: Serves) -> Box<dyn StandIn> {
         let port = Port::reserve();
         let listener = TcpListener::bind(("127.0.0.1", port.number)).expect("our port");
         let shared = Arc::new(Shared {
