@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::record::Recorder;
 use crate::{
-    alert::plant::Severity,
+    alert::{event::EventKind, plant::Severity},
     clock::Now,
     delivery::{
         dispatch::{Job, Owed},
@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         StoreError,
-        rows::{AlertRow, FallBack},
+        rows::{AlertRow, DeliveryRow, DeliveryState, FallBack},
     },
 };
 
@@ -25,7 +25,18 @@ impl Recorder {
         let Some(delivery) = self.store.delivery(row).await? else {
             return Ok(());
         };
-        let Some(alert) = delivery.alert.filter(|alert| alert.state == "active") else {
+        // It may have been accepted since it was reported.
+        let lacks = matches!(
+            delivery.row.state,
+            DeliveryState::Pending
+                | DeliveryState::Failed
+                | DeliveryState::Refused
+                | DeliveryState::Expired
+        );
+        let Some(alert) = delivery
+            .alert
+            .filter(|alert| lacks && alert.state == "active")
+        else {
             return Ok(());
         };
         let names = self.fallbacks.get(&*delivery.row.destination);
@@ -51,7 +62,6 @@ impl Recorder {
             audience: names.iter().map(text).collect(),
         };
         let made = self.store.fall_back(what).await?;
-        let mut rows = Vec::new();
         for made in &made {
             let destination: Arc<str> = made.destination.as_str().into();
             audience.made(&destination, made.id, false);
@@ -61,16 +71,23 @@ impl Recorder {
                 "is told in place of {}, which did not accept",
                 delivery.row.destination
             );
-            if let Some(mut owed) = Owed::read(made, &self.boot, now) {
-                // It is owed since now, however old its event is.
-                owed.row.decided = now.mono;
-                rows.push(owed);
-            }
         }
+        self.hand_over_late(&made, now).await;
+        Ok(())
+    }
+
+    /// Hands over what is owed of events of earlier commits.
+    async fn hand_over_late(&self, made: &[DeliveryRow], now: Now) {
+        let read = |row: &DeliveryRow| {
+            let mut owed = Owed::read(row, &self.boot, now)?;
+            // It is owed since now, however old its event is.
+            owed.row.decided = now.mono;
+            Some(owed)
+        };
+        let rows: Vec<Owed> = made.iter().filter_map(read).collect();
         if !rows.is_empty() {
             let _ = self.jobs.send(Job::Owed(rows)).await;
         }
-        Ok(())
     }
 
     fn would_tell(&self, name: &Arc<str>, alert: &AlertRow) -> bool {
@@ -81,16 +98,15 @@ impl Recorder {
         };
         let severity = Severity::ALL.get(usize::from(alert.severity)).copied();
         let severity = severity.unwrap_or(Severity::Critical);
-        self.routes.calls(name, severity)
-            && self
-                .routes
-                .tells(&owed, crate::alert::event::EventKind::Triggered)
+        self.routes.calls(name, severity) && self.routes.tells(&owed, EventKind::Triggered)
     }
 
-    /// Tries a delivery now. One that was withdrawn is owed again, so its destination hears of the alert to its end.
+    /// Tries a delivery now. One that was withdrawn is owed again, so its destination hears of the alert to its end, and what the alert has
+    /// become meanwhile.
     pub(super) async fn retry(
         &mut self,
         row: i64,
+        now: Now,
         reply: oneshot::Sender<bool>,
     ) -> Result<(), StoreError> {
         let (sender, answer) = oneshot::channel();
@@ -105,7 +121,19 @@ impl Recorder {
                 .audiences
                 .of_alert(id, alert.number, &self.store)
                 .await?;
-            audience.made(&delivery.row.destination.as_str().into(), row, false);
+            let destination: Arc<str> = delivery.row.destination.as_str().into();
+            audience.made(&destination, row, false);
+            let routes = self.routes.clone();
+            let owed = route::Owed {
+                destination,
+                as_trigger: false,
+                withdrawable: false,
+            };
+            let takes = move |kind: &str| {
+                EventKind::from_word(kind).is_none_or(|kind| routes.tells(&owed, kind))
+            };
+            let made = self.store.follow_through(row, takes, now.wall).await?;
+            self.hand_over_late(&made, now).await;
         }
         let _ = reply.send(known);
         Ok(())
@@ -125,14 +153,15 @@ mod tests {
         agent::audience::Audiences,
         alert::{
             engine::Engine,
-            event::{Alert, DedupKey, Escalation, Event, EventKind, State},
+            event::{Alert, DedupKey, Escalation, Event, State},
             plant::Plant,
             state::Durable,
         },
         clock::{Clock, Synchronised, boot_id},
         delivery::route::Routes,
         destination::notice::Site,
-        store::{Options, Store, history::DeliveryFilter, rows::DeliveryRow},
+        store::{Options, Store, history::DeliveryFilter, rows::Settlement},
+        verify::balance::Balance,
     };
 
     /// A recorder that routes to `ops` alone. In place of the task that delivers is somebody who takes back whatever may be taken back
@@ -260,6 +289,15 @@ mod tests {
             committed.expect("a commit");
         }
 
+        async fn retry(
+            &mut self,
+            row: i64,
+            reply: oneshot::Sender<bool>,
+        ) -> Result<(), StoreError> {
+            let now = self.clock.now();
+            self.recorder.retry(row, now, reply).await
+        }
+
         /// What `boss` was owed so far, oldest first.
         async fn boss(&self) -> Vec<DeliveryRow> {
             let filter = DeliveryFilter {
@@ -269,6 +307,18 @@ mod tests {
             let mut rows = self.recorder.store.deliveries(filter, 50).await;
             rows.as_mut().expect("rows").reverse();
             rows.expect("rows")
+        }
+
+        /// What a proof of the record complains of.
+        async fn problems(&self) -> Vec<String> {
+            let store = &self.recorder.store;
+            let account = store.account().await.expect("an account");
+            let page = store.record(i64::MIN).await.expect("a page");
+            assert!(page.end, "it is short");
+            let mut balance = Balance::new(account.clone(), None, None);
+            page.entries.iter().for_each(|entry| balance.take(entry));
+            let report = balance.finish(&account);
+            report.problems.into_iter().map(|one| one.text).collect()
         }
 
         /// `resolved pending`, with `+` where it is told as a trigger.
@@ -296,7 +346,7 @@ mod tests {
             );
             let row = desk.boss().await[0].id;
             let (reply, answer) = oneshot::channel();
-            desk.recorder.retry(row, reply).await.expect("a retry");
+            desk.retry(row, reply).await.expect("a retry");
             assert!(answer.await.expect("an answer"), "it is known");
             if restarted {
                 // What a new run knows is what the store knows.
@@ -308,6 +358,7 @@ mod tests {
                 [
                     "+escalated pending",
                     "escalated superseded",
+                    "acknowledged pending",
                     "resolved pending"
                 ],
                 "restarted: {restarted}"
@@ -326,5 +377,57 @@ mod tests {
             desk.told().await,
             ["+escalated superseded", "escalated superseded"]
         );
+    }
+
+    /// The loop hears of a row later than it was asked for.
+    #[tokio::test]
+    async fn what_was_accepted_meanwhile_is_told_to_nobody_else() {
+        for (state, told) in [
+            (DeliveryState::Refused, 1),
+            (DeliveryState::Accepted, 0),
+            (DeliveryState::Dropped, 0),
+        ] {
+            let mut desk = Desk::new();
+            let names = vec!["boss".into()];
+            desk.recorder.fallbacks.insert("ops".into(), names);
+            desk.decide(EventKind::Triggered).await;
+            let store = desk.recorder.store.clone();
+            let row = store.pending(0, 200).await.expect("rows")[0].id;
+            let now = desk.clock.now();
+            let end = Settlement::new(row, state, now.wall, "");
+            assert!(store.settle(end).await.expect("an end"));
+            desk.recorder.fall_back(row, now).await.expect("a record");
+            assert_eq!(desk.boss().await.len(), told, "{state:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_called_again_after_the_end_hears_the_end_and_the_record_is_fine() {
+        for over in [false, true] {
+            let mut desk = Desk::new();
+            desk.decide(EventKind::Triggered).await;
+            desk.decide(EventKind::Escalated).await;
+            desk.decide(EventKind::Acknowledged).await;
+            if over {
+                desk.decide(EventKind::Resolved).await;
+            }
+            let row = desk.boss().await[0].id;
+            for _ in 0..2 {
+                // A second time changes nothing.
+                let (reply, answer) = oneshot::channel();
+                desk.retry(row, reply).await.expect("a retry");
+                assert!(answer.await.is_ok());
+            }
+            let mut expected = vec!["+escalated pending", "escalated superseded"];
+            expected.extend(match over {
+                true => ["acknowledged superseded", "resolved pending"].as_slice(),
+                false => ["acknowledged pending"].as_slice(),
+            });
+            assert_eq!(desk.told().await, expected);
+            if !over {
+                desk.decide(EventKind::Resolved).await;
+            }
+            assert_eq!(desk.problems().await, [""; 0]);
+        }
     }
 }

@@ -4,11 +4,16 @@
 //! under way or not on record at once than its concurrency: that is how many a crash can repeat. It decides nothing about
 //! deliveries.
 
-use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    future::Future,
+    pin::Pin,
+    time::Duration,
+};
 
 use crate::{
     clock::Mono,
-    delivery::schedule::{Attempt, Schedule},
+    delivery::schedule::{Attempt, LaneKey, Schedule},
     store::{Store, StoreError, rows::Settlement},
 };
 
@@ -22,7 +27,10 @@ type Write = Pin<Box<dyn Future<Output = Result<Vec<Attempt>, StoreError>> + Sen
 /// Ends that are not on record yet.
 #[derive(Default)]
 pub(super) struct Recording {
-    waiting: VecDeque<(Settlement, Option<Attempt>)>,
+    /// What was accepted: lanes wait for it.
+    accepted: VecDeque<(Settlement, Attempt)>,
+    /// What is only over, with its lane.
+    over: VecDeque<(Settlement, LaneKey)>,
     /// When the first of them is due.
     due: Option<Mono>,
     /// The one write that is under way, if one is.
@@ -32,14 +40,13 @@ pub(super) struct Recording {
 impl Recording {
     /// It was accepted. At most as many of these wait as attempts may be in flight.
     pub(super) fn accepted(&mut self, settlement: Settlement, attempt: Attempt, now: Mono) {
-        // Before what is only over: a lane waits for this.
-        self.waiting.push_front((settlement, Some(attempt)));
+        self.accepted.push_back((settlement, attempt));
         self.is_due_at(now + WINDOW);
     }
 
     /// It is over without an attempt: its lane goes on already, so it is due at once.
-    pub(super) fn over(&mut self, settlement: Settlement, now: Mono) {
-        self.waiting.push_back((settlement, None));
+    pub(super) fn over(&mut self, settlement: Settlement, lane: LaneKey, now: Mono) {
+        self.over.push_back((settlement, lane));
         self.is_due_at(now);
     }
 
@@ -49,24 +56,25 @@ impl Recording {
 
     /// Whether nothing waits and nothing is under way.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.write.is_none()
+        self.waiting() == 0 && self.write.is_none()
+    }
+
+    fn waiting(&self) -> usize {
+        self.accepted.len() + self.over.len()
     }
 
     /// When [`Recording::begin`] is to be called; none while that would do nothing. At once, where something else waits for the same
     /// destination: it may be what there is no room for.
     pub(super) fn due(&self, schedule: &Schedule, now: Mono) -> Option<Mono> {
         let due = self.due.filter(|_| self.write.is_none())?;
-        let hurry = self.waiting.len() >= GROUP || self.holds_up(schedule);
+        let hurry = self.waiting() >= GROUP || self.holds_up(schedule);
         Some(if hurry { now } else { due })
     }
 
     /// Whether something else waits at a destination of what is not on record.
     fn holds_up(&self, schedule: &Schedule) -> bool {
-        let mut attempts = self
-            .waiting
-            .iter()
-            .filter_map(|(_, attempt)| attempt.as_ref());
-        attempts.any(|one| {
+        let mut attempts = self.accepted.iter();
+        attempts.any(|(_, one)| {
             let status = schedule.status(&one.destination);
             status.is_some_and(|status| status.queued > status.in_flight as usize)
         })
@@ -74,18 +82,36 @@ impl Recording {
 
     /// Begins to write some of what waits.
     pub(super) fn begin(&mut self, store: &Store) {
-        if self.write.is_some() || self.waiting.is_empty() {
+        if self.write.is_some() || self.waiting() == 0 {
             return;
         }
-        let some = self.waiting.len().min(GROUP);
-        let (settlements, attempts): (Vec<_>, Vec<_>) = self.waiting.drain(..some).unzip();
+        let (settlements, attempts) = self.take_group();
         // What is left has waited behind these.
-        self.due = self.due.filter(|_| !self.waiting.is_empty());
+        self.due = self.due.filter(|_| self.waiting() > 0);
         let store = store.clone();
         self.write = Some(Box::pin(async move {
             store.settle_many(settlements).await?;
-            Ok(attempts.into_iter().flatten().collect())
+            Ok(attempts)
         }));
+    }
+
+    /// What was accepted goes first, as a lane waits for it; but never before what ended earlier in its lane, which would be found as
+    /// owed after a crash and sent after what follows it.
+    fn take_group(&mut self) -> (Vec<Settlement>, Vec<Attempt>) {
+        let some = self.accepted.len().min(GROUP);
+        let (accepted, attempts): (Vec<_>, Vec<Attempt>) = self.accepted.drain(..some).unzip();
+        let lanes: HashSet<LaneKey> = attempts.iter().map(|attempt| attempt.lane).collect();
+        let mut group = Vec::with_capacity(GROUP);
+        if !lanes.is_empty() {
+            let over = std::mem::take(&mut self.over).into_iter();
+            let (before, rest): (Vec<_>, _) = over.partition(|(_, lane)| lanes.contains(lane));
+            self.over = VecDeque::from(rest);
+            group.extend(before.into_iter().map(|(settlement, _)| settlement));
+        }
+        group.extend(accepted);
+        let room = GROUP.saturating_sub(group.len()).min(self.over.len());
+        group.extend(self.over.drain(..room).map(|(settlement, _)| settlement));
+        (group, attempts)
     }
 
     /// Waits for the write that is under way, for ever if there is none: the attempts whose acceptance is on record now. Cancelling
@@ -101,11 +127,8 @@ impl Recording {
 
     /// Whether an acceptance of this destination is not on record yet. One that is being written counts for all.
     pub(super) fn holds(&self, destination: &str) -> bool {
-        let mut attempts = self
-            .waiting
-            .iter()
-            .filter_map(|(_, attempt)| attempt.as_ref());
-        self.write.is_some() || attempts.any(|one| *one.destination == *destination)
+        let mut attempts = self.accepted.iter();
+        self.write.is_some() || attempts.any(|(_, one)| *one.destination == *destination)
     }
 }
 
@@ -115,7 +138,7 @@ mod tests {
     use crate::{
         alert::plant::Severity,
         clock::Wall,
-        delivery::schedule::{DestinationPlan, Kind, LaneKey, Row},
+        delivery::schedule::{DestinationPlan, Kind, Row},
         store::rows::DeliveryState,
     };
 
@@ -175,8 +198,25 @@ mod tests {
     #[test]
     fn what_is_over_without_an_attempt_is_due_at_once() {
         let mut recording = Recording::default();
-        recording.over(end(1), NOW);
+        recording.over(end(1), LaneKey([1; 32]), NOW);
         let schedule = Schedule::default();
         assert_eq!(recording.due(&schedule, NOW), Some(NOW));
+    }
+
+    #[test]
+    fn what_ended_before_an_acceptance_in_its_lane_is_on_record_no_later() {
+        let (_, mut attempts) = scheduled(1);
+        let mut recording = Recording::default();
+        for row in 100..400 {
+            recording.over(end(row), LaneKey([9; 32]), NOW);
+        }
+        recording.over(end(0), LaneKey([1; 32]), NOW);
+        recording.accepted(end(1), attempts.remove(0), NOW);
+        let (group, attempts) = recording.take_group();
+        let rows: Vec<i64> = group.iter().map(|end| end.id).collect();
+        assert_eq!((rows.len(), &rows[..3]), (GROUP, &[0, 1, 100][..]));
+        assert_eq!(attempts.len(), 1);
+        let (next, _) = recording.take_group();
+        assert_eq!(next[0].id, 198);
     }
 }

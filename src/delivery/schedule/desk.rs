@@ -67,7 +67,8 @@ impl Desk {
 
     /// What may start now, and what is over without an attempt.
     pub(super) fn next(&mut self, now: Mono, due: &mut Due) {
-        self.queues.expire(now, &mut due.settled);
+        self.queues
+            .expire(now, &mut due.settled, &mut self.fallbacks);
         if self.orphaned {
             return;
         }
@@ -161,8 +162,7 @@ impl Desk {
                 }
             });
         } else if self.queues.take(row, key, now, settled) {
-            let (state, why) = DROPPED;
-            settled.push(Settled { row, state, why });
+            settled.push(Settled::new(row, key, DROPPED));
         }
     }
 

@@ -87,7 +87,7 @@ impl Desk {
                 if lost && owed && pending.falls_back.is_some() {
                     self.fallbacks.push(row);
                 }
-                Verdict::Settled(Settled { row, state, why })
+                Verdict::Settled(Settled::new(row, key, (state, why)))
             }
         }
     }

@@ -173,7 +173,7 @@ impl Schedule {
     pub fn next(&mut self, now: Mono) -> Due {
         self.seen = self.seen.max(now);
         let mut due = Due {
-            settled: std::mem::take(&mut self.settled),
+            settled: self.take_settled(),
             ..Due::default()
         };
         let from = due.settled.len();
@@ -184,6 +184,11 @@ impl Schedule {
             self.rows.remove(&settled.row);
         }
         due
+    }
+
+    /// What was settled without an attempt since the last [`Schedule::next`], which then does not report it.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        std::mem::take(&mut self.settled)
     }
 
     /// Reports what came of an attempt. `random` yields numbers in [0, 1).
@@ -225,10 +230,12 @@ impl Schedule {
         destination: &str,
         failures: u32,
         deactivated: Option<Mono>,
+        paused_until: Option<Mono>,
         now: Mono,
     ) {
         self.seen = self.seen.max(now);
         if let Some(desk) = self.desks.get_mut(destination) {
+            desk.paused_until = paused_until;
             desk.restore(failures, deactivated, now);
             self.keep_the_last();
         }

@@ -3,10 +3,18 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use axum::{Router, http::StatusCode, routing::post};
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::AppendHeaders,
+    routing::post,
+};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -18,7 +26,7 @@ use super::*;
 use crate::{
     alert::{event::DedupKey, plant::Severity, signal::Signal},
     clock::{Now, Synchronised, boot_id},
-    delivery::schedule::{Kind, LaneKey},
+    delivery::schedule::LaneKey,
     destination::{notice::Notice, testbed::read},
     store::{
         Options,
@@ -40,6 +48,8 @@ struct Receiver {
     /// While somebody holds it, no answer leaves.
     gate: Arc<tokio::sync::Mutex<()>>,
     arrived: Arc<Notify>,
+    /// Said with an answer other than success, if it is not 0: `Retry-After`.
+    asks: Arc<AtomicU64>,
 }
 
 impl Receiver {
@@ -56,9 +66,13 @@ impl Receiver {
             lock(&ours.said).push(body["event"].as_str().unwrap().to_owned());
             ours.arrived.notify_one();
             let _open = ours.gate.lock().await;
-            lock(&ours.answers)
-                .pop_front()
-                .unwrap_or(StatusCode::NO_CONTENT)
+            let answer = lock(&ours.answers).pop_front();
+            let asks = ours.asks.load(Ordering::Relaxed);
+            let asks = (answer.is_some() && asks > 0).then(|| asks.to_string());
+            (
+                answer.unwrap_or(StatusCode::NO_CONTENT),
+                AppendHeaders(asks.map(|asks| (header::RETRY_AFTER, asks))),
+            )
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -70,6 +84,11 @@ impl Receiver {
 
     fn heard(&self) -> Vec<String> {
         lock(&self.heard).clone()
+    }
+
+    /// What is not a success says from now on for how many seconds it wants to be left alone.
+    fn asks_to_wait(&self, seconds: u64) {
+        self.asks.store(seconds, Ordering::Relaxed);
     }
 }
 
@@ -108,6 +127,7 @@ struct Bench {
     store: Store,
     jobs: mpsc::Sender<Job>,
     signals: mpsc::Receiver<Signal>,
+    fallbacks: mpsc::Receiver<i64>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), StoreError>>,
     clock: Clock,
@@ -125,7 +145,7 @@ impl Bench {
         let clock = Clock::system(Synchronised::Assume);
         let (jobs, jobs_in) = mpsc::channel(16);
         let (signals_out, signals) = mpsc::channel(16);
-        let (fallbacks, _unheard) = mpsc::channel(16);
+        let (fallbacks_out, fallbacks) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Parts {
             store: store.clone(),
@@ -135,7 +155,7 @@ impl Bench {
             receivers: receivers(destinations),
             jobs: jobs_in,
             signals: signals_out,
-            fallbacks,
+            fallbacks: fallbacks_out,
             stop: stop.clone(),
             grace: Duration::from_secs(5),
         }));
@@ -143,6 +163,7 @@ impl Bench {
             store,
             jobs,
             signals,
+            fallbacks,
             stop,
             task,
             clock,

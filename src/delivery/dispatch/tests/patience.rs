@@ -170,3 +170,68 @@ async fn a_new_critical_overtakes_a_backlog_and_each_lane_stays_in_order() {
     }
     bench.end().await;
 }
+
+#[tokio::test]
+async fn how_long_a_receiver_asked_to_be_left_alone_holds_after_a_restart_until_a_person_says_otherwise()
+ {
+    let (receiver, address) = Receiver::start(&[429]).await;
+    receiver.asks_to_wait(3600);
+    let destinations = || vec![destination(address, "")];
+    let bench = Bench::start(destinations());
+    let first = bench.owe(1, "triggered").await;
+    bench.stands(|of| of.status.paused_until.is_some()).await;
+    bench.stop.cancel();
+    bench.task.await.unwrap().unwrap();
+
+    let bench = Bench::over(bench._dir, bench.store, destinations());
+    let other = bench.owe(2, "triggered").await;
+    let standing = bench.stands(|of| of.status.queued == 2).await;
+    let left = standing.status.paused_until.unwrap();
+    let left = left.since(bench.clock.now().mono).as_secs();
+    assert!((3500..=3600).contains(&left), "{left} s");
+    assert_eq!(receiver.heard().len(), 1);
+    assert!(bench.ask(|reply| Job::Retry(first, reply)).await);
+    bench.becomes(first, DeliveryState::Accepted).await;
+    bench.becomes(other, DeliveryState::Accepted).await;
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_was_given_up_before_a_crash_is_told_to_others_after_it() {
+    let (_receiver, address) = Receiver::start(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let now = Clock::system(Synchronised::Assume).now();
+    let end = |id, state| Settlement::new(id, state, now.wall, "HTTP 400");
+    let mut ids = Vec::new();
+    for number in 1..=5 {
+        let id = commit(&store, number, "triggered", now).await.id;
+        ids.push(id);
+    }
+    // The others are told of none of these: it was accepted since, a person dropped it, or it was long ago.
+    let since = commit(&store, 2, "reopened", now).await.id;
+    let ends = vec![
+        end(ids[0], DeliveryState::Refused),
+        end(ids[1], DeliveryState::Refused),
+        end(since, DeliveryState::Accepted),
+        end(ids[2], DeliveryState::Dropped),
+        Settlement {
+            at: now.wall - Duration::from_secs(48 * 3600),
+            ..end(ids[3], DeliveryState::Expired)
+        },
+        end(ids[4], DeliveryState::Expired),
+    ];
+    store.settle_many(ends).await.unwrap();
+    let destinations = vec![destination(address, "fallback = [\"sms\"]\n")];
+    let mut bench = Bench::over(dir, store, destinations);
+    bench.ask(Job::Look).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let next = tokio::time::timeout(Duration::from_secs(20), bench.fallbacks.recv());
+        told.push(next.await.unwrap().unwrap());
+    }
+    assert_eq!(told, [ids[0], ids[4]]);
+    bench.ask(Job::Look).await;
+    assert!(bench.fallbacks.try_recv().is_err());
+    bench.end().await;
+}

@@ -93,3 +93,28 @@ async fn what_is_not_on_record_counts_as_in_flight_at_its_destination() {
     assert_eq!(receiver.heard().len(), 3);
     bench.end().await;
 }
+
+#[tokio::test]
+async fn what_is_accepted_is_on_record_while_a_stop_waits_for_others() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let (slow, its_address) = Receiver::start(&[]).await;
+    let held = slow.gate.clone().lock_owned().await;
+    let bench = Bench::start(vec![
+        destination(address, ""),
+        named("slow", its_address, ""),
+    ]);
+    bench.ask(Job::Look).await;
+    let under_way = bench.owe_to("slow", 1, "triggered", Severity::Error).await;
+    slow.arrived.notified().await;
+    let gate = receiver.gate.clone().lock_owned().await;
+    let accepted = bench.owe(2, "triggered").await;
+    receiver.arrived.notified().await;
+    bench.stop.cancel();
+    std::mem::drop(gate);
+    // The grace is not over, and the other has not come back: a kill now repeats what is under way and nothing else.
+    bench.becomes(accepted, DeliveryState::Accepted).await;
+    let waits = bench.store.delivery(under_way).await.unwrap().unwrap();
+    assert_eq!(waits.row.state, DeliveryState::Pending);
+    std::mem::drop(held);
+    bench.task.await.unwrap().unwrap();
+}
