@@ -1,7 +1,10 @@
 //! What an attempt that ended means for the record: the schedule judges it, the store keeps it.
 
+use std::time::Duration;
+
 use super::{Desk, Ended, recording::GROUP};
 use crate::{
+    clock::Mono,
     delivery::{
         attempt::Tried,
         owed::{stored, told},
@@ -13,7 +16,25 @@ use crate::{
     },
 };
 
+/// How long lanes wait for a disk that is away.
+const HOLD: Duration = Duration::from_secs(15 * 60);
+
+/// What cannot be read until the disk is back.
+#[derive(Debug, Default)]
+pub(super) struct Beyond {
+    /// When this was noticed first.
+    since: Option<Mono>,
+    rows: Vec<i64>,
+}
+
 impl Desk {
+    /// The disk is back: what was out of reach is not any more.
+    pub(super) fn reach_again(&mut self, now: Mono) {
+        for row in std::mem::take(&mut self.beyond).rows {
+            self.schedule.release(row, now);
+        }
+    }
+
     /// Records what came of attempts: the one that ended, and all others that have ended since.
     pub(super) async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
         let mut ends = Vec::new();
@@ -50,12 +71,29 @@ impl Desk {
 
     /// Waits until everything that is over is on record.
     pub(super) async fn record_all(&mut self) -> Result<(), StoreError> {
+        let settled = self.schedule.take_settled();
+        self.note_ends(settled, self.clock.now());
         while !self.recording.is_empty() {
             self.recording.begin(&self.store);
             let recorded = self.recording.done().await?;
             self.recorded(recorded).await?;
         }
         Ok(())
+    }
+
+    /// How long a delivery holds its lane that only the disk knows, while there is none to be had: none if it is over. What follows it in
+    /// memory must not overtake it, and must not wait for ever for a disk that stays away.
+    async fn is_out_of_reach(
+        &mut self,
+        row: i64,
+        now: Mono,
+    ) -> Result<Option<Duration>, StoreError> {
+        if self.store.is_durable() || self.store.delivery(row).await?.is_some() {
+            return Ok(None);
+        }
+        let since = *self.beyond.since.get_or_insert(now);
+        let left = (since + HOLD).since(now);
+        Ok((left > Duration::ZERO).then_some(left))
     }
 
     async fn judge(&mut self, ended: Ended) -> Result<Option<Settlement>, StoreError> {
@@ -74,6 +112,13 @@ impl Desk {
         };
         let now = self.clock.now();
         let Some(tried) = tried else {
+            if let Some(wait) = self.is_out_of_reach(attempt.row, now.mono).await? {
+                self.beyond.rows.push(attempt.row);
+                let outcome = Outcome::OutOfReach(wait);
+                self.schedule
+                    .done(attempt.row, outcome, now.mono, &mut || 0.0);
+                return Ok(None);
+            }
             // The store has its end on record already.
             self.reasons.remove(&attempt.row);
             self.schedule

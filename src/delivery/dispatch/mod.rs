@@ -72,6 +72,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         reasons: HashMap::new(),
         ready: HashMap::new(),
         recording: Recording::default(),
+        beyond: Beyond::default(),
         returns: 0,
         unaccepted: VecDeque::new(),
         fallbacks,
@@ -109,7 +110,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
 
 type Ended = Result<(Id, Option<Tried>), tokio::task::JoinError>;
 
-use self::{recording::Recording, standing::Kept};
+use self::{land::Beyond, recording::Recording, standing::Kept};
 
 struct Desk {
     schedule: Schedule,
@@ -123,6 +124,7 @@ struct Desk {
     ready: HashMap<i64, Box<Delivery>>,
     /// What is over and not on record yet.
     recording: Recording,
+    beyond: Beyond,
     /// How often the store had left memory mode when it was last looked at.
     returns: u64,
     /// What others are to be told in place of, and where that is said. The loop hears of it when it can; until it has acted, a
@@ -200,11 +202,9 @@ impl Desk {
         let returns = self.store.returns();
         if std::mem::replace(&mut self.returns, returns) != returns {
             // What is only over here must not be found as owed.
-            let now = self.clock.now();
-            let settled = self.schedule.take_settled();
-            self.note_ends(settled, now);
             self.record_all().await?;
             self.load().await?;
+            self.reach_again(self.clock.now().mono);
         }
         Ok(())
     }

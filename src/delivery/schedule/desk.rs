@@ -175,11 +175,7 @@ impl Desk {
         // A held call is chatter only until somebody wants to hear it.
         self.queues.heard.forget_lane(key, self.plan.call_every);
         self.queues.repeats.forget_lane(key);
-        self.queues.change(key, now, settled, |lane| {
-            if let Some(head) = lane.head_mut() {
-                head.not_before = None;
-            }
-        });
+        self.queues.release(key, now, settled);
     }
 
     /// Takes over a changed plan, or becomes orphaned. What the trouble was may be mended by it, so it is tried at once.

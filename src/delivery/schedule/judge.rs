@@ -39,12 +39,16 @@ impl Desk {
         if outcome == Outcome::Accepted {
             self.heard(key, &pending, now);
         }
-        let used = u32::from(!matches!(outcome, Outcome::Unreachable | Outcome::Void));
+        let used = u32::from(matches!(
+            outcome,
+            Outcome::Accepted | Outcome::Failed { .. } | Outcome::Refused { .. }
+        ));
         let attempts = pending.attempts.saturating_add(used);
         let wait = match outcome {
             Outcome::Accepted => Err((State::Accepted, "the receiver has it")),
             Outcome::Void => Err((State::GivenUp, "it is not owed any more")),
             Outcome::Unreachable => Ok(Duration::ZERO),
+            Outcome::OutOfReach(wait) => Ok(wait),
             Outcome::Failed { .. } => {
                 let wait = self.plan.retry.after_failed(attempts, random);
                 wait.ok_or((State::Failed, "all attempts failed"))
@@ -107,7 +111,7 @@ impl Desk {
         }
         // A probe of a deactivated destination that was not made is made again at once.
         let wait = match outcome {
-            Outcome::Void => Duration::ZERO,
+            Outcome::Void | Outcome::OutOfReach(_) => Duration::ZERO,
             _ => self.plan.reactivate_every,
         };
         self.activity.probed(row, now, wait);
@@ -130,7 +134,7 @@ impl Desk {
         match outcome {
             Outcome::Accepted | Outcome::Refused { .. } => {}
             Outcome::Unreachable => self.breaker.unreachable(row, key, now, random),
-            Outcome::Void => self.breaker.not_tried(row),
+            Outcome::Void | Outcome::OutOfReach(_) => self.breaker.not_tried(row),
             Outcome::Failed { retry_after } => {
                 self.breaker.failed(row, key, now, random);
                 if let Some(pause) = retry_after {

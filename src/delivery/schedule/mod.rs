@@ -20,6 +20,7 @@ mod queues;
 mod rate;
 mod repeats;
 mod retry;
+mod status;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
@@ -34,6 +35,7 @@ pub use self::{
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
     retry::Retry,
+    status::Status,
     throttle::Kind,
 };
 use crate::{alert::plant::Severity, clock::Mono};
@@ -117,29 +119,6 @@ pub struct Due {
     pub retold: Vec<i64>,
     /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
     pub fallbacks: Vec<i64>,
-}
-
-/// One destination, for views.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The destination's name.
-    pub destination: Arc<str>,
-    /// The configuration has no such destination.
-    pub orphaned: bool,
-    /// The breaker, if it is open.
-    pub breaker: Option<Open>,
-    /// Deactivated, and since when.
-    pub deactivated: Option<Deactivated>,
-    /// Failed or refused attempts in a row.
-    pub failures: u32,
-    /// Nothing starts before, because the receiver asked for it.
-    pub paused_until: Option<Mono>,
-    /// How many deliveries are not settled, those in flight included.
-    pub queued: usize,
-    /// How many are in flight.
-    pub in_flight: u32,
-    /// When the oldest of them was decided.
-    pub oldest: Option<Mono>,
 }
 
 impl Schedule {
@@ -318,6 +297,15 @@ impl Schedule {
         desk.retry_now(lane, now, &mut settled);
         self.append(settled);
         true
+    }
+
+    /// What was [`Outcome::OutOfReach`] can be read again.
+    pub fn release(&mut self, row: i64, now: Mono) {
+        let mut settled = Vec::new();
+        if let Some((desk, lane)) = self.find(row) {
+            desk.queues.release(lane, now, &mut settled);
+        }
+        self.append(settled);
     }
 
     /// Takes over changed destinations. Deliveries of one that vanished wait until it returns or they expire.

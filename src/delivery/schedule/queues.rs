@@ -244,6 +244,15 @@ impl Queues {
         }
     }
 
+    /// The first of a lane need not wait for its time any more.
+    pub(super) fn release(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        self.change(key, now, settled, |lane| {
+            if let Some(head) = lane.head_mut() {
+                head.not_before = None;
+            }
+        });
+    }
+
     fn settle_repeats(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
         while let Some(lane) = self.lanes.get_mut(&key)
             && let Some((row, head)) = lane.head()

@@ -118,3 +118,37 @@ async fn what_is_accepted_is_on_record_while_a_stop_waits_for_others() {
     std::mem::drop(held);
     bench.task.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn what_only_the_disk_knows_is_not_overtaken_in_its_lane_while_the_disk_is_away() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let now = Clock::system(Synchronised::Assume).now();
+    // Of what is owed, memory takes in the two oldest events.
+    let options = Options {
+        ballast: 0,
+        wal_reserve: 0,
+        memory_events: 4,
+        heal_every: Duration::from_secs(3600),
+        ..Options::new(dir.path(), now)
+    };
+    let store = Store::open(options).unwrap().store;
+    let bench = Bench::over(dir, store, vec![destination(address, "concurrency = 1")]);
+    let held = receiver.gate.clone().lock_owned().await;
+    bench.owe(1, "triggered").await;
+    receiver.arrived.notified().await;
+    bench.owe(4, "triggered").await;
+    let beyond = bench.owe(2, "triggered").await;
+    bench.stands(|of| of.status.queued == 3).await;
+    bench.store.lose_disk().await;
+    let end = bench.owe(2, "resolved").await;
+    let other = bench.owe(3, "triggered").await;
+    std::mem::drop(held);
+    bench.becomes(other, DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard().len(), 3);
+    bench.store.find_disk().await;
+    let beyond = bench.becomes(beyond, DeliveryState::Accepted).await;
+    let end = bench.becomes(end, DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard()[3..], [beyond.event, end.event]);
+    bench.end().await;
+}
