@@ -57,6 +57,15 @@ pub fn seal(
             let digits = over_body(secret.reveal()?.as_bytes(), &body);
             headers.push((header.clone(), format!("{prefix}{digits}")));
         }
+        Some(Signing::OpsKnight(secret)) => {
+            let millis = format!("{now_seconds}000");
+            let digits = over_body(secret.reveal()?.as_bytes(), &format!("{millis}.{body}"));
+            headers.push(("X-OpsKnight-Timestamp".to_owned(), millis));
+            headers.push((
+                "X-OpsKnight-Signature".to_owned(),
+                format!("sha256={digits}"),
+            ));
+        }
         Some(Signing::Basic { user, secret }) => {
             let both = format!("{user}:{}", &*secret.reveal()?);
             let value = format!("Basic {}", STANDARD.encode(both));
@@ -269,6 +278,7 @@ mod tests {
                 prefix: "sha256=",
                 secret: kept.clone(),
             },
+            Signing::OpsKnight(kept.clone()),
             Signing::Header("X-Webhook-Secret".to_owned(), kept.clone()),
             Signing::Basic {
                 user: "andon".to_owned(),
@@ -355,6 +365,25 @@ mod tests {
             assert!(name.eq_ignore_ascii_case(&says), "{name} {says}");
             assert_eq!(value, expected);
         }
+    }
+
+    #[test]
+    fn a_signature_of_opsknight_is_over_milliseconds_and_body() {
+        let sign = Signing::OpsKnight(secret("secret"));
+        let says = sign.headers().join(" ");
+        let request = request(Some(sign), r#"{"a":1}"#);
+        let call = seal(&request, "01JQ", 1_700_000_000, None).expect("sealed");
+        // Computed with another tool.
+        let expected = [
+            ("X-OpsKnight-Timestamp", "1700000000000"),
+            (
+                "X-OpsKnight-Signature",
+                "sha256=4ef2732b0d632a6897af3a6d02a6de287f60d6c5f15dabdb0ceb045a34e3c5a7",
+            ),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(call.headers, expected);
+        assert_eq!(says, "X-OpsKnight-Timestamp X-OpsKnight-Signature");
     }
 
     #[test]

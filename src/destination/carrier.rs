@@ -1,6 +1,6 @@
 //! What carries the requests of a destination, as configured: the delivery makes the connection from it and keeps it.
 
-use super::{Access, Connection, Framing, LogFile, Server, Signing};
+use super::{Access, Connection, Framing, LogFile, Relay, Server, Signing};
 
 /// The way on which the requests of a destination go. A kind that does not speak HTTP adds a variant here, one of [`super::Request`], and
 /// a contact in `delivery::attempt::contact`.
@@ -9,6 +9,8 @@ use super::{Access, Connection, Framing, LogFile, Server, Signing};
 pub enum Carrier<'k> {
     /// Over HTTP.
     Http(&'k Access),
+    /// Mails to a relay.
+    Smtp(&'k Relay),
     /// Lines at the end of a file.
     File(&'k LogFile),
     /// Messages to a syslog server.
@@ -21,6 +23,7 @@ impl Carrier<'_> {
     pub fn connections(&self, sign: Option<&Signing>) -> Vec<Connection> {
         match self {
             Self::Http(access) => Connection::over_http(access, sign),
+            Self::Smtp(relay) => vec![relay.server.connection()],
             Self::File(_) => Vec::new(),
             Self::Syslog(server, _) => vec![server.connection()],
         }

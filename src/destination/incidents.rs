@@ -14,7 +14,9 @@ const MOST: usize = 50;
 pub(super) struct Incidents {
     key: String,
     rings: Vec<String>,
-    /// The escalation that is told now opens the last one.
+    /// The escalation that is told now belongs into the last one.
+    rings_now: bool,
+    /// It opens it.
     opens: bool,
 }
 
@@ -31,27 +33,36 @@ impl Incidents {
         let mut rings: Vec<String> = kept.filter(fine).map(str::to_owned).collect();
         let due = told.notice.escalation.as_ref();
         let due = due.filter(|step| step.new_incident && told.is(EventKind::Escalated));
-        let mut opens = false;
+        let (mut rings_now, mut opens) = (false, false);
         if let Some(NoticeEscalation { step, repeat, .. }) = due {
             let ring = format!("{step}.{repeat}");
-            rings.retain(|have| *have != ring);
-            rings.truncate(MOST - 1);
-            rings.push(ring);
-            opens = true;
+            let known = rings.iter().position(|have| *have == ring);
+            let known = known.map(|at| rings.remove(at));
+            rings_now = true;
+            if known.is_some() || rings.len() < MOST {
+                rings.push(ring);
+                opens = true;
+            }
         }
         Self {
             key: told.notice.dedup_key.clone(),
             rings,
+            rings_now,
             opens,
         }
     }
 
     /// The one that is told of what is no end and no acknowledgement: that which this escalation opens, or the first.
     pub(super) fn current(&self) -> String {
-        match self.rings.last().filter(|_| self.opens) {
+        match self.rings.last().filter(|_| self.rings_now) {
             Some(ring) => self.named(ring),
             None => self.key.clone(),
         }
+    }
+
+    /// Whether what is told now opens an incident beside the first.
+    pub(super) fn opens(&self) -> bool {
+        self.opens
     }
 
     /// All, the first one last: an attempt that breaks off is repeated, and what the others hear twice changes nothing.
@@ -60,7 +71,7 @@ impl Incidents {
         rings.chain([self.key.clone()]).collect()
     }
 
-    /// What is to be kept, if it has changed.
+    /// What is to be kept, if it has changed: before the escalation is told, as it may be heard and the answer get lost.
     pub(super) fn kept(&self) -> Option<String> {
         self.opens.then(|| self.rings.join(" "))
     }
@@ -114,7 +125,9 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let many: Vec<String> = (0..200).map(|step| format!("1.{step}")).collect();
         let ring = incidents(EventKind::Escalated, Some(&many.join(" ")), true);
-        assert_eq!(ring.rings.len(), MOST);
-        assert_eq!(ring.current(), "k-2.1");
+        assert_eq!(ring.rings.len(), 200);
+        assert_eq!((ring.current().as_str(), ring.kept()), ("k-1.199", None));
+        let end = incidents(EventKind::Closed, Some(&many[..MOST].join(" ")), true);
+        assert_eq!(end.all().len(), MOST + 1);
     }
 }

@@ -38,7 +38,8 @@ use std::{fmt, sync::Arc};
 use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
-    access::{Access, Allowed, Server},
+    access::{Access, Allowed, Relay, Server},
+    address::Mailbox,
     carrier::Carrier,
     connection::{Connection, Peer, Role},
     file::LogFile,
@@ -46,7 +47,7 @@ pub use self::{
     key::{NO_KEY, signing_key},
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, Need, RenderError, Request},
+    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
     sign::{Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
@@ -58,24 +59,37 @@ use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
+mod address;
 mod card;
 mod carrier;
 mod chat;
 mod connection;
+mod details;
+mod discord;
 mod events;
 mod file;
+mod google_chat;
+mod harp;
 mod headers;
 mod incidents;
 mod key;
+mod letter;
+mod levels;
+mod mail;
 pub mod notice;
 mod oauth2;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod outcome;
 mod pagerduty;
 mod request;
+mod responders;
 mod sign;
 mod slack;
 mod syslog;
 mod teams;
+mod telegram;
 mod terms;
 pub mod text;
 mod told;
@@ -93,13 +107,22 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("discord", discord::read),
     ("file", file::read),
+    ("google-chat", google_chat::read),
+    ("harp", harp::read),
+    ("jsm", opsgenie::read_jira),
+    ("mail", mail::read),
+    ("opsgenie", opsgenie::read),
+    ("opshift", opshift::read),
+    ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
-    ("syslog", syslog::read),
+    ("telegram", telegram::read),
     ("webhook", webhook::read),
 ];
 
@@ -168,6 +191,11 @@ impl Destination {
         self.kind.render(told)
     }
 
+    /// What is to be kept before an attempt is made, whatever comes of it: what its end cannot be told without.
+    pub fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        self.kind.beforehand(told)
+    }
+
     /// What an answer means, and what to keep for follow-ups (at most 4 KiB): nothing new, or this, or, where that is empty, no more.
     pub fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         self.kind.interpret(told, answer)
@@ -227,6 +255,7 @@ impl Destination {
     /// How it is reached, if it is a server that is spoken to in a protocol of its own.
     pub fn server(&self) -> Option<&Server> {
         match self.carrier() {
+            Carrier::Smtp(relay) => Some(&relay.server),
             Carrier::Syslog(server, _) => Some(server),
             _ => None,
         }
@@ -257,6 +286,10 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::beforehand`].
+    fn beforehand(&self, _: &Told<'_>) -> Option<String> {
+        None
+    }
     /// See [`Destination::interpret`].
     fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>);
 }

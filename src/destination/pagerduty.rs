@@ -7,11 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Spelling, Terms, Told, Veiled, events, incidents::Incidents, text,
+    Spelling, Terms, Told, Veiled, details::Details, events, incidents::Incidents, text,
 };
 use crate::{
     alert::event::EventKind,
@@ -23,6 +22,8 @@ const US: &str = "https://events.pagerduty.com/v2/enqueue";
 const EU: &str = "https://events.eu.pagerduty.com/v2/enqueue";
 /// The longest summary, in characters.
 const SUMMARY: usize = 1024;
+/// How long a routing key is, in characters.
+const KEY: usize = 32;
 /// Stands for the routing key until it is read.
 const KEY_MARK: &str = "ROUTING-KEY";
 
@@ -51,12 +52,29 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(120)));
     let events = events::read(section, &EVENTS);
     let routing_key = section.required("routing_key");
+    if section.raw("url").is_none() {
+        routing_key.iter().for_each(|key| check_key(section, key));
+    }
     let kind = PagerDuty {
         access: access?,
         routing_key: routing_key?,
         events,
     };
     Some((Arc::new(kind), terms))
+}
+
+/// Whoever takes the wrong key of several finds out now. Services that speak as PagerDuty does have keys of their own.
+fn check_key(section: &Section<'_>, key: &Secret) {
+    let fine = |key: &str| {
+        let key = key.trim();
+        key.len() == KEY && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if key.reveal().is_ok_and(|key| !fine(&key)) {
+        section.warn(
+            "routing_key",
+            "is not 32 letters and digits, as the integration key of an \"Events API V2\" integration is",
+        );
+    }
 }
 
 impl Kind for PagerDuty {
@@ -87,7 +105,7 @@ impl Kind for PagerDuty {
         Ok(Errand::each(requests.collect::<Result<_, _>>()?))
     }
 
-    fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
+    fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         // It blames a key that it does not know in the same way as a payload; but the key can be mended.
         let give_up_on: &[u16] = match answer.body.contains("routing_key") {
             true => &[],
@@ -97,7 +115,11 @@ impl Kind for PagerDuty {
         if let Outcome::Accepted { detail, .. } = &mut outcome {
             *detail = format!("accepted by PagerDuty ({})", answer.status);
         }
-        (outcome, Incidents::of(told).kept())
+        (outcome, None)
+    }
+
+    fn beforehand(&self, told: &Told<'_>) -> Option<String> {
+        Incidents::of(told).kept()
     }
 }
 
@@ -175,59 +197,4 @@ struct Payload<'t> {
 struct Link {
     href: String,
     text: &'static str,
-}
-
-/// What is known beside.
-#[derive(Serialize)]
-struct Details<'t> {
-    alert: String,
-    event_id: &'t str,
-    site: &'t str,
-    machine: &'t str,
-    state: &'t str,
-    message: &'t str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    action: &'t str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'t Json>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<f64>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    unit: &'t str,
-    occurrences: u32,
-    since: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'t str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'t str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    escalation: Option<&'t str>,
-    late_seconds: u64,
-}
-
-impl<'t> Details<'t> {
-    fn of(told: &Told<'t>) -> Self {
-        let (notice, alert) = (told.notice, &told.notice.alert);
-        let by = notice.by.as_ref().filter(|_| !told.attempt.as_trigger);
-        let step = notice.escalation.as_ref();
-        let step = step.filter(|_| told.is(EventKind::Escalated));
-        Self {
-            alert: format!("A-{}", alert.number),
-            event_id: &notice.id,
-            site: &notice.site_name,
-            machine: &alert.machine_name,
-            state: &alert.state,
-            message: &alert.message,
-            action: &alert.action,
-            value: alert.value.as_ref(),
-            limit: alert.limit,
-            unit: &alert.unit,
-            occurrences: alert.occurrences,
-            since: told.reader.time(alert.created),
-            by: by.map(|by| by.name.as_str()),
-            note: by.and_then(|by| by.note.as_deref()),
-            escalation: step.map(|step| step.policy_name.as_str()),
-            late_seconds: told.attempt.late_seconds,
-        }
-    }
 }

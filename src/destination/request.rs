@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{Signing, Veiled};
+use super::{Mailbox, Signing, Veiled};
 
 /// All that one attempt sends. Most send one request; a kind that also changes what it has sent before sends more, and one that has
 /// several instances sends the same to each.
@@ -67,8 +67,50 @@ impl From<HttpRequest> for Errand {
 pub enum Request {
     /// Over HTTP.
     Http(HttpRequest),
+    /// By SMTP.
+    Mail(Box<MailRequest>),
     /// One line or message, without what tells it from the next.
     Line(String),
+}
+
+/// A mail, but for its date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailRequest {
+    /// Who it is from.
+    pub from: Mailbox,
+    /// Who gets it, at least one.
+    pub to: Vec<Mailbox>,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<Mailbox>,
+    /// One line.
+    pub subject: String,
+    /// Its id, with angle brackets.
+    pub message_id: String,
+    /// The id of the mail that it follows, with angle brackets.
+    pub follows: Option<String>,
+    /// Further headers, ASCII.
+    pub headers: Vec<(&'static str, String)>,
+    /// For people who read text.
+    pub text: String,
+    /// For people who see pages.
+    pub html: String,
+}
+
+impl MailRequest {
+    /// Its headers but the subject, in their order, as a person may see them.
+    pub fn shown(&self) -> Vec<(&'static str, String)> {
+        let to: Vec<&str> = self.to.iter().map(|to| to.email.as_str()).collect();
+        let mut shown = vec![("From", self.from.email.clone()), ("To", to.join(", "))];
+        shown.extend(
+            self.reply_to
+                .iter()
+                .map(|to| ("Reply-To", to.email.clone())),
+        );
+        shown.push(("Message-ID", self.message_id.clone()));
+        shown.extend(self.follows.iter().map(|id| ("In-Reply-To", id.clone())));
+        shown.extend(self.headers.iter().cloned());
+        shown
+    }
 }
 
 /// An HTTP request whose secrets are named and not yet read.

@@ -18,6 +18,8 @@ pub enum Signing {
         /// The key: the bytes of this text.
         secret: Secret,
     },
+    /// As OpsKnight signs: HMAC-SHA256 over the time in milliseconds and the body.
+    OpsKnight(Secret),
     /// A secret that both sides know, in this header.
     Header(String, Secret),
     /// HTTP's own name and password (RFC 7617).
@@ -40,6 +42,7 @@ impl Signing {
             Self::StandardWebhooks(_) => {
                 vec!["webhook-id", "webhook-timestamp", "webhook-signature"]
             }
+            Self::OpsKnight(_) => vec!["X-OpsKnight-Timestamp", "X-OpsKnight-Signature"],
             Self::Body { header, .. } | Self::Header(header, _) => vec![header],
             Self::Basic { .. } | Self::Bearer(_) | Self::OAuth2(_) => vec!["Authorization"],
         }
@@ -52,6 +55,7 @@ pub(super) enum Scheme {
     StandardWebhooks,
     XSignature,
     OpShift,
+    OpsKnight,
     Header,
     Basic,
     Bearer,
@@ -59,10 +63,11 @@ pub(super) enum Scheme {
 }
 
 /// The schemes: their word, and which keys beside `secret` they have.
-pub(super) const SCHEMES: [(&str, Scheme, &[&str]); 7] = [
+pub(super) const SCHEMES: [(&str, Scheme, &[&str]); 8] = [
     ("standard-webhooks", Scheme::StandardWebhooks, &["secrets"]),
     ("x-signature", Scheme::XSignature, &["header", "prefix"]),
     ("opshift", Scheme::OpShift, &[]),
+    ("opsknight", Scheme::OpsKnight, &[]),
     ("header", Scheme::Header, &["header"]),
     ("basic", Scheme::Basic, &["user"]),
     ("bearer", Scheme::Bearer, &[]),
@@ -130,6 +135,7 @@ fn read(sign: &Section<'_>) -> Option<Signing> {
             prefix: "",
             secret,
         },
+        Scheme::OpsKnight => Signing::OpsKnight(secret),
         Scheme::Header => Signing::Header(free_header(sign, header, "X-Webhook-Secret")?, secret),
         Scheme::Basic => Signing::Basic {
             user: basic_user(sign, user)?,

@@ -1,7 +1,7 @@
 //! What tests of destinations share: reading one from a few lines, what is told, and what would be sent.
 
 use super::{
-    Answer, Destination, HttpRequest, Outcome, Request,
+    Answer, Destination, HttpRequest, MailRequest, Outcome, Request,
     notice::{Attempt, Notice},
     text::tests::{event, site},
 };
@@ -89,6 +89,19 @@ impl Sent {
             body: request.body.shown(),
         }
     }
+
+    fn mail(mail: &MailRequest) -> Self {
+        let to: Vec<&str> = mail.to.iter().map(|to| to.email.as_str()).collect();
+        let headers = mail.shown().into_iter();
+        Self {
+            method: "MAIL",
+            url: format!("mailto:{}", to.join(",")),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            body: format!("Subject: {}\n\n{}\n{}", mail.subject, mail.text, mail.html),
+        }
+    }
 }
 
 /// All requests of one attempt.
@@ -102,6 +115,7 @@ pub(in crate::destination) fn sent(
     let errand = destination.render(&told).expect("an errand");
     let http = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
+        Request::Mail(mail) => Sent::mail(mail),
         Request::Line(line) => Sent {
             method: "LINE",
             url: String::new(),

@@ -106,13 +106,19 @@ impl Veiled {
         self.0.iter().map(shown).collect()
     }
 
-    /// Its secrets as they are now, as far as they can be read: what must not be repeated to anybody.
+    /// Its secrets as they are now and as they are written here, as far as they can be read: what must not be repeated to anybody.
     pub fn secrets(&self) -> Vec<String> {
-        let secret = |piece: &Piece| match piece {
-            Piece::Plain(_) => None,
-            Piece::Secret(secret, _) => secret.reveal().ok().map(|text| text.to_string()),
-        };
-        self.0.iter().filter_map(secret).collect()
+        let mut found = Vec::new();
+        for piece in &self.0 {
+            if let Piece::Secret(secret, spelling) = piece
+                && let Ok(text) = secret.reveal()
+            {
+                let written = spelling.of(&text);
+                found.extend((written != *text).then_some(written));
+                found.push(text.to_string());
+            }
+        }
+        found
     }
 }
 
@@ -183,7 +189,9 @@ mod tests {
             let text = Veiled::at_mark("a MARK b MARK", "MARK", secret(canary), spelling);
             assert_eq!(text.reveal().unwrap(), format!("a {written} b MARK"));
             assert_eq!(text.shown(), "a *** b MARK");
-            assert_eq!(text.secrets(), [canary]);
+            let both = [written, canary];
+            let distinct = usize::from(written == canary);
+            assert_eq!(text.secrets(), both[distinct..]);
             assert_eq!(text.plain(), None);
             assert!(!format!("{text:?}").contains("can"));
         }

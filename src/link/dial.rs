@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,6 +11,9 @@ use tokio::{
     net::{TcpSocket, TcpStream, lookup_host},
     time::timeout,
 };
+
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     guard::Guard,
@@ -52,6 +56,23 @@ pub async fn dial(
     timeout(patience, connected)
         .await
         .unwrap_or_else(|_| Err(too_late()))
+}
+
+/// Makes a TLS connection of one to `host`; `identity` says whether a client certificate is shown.
+///
+/// # Errors
+/// Why there is no TLS, for people.
+pub(super) async fn encrypt(
+    stream: TcpStream,
+    host: &str,
+    config: &Arc<ClientConfig>,
+    identity: bool,
+) -> Result<TlsStream<TcpStream>, String> {
+    let name = ServerName::try_from(host.to_owned());
+    let name = name.map_err(|_| format!("{host} is no name that a certificate has"))?;
+    let connector = TlsConnector::from(Arc::clone(config));
+    let connected = connector.connect(name, stream).await;
+    connected.map_err(|error| reason::of_tls(&error, identity))
 }
 
 async fn one(address: SocketAddr, bind: Option<&Bind>) -> Result<TcpStream, String> {

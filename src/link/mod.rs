@@ -6,4 +6,5 @@ pub mod file;
 pub mod guard;
 pub mod http;
 pub mod mqtt;
+pub mod smtp;
 pub mod stream;

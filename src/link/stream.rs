@@ -6,15 +6,14 @@ use std::{
     time::Duration,
 };
 
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
 
 use super::{
-    dial::dial,
+    dial::{dial, encrypt},
     http::{BuildError, Settings, reason, tls},
 };
 
@@ -60,18 +59,14 @@ impl Line {
         let Some(config) = &self.tls else {
             return Ok(Connection(Box::new(stream)));
         };
-        let name = ServerName::try_from(self.host.clone());
-        let name = name.map_err(|_| format!("{} is no name that a certificate has", self.host))?;
-        let connector = TlsConnector::from(Arc::clone(config));
-        let shaken = timeout(patience, connector.connect(name, stream)).await;
-        let stream = match shaken {
-            Err(_) => return Err("no TLS handshake in time; is that port one for TLS?".to_owned()),
-            Ok(Err(error)) => return Err(reason::of_tls(&error, self.settings.identity.is_some())),
-            Ok(Ok(stream)) => stream,
-        };
+        let identity = self.settings.identity.is_some();
+        let shaken = timeout(patience, encrypt(stream, &self.host, config, identity)).await;
+        let stream = shaken.unwrap_or_else(|_| {
+            Err("no TLS handshake in time; is that port one for TLS?".to_owned())
+        })?;
         let mut connection = Connection(Box::new(stream));
         match connection.end(FIRST_GLANCE).await {
-            Some(error) => Err(reason::of_tls(&error, self.settings.identity.is_some())),
+            Some(error) => Err(reason::of_tls(&error, identity)),
             None => Ok(connection),
         }
     }

@@ -45,11 +45,12 @@ const ARROWS: [(&str, &str); 12] = [
 ];
 
 /// Crates that speak a protocol, and the only places that may know them. Their traps are tested there.
-const PROTOCOLS: [(&str, &[&str]); 4] = [
+const PROTOCOLS: [(&str, &[&str]); 5] = [
     ("tokio_modbus", &["src/source/modbus", "src/demo"]),
     ("rumqttc", &["src/link/mqtt"]),
     ("rusqlite", &["src/store"]),
     ("reqwest", &["src/link/http"]),
+    ("lettre", &["src/link/smtp"]),
 ];
 
 /// Only the clock reads clocks: everywhere else time is an argument.

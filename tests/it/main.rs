@@ -15,6 +15,7 @@ mod formats;
 mod heartbeat;
 mod kinds;
 mod lab;
+mod mail;
 mod oauth2;
 mod offline;
 mod pipeline;

@@ -1,24 +1,16 @@
 //! Whether sources and destinations can be reached from here. Nothing is sent: a connection is opened and closed.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::Serialize;
-use tokio::{
-    net::{TcpSocket, lookup_host},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::{
     config::Settings,
     delivery::attempt::{HttpContact, settings_of, settings_of_server, urls_of},
     destination::{Access, Server},
-    link::{guard::Guard, http::Bind},
+    link::{dial::dial, guard::Guard, http::Bind},
     source::modbus::config::Address,
 };
 
@@ -163,53 +155,6 @@ fn host_and_port(url: &Url, guard: &Guard) -> Result<(String, u16), String> {
 
 /// The one place where `check` reaches out.
 async fn connect(peer: &Peer, host: &str, port: u16) -> Result<(), String> {
-    let connected = async {
-        let found = lookup_host((host, port)).await;
-        let found: Vec<SocketAddr> = found
-            .map_err(|error| format!("no such host: {error}"))?
-            .collect();
-        if let Some(guard) = &peer.guard {
-            let addresses: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-            let checked = guard.check_resolved(host, port, &addresses);
-            checked.map_err(|refusal| refusal.to_string())?;
-        }
-        let mut last = None;
-        for address in found {
-            match dial(address, peer.bind.as_ref()).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| "no address is known for it".to_owned()))
-    };
-    let too_late = || {
-        let seconds = PATIENCE.as_secs();
-        format!("no answer within {seconds} s; is it switched on, and is the way to it open?")
-    };
-    timeout(PATIENCE, connected)
-        .await
-        .unwrap_or_else(|_| Err(too_late()))
-}
-
-async fn dial(address: SocketAddr, bind: Option<&Bind>) -> Result<(), String> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    };
-    let socket = socket.map_err(|error| error.to_string())?;
-    let bound = match bind {
-        Some(Bind::Interface(name)) => socket.bind_device(Some(name.as_bytes())),
-        Some(Bind::Address(ip)) => socket.bind(SocketAddr::new(*ip, 0)),
-        None => Ok(()),
-    };
-    if let (Err(error), Some(bind)) = (bound, bind) {
-        return Err(bind.why_not(&error));
-    }
-    match socket.connect(address).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Err("connection refused: nothing listens on that port".to_owned())
-        }
-        Err(error) => Err(error.to_string()),
-    }
+    let (guard, bind) = (peer.guard.as_ref(), peer.bind.as_ref());
+    dial((host, port), guard, bind, PATIENCE).await.map(drop)
 }

@@ -108,12 +108,38 @@ fn some(list: &[Arc<str>]) -> String {
 
 /// What is good to know and nothing to mend.
 pub(super) fn remarks(loaded: &Loaded) -> Vec<String> {
+    left_open(loaded)
+        .into_iter()
+        .chain(unanswered(loaded))
+        .collect()
+}
+
+/// Where alerts stay open that are over.
+fn left_open(loaded: &Loaded) -> Option<String> {
+    let destinations = loaded.settings.parts.destinations.iter();
+    // Who has left the end out was warned of it where that is written.
+    let endless = destinations.filter(|destination| {
+        destination.abilities().stays_open && !destination.can_end() && destination.wants.ends
+    });
+    let names: Vec<Arc<str>> = endless
+        .map(|destination| destination.name.clone())
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} never hears the end of an alert: somebody has to close there what is over",
+            some(&names)
+        )
+    })
+}
+
+/// Where nobody can acknowledge.
+fn unanswered(loaded: &Loaded) -> Option<String> {
     let settings = &loaded.settings;
     let steps = settings.policies.iter().flat_map(|policy| &policy.steps);
     let called: Vec<&Arc<str>> = steps.flat_map(|step| &step.to).collect();
     let watches = loaded.plant.watches.iter();
     if called.is_empty() && !watches.clone().any(|watch| watch.rule.latched) {
-        return Vec::new();
+        return None;
     }
     let destinations = settings.parts.destinations.iter();
     let one_way =
@@ -122,10 +148,10 @@ pub(super) fn remarks(loaded: &Loaded) -> Vec<String> {
         .map(|destination| destination.name.clone())
         .collect();
     if names.is_empty() {
-        return Vec::new();
+        return None;
     }
-    vec![format!(
+    Some(format!(
         "nobody can acknowledge an alert where it arrives at {}: `andon ack A-1042` on this gateway does",
         some(&names)
-    )]
+    ))
 }

@@ -51,6 +51,15 @@ impl Hidden {
             let parts = url.path().split('/').filter(telling);
             found.extend(parts.map(str::to_owned));
         }
+        Self::sorted(found)
+    }
+
+    /// Texts like these.
+    pub(super) fn these(secrets: impl IntoIterator<Item = String>) -> Self {
+        Self::sorted(secrets.into_iter().collect())
+    }
+
+    fn sorted(mut found: Vec<String>) -> Self {
         found.retain(|secret| secret.len() >= SHORTEST);
         found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         found.dedup();

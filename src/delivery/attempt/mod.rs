@@ -60,10 +60,12 @@ impl Exchange {
     /// What came of two of which one has to be accepted; where none is, that which says most.
     fn or(self, other: Self) -> Self {
         let says = |outcome: &Outcome| match outcome {
-            Outcome::Unreachable { .. } => 0,
+            // What one blames another may take yet.
+            Outcome::Refused { give_up: true, .. } => 0,
             Outcome::Refused { .. } => 1,
-            Outcome::Failed { .. } => 2,
-            Outcome::Accepted { .. } => 3,
+            Outcome::Unreachable { .. } => 2,
+            Outcome::Failed { .. } => 3,
+            Outcome::Accepted { .. } => 4,
         };
         let denied = self.denied || other.denied;
         let best = if says(&other.outcome) > says(&self.outcome) {

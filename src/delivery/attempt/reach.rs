@@ -6,7 +6,8 @@ use crate::{
     config::secret::SecretError,
     delivery::signature::seal,
     destination::{
-        Access, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled, access,
+        Access, Carrier, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled,
+        access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -57,8 +58,13 @@ pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, S
 /// # Errors
 /// When one of them is a secret that cannot be read.
 pub fn urls_of(access: &Access) -> Result<Vec<String>, SecretError> {
+    each_url(access).collect()
+}
+
+/// The same for each by itself.
+pub(super) fn each_url(access: &Access) -> impl Iterator<Item = Result<String, SecretError>> {
     let all = std::iter::once(&access.url).chain(&access.more);
-    all.map(Veiled::reveal).collect()
+    all.map(Veiled::reveal)
 }
 
 /// The whole way to a server that speaks a protocol of its own.
@@ -80,7 +86,7 @@ pub fn settings_of_server(server: &Server) -> Settings {
 pub fn mistakes_of_server(server: &Server) -> Vec<(&'static str, String, bool)> {
     let settings = settings_of_server(server);
     if let Err(refusal) = settings.guard.check_host(&server.host, server.port) {
-        return vec![("url", refusal.to_string(), false)];
+        return vec![(server.key, refusal.to_string(), false)];
     }
     match http::check_files(&settings) {
         Err(error @ BuildError::Key { .. }) => vec![(
@@ -143,6 +149,10 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
 
 /// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
 pub fn unusable_secret(destination: &Destination) -> Option<String> {
+    if let Carrier::Smtp(relay) = destination.carrier() {
+        let (_, password) = relay.user.as_ref()?;
+        return password.reveal().err().map(|error| chain(&error));
+    }
     // Any event does: what is looked at are the secrets that all of them need.
     let notice = Notice {
         kind: EventKind::Triggered.word().to_owned(),

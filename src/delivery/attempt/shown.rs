@@ -3,7 +3,9 @@
 //! What only receivers need to know is masked: the path of the URL, which is the whole credential of some services, what `sign` adds, and
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
-use crate::destination::{Errand, HttpRequest, Request, Signing, access, may_be_secret};
+use crate::destination::{
+    Errand, HttpRequest, MailRequest, Request, Signing, access, may_be_secret,
+};
 
 /// The most lines of a body.
 const MOST_LINES: usize = 200;
@@ -13,6 +15,7 @@ const MASK: &str = "***";
 pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
     let shown = |request: &Request| match request {
         Request::Http(request) => http(request, id, seconds),
+        Request::Mail(mail) => letter(mail),
         Request::Line(line) => body(line),
     };
     let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
@@ -46,6 +49,18 @@ fn http(request: &HttpRequest, id: &str, seconds: i64) -> Vec<String> {
         lines.push(String::new());
         lines.extend(body(&text));
     }
+    lines
+}
+
+/// Headers, an empty line, the text; the page says the same.
+fn letter(mail: &MailRequest) -> Vec<String> {
+    let headers = mail.shown().into_iter();
+    let mut lines: Vec<String> = headers
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    lines.push(format!("Subject: {}", mail.subject));
+    lines.push(String::new());
+    lines.extend(body(&mail.text));
     lines
 }
 

@@ -133,7 +133,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(&delivery, now).await;
+                let tried = self.try_once(store, &delivery, now).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -145,7 +145,7 @@ impl Way {
         }
     }
 
-    async fn try_once(&self, delivery: &Delivery, now: Now) -> Tried {
+    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now) -> Tried {
         let mut notice: Notice = match serde_json::from_str(&delivery.body) {
             Ok(notice) => notice,
             Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
@@ -155,6 +155,16 @@ impl Way {
         let in_place = row.fallback_of.is_some();
         notice.id = super::idempotency_key(&row.kind, row.as_trigger, in_place, &delivery.event);
         let attempt = about(delivery, &notice, &self.boot, now);
+        let mut thread = delivery.thread.clone();
+        let told = self.destination.told(&notice, &attempt, thread.as_deref());
+        if let Some(keep) = self.destination.beforehand(&told)
+            && thread.as_ref() != Some(&keep)
+        {
+            if let Err(error) = store.remember(row.id, keep.clone()).await {
+                return Tried::unreachable(now.wall, &chain(&error));
+            }
+            thread = Some(keep);
+        }
         let Exchange {
             outcome,
             thread,
@@ -162,7 +172,7 @@ impl Way {
             provider_id,
             ..
         } = self
-            .exchange(&notice, &attempt, delivery.thread.as_deref(), now)
+            .exchange(&notice, &attempt, thread.as_deref(), now)
             .await;
         Tried {
             thread,

@@ -4,7 +4,14 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
-pub use self::{allowed::Allowed, bind::Bind, identity::Identity, proxy::Proxy, server::Server};
+pub use self::{
+    allowed::Allowed,
+    bind::Bind,
+    identity::Identity,
+    proxy::Proxy,
+    relay::{Protection, Relay},
+    server::Server,
+};
 use super::Veiled;
 use crate::config::{section::Section, values::FileBeside};
 
@@ -12,6 +19,7 @@ mod allowed;
 mod bind;
 mod identity;
 mod proxy;
+mod relay;
 pub(super) mod server;
 
 /// The way to a receiver.

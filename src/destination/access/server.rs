@@ -13,6 +13,8 @@ use crate::{
 /// The way to a server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
+    /// The key that says where it is: `url`.
+    pub key: &'static str,
     /// A name in lower case, or an address without brackets.
     pub host: String,
     /// 1 to 65535.
@@ -57,6 +59,7 @@ impl Server {
             }
         }
         Some(Self {
+            key: "url",
             host: peer.host,
             port: peer.port,
             tls,

@@ -27,7 +27,7 @@ impl Spot {
 }
 
 /// How long a text is at most for any chat: in UTF-16, where nothing is shorter than in characters.
-fn length(text: &str) -> usize {
+pub(in crate::destination) fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 

@@ -2,7 +2,7 @@
 //! and how the answers of these services are read. No chat is known here.
 
 pub(super) use self::{
-    fit::{Spot, fit},
+    fit::{Spot, fit, length},
     mention::Mentions,
     partial::partial,
     room::{Room, roomy},

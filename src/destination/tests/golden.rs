@@ -129,7 +129,7 @@ fn cases() -> Vec<(String, Notice, Attempt)> {
 }
 
 /// What somebody might call a machine to be obeyed: by a chat, a page, a terminal, a mailer, a log.
-pub(super) const HOSTILE: &str = "<!channel> @everyone @here <@U1> *b* _i_ ~s~ `c` [l](https://evil.example) <a href=\"https://evil.example\">x</a> \
+pub(in crate::destination) const HOSTILE: &str = "<!channel> @everyone @here <@U1> *b* _i_ ~s~ `c` [l](https://evil.example) <a href=\"https://evil.example\">x</a> \
     </script> \u{202e}gnp.exe \u{1b}[31m\r\nBcc: x@evil.example\r\n.\r\n🚨👩‍🔧 {text} %s $(id) ; ' \" \\ \u{0} ";
 
 fn shown(requests: &[Sent]) -> String {

@@ -1,4 +1,4 @@
 //! What every kind of destination promises.
 
 mod examples;
-mod golden;
+pub(super) mod golden;

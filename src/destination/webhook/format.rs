@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     alertmanager, cloudevents, cloudevents::Mode, haltless, haltless::Minutes, hasp, native,
-    own::Own, wire::write,
+    opsknight, own::Own, wire::write,
 };
 use crate::{
     alert::event::EventKind,
@@ -25,6 +25,8 @@ pub(super) enum Format {
     CloudEvents(Mode),
     /// Alertmanager's webhook, with the name of its receiver.
     Alertmanager(String),
+    /// What OpsKnight sends.
+    OpsKnight,
     /// What the user wrote.
     Template(Box<Own>),
 }
@@ -37,16 +39,18 @@ pub(in crate::destination) enum Word {
     Hasp,
     CloudEvents,
     Alertmanager,
+    OpsKnight,
     Template,
 }
 
 /// The formats: their word, and the keys that they alone have.
-pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 6] = [
+pub(in crate::destination) const WORDS: [(&str, Word, &[&str]); 7] = [
     ("native", Word::Native, &[]),
     ("haltless", Word::Haltless, &["minutes"]),
     ("hasp", Word::Hasp, &[]),
     ("cloudevents", Word::CloudEvents, &["mode"]),
     ("alertmanager", Word::Alertmanager, &["receiver"]),
+    ("opsknight", Word::OpsKnight, &[]),
     (
         "template",
         Word::Template,
@@ -84,6 +88,7 @@ impl Format {
             Word::Alertmanager => {
                 Self::Alertmanager(receiver.unwrap_or_else(|| "andon".to_owned()))
             }
+            Word::OpsKnight => Self::OpsKnight,
             Word::Template => Self::Template(Box::new(own?)),
         })
     }
@@ -119,7 +124,9 @@ impl Format {
 
     /// The kinds of events that it tells, unless the configuration says which.
     pub(super) fn events(&self) -> Vec<EventKind> {
-        use EventKind::{Acknowledged, Escalated, Reopened, Shelved, Triggered};
+        use EventKind::{
+            Acknowledged, Closed, Escalated, Reopened, Resolved, Shelved, Triggered, Updated,
+        };
         match self {
             // It documents these two, and a return is a trigger to it.
             Self::Haltless(_) => vec![Triggered, Escalated, Reopened],
@@ -129,6 +136,16 @@ impl Format {
                 kinds.retain(|kind| !matches!(kind, Acknowledged | Shelved));
                 kinds
             }
+            // It knows triggered, acknowledged and resolved.
+            Self::OpsKnight => vec![
+                Triggered,
+                Updated,
+                Acknowledged,
+                Escalated,
+                Resolved,
+                Reopened,
+                Closed,
+            ],
             _ => EventKind::ALL.to_vec(),
         }
     }
@@ -169,6 +186,7 @@ impl Format {
                 let (set, body) = cloudevents::told(notice, attempt, *mode)?;
                 (mode.content_type(), set, body)
             }
+            Self::OpsKnight => (JSON, Vec::new(), opsknight::body(notice, attempt)?),
             Self::Alertmanager(receiver) => {
                 let body = alertmanager::body(notice, attempt, receiver)?;
                 (JSON, Vec::new(), body)

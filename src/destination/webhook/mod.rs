@@ -21,6 +21,7 @@ pub(super) mod format;
 mod haltless;
 mod hasp;
 pub(super) mod native;
+mod opsknight;
 mod own;
 mod template;
 mod wire;
@@ -78,7 +79,10 @@ impl Kind for Webhook {
             // Haltless does not say what becomes of an alert that is never resolved, and by default is told no end.
             stays_open: matches!(
                 self.format,
-                Format::Native | Format::CloudEvents(_) | Format::Alertmanager(_)
+                Format::Native
+                    | Format::CloudEvents(_)
+                    | Format::Alertmanager(_)
+                    | Format::OpsKnight
             ),
             // HASP's test is one event of a type of its own.
             ends_tests: self.format != Format::Hasp,

@@ -13,7 +13,7 @@ use std::{
 
 use reqwest::{
     Method, Response,
-    header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{HeaderMap, HeaderName, HeaderValue},
     redirect, retry,
 };
 use rustls::ClientConfig;
@@ -59,7 +59,6 @@ impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("method", &self.method)
-            .field("body", &self.body)
             .finish_non_exhaustive()
     }
 }
@@ -282,7 +281,7 @@ impl HttpClient {
         if status == 407 && self.way.proxy.is_some() {
             return Err(CallError::Unreachable(self.way.wants_a_user()));
         }
-        let retry_after = requested_wait(answer.headers(), now);
+        let retry_after = retry_after::requested(answer.headers(), now);
         let request_id = request_id(answer.headers());
         let (body, cut) = read_some(answer, self.answer_limit).await;
         Ok(Reply {
@@ -348,15 +347,6 @@ fn builder(tls: ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
         .http1_only()
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE)
-}
-
-fn requested_wait(headers: &HeaderMap, now: Wall) -> Option<Duration> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
-    retry_after::parse(text(RETRY_AFTER)?, text(DATE), now)
 }
 
 /// By which name the peer finds this exchange in its own log.

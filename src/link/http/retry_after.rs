@@ -2,14 +2,27 @@
 
 use std::time::Duration;
 
+use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+
 use crate::clock::Wall;
+
+/// How Opsgenie says how long its limit lasts, in seconds.
+const PERIOD: &str = "x-ratelimit-period-in-sec";
 
 /// No receiver can hold its deliveries for longer than this by asking.
 pub(super) const CAP: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// The wait that an answer asks for.
+pub(super) fn requested(headers: &HeaderMap, now: Wall) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let period = HeaderName::from_static(PERIOD);
+    let asked = text(RETRY_AFTER).or_else(|| text(period))?;
+    parse(asked, text(DATE), now)
+}
+
 /// The wait that is asked for, at most [`CAP`]; none where it cannot be read. A date is counted from the answer's own
 /// `Date`, because the gateway's clock may be wrong, and from `now` without one.
-pub(super) fn parse(text: &str, date: Option<&str>, now: Wall) -> Option<Duration> {
+fn parse(text: &str, date: Option<&str>, now: Wall) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         let valid = seconds.is_finite() && seconds >= 0.0;

@@ -5,9 +5,18 @@
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
 mod case;
+mod discord;
+mod google_chat;
+mod harp;
+mod opsgenie;
+mod opshift;
+mod opsknight;
 mod pagerduty;
+mod schemas;
 mod slack;
 mod stand_in;
+mod teams;
+mod telegram;
 mod told;
 mod webhook;
 
@@ -21,17 +30,29 @@ use andon::{
     destination::{Destination, Outcome, kind_words, notice::Notice},
 };
 
-pub(crate) use self::case::{Case, Step, Verdict, matches};
+pub(crate) use self::case::{Case, Expected, Step, Verdict, matches};
 use self::{
     stand_in::{Mood, StandIn, TROUBLES},
     told::{attempt, notice},
 };
 
 /// All cases. A kind may have several: one for each mode.
-const CASES: &[&[Case]] = &[pagerduty::CASES, slack::CASES, webhook::CASES];
+const CASES: &[&[Case]] = &[
+    discord::CASES,
+    google_chat::CASES,
+    harp::CASES,
+    opsgenie::CASES,
+    opshift::CASES,
+    opsknight::CASES,
+    pagerduty::CASES,
+    slack::CASES,
+    teams::CASES,
+    telegram::CASES,
+    webhook::CASES,
+];
 
 /// Kinds that are tested elsewhere until their case stands here.
-const TO_COME: &[&str] = &["file", "slack-bot", "syslog", "teams", "teams-connector"];
+const TO_COME: &[&str] = &["file", "mail", "syslog"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
@@ -222,9 +243,12 @@ impl Bench {
             .expect("a runtime");
         let now = now();
         let attempt = attempt(step, now);
-        let told = self
-            .destination
-            .told(notice, &attempt, self.thread.as_deref());
+        // What is kept beforehand is on disk before anything is sent.
+        let kept = self.thread.take();
+        let told = self.destination.told(notice, &attempt, kept.as_deref());
+        self.thread = self.destination.beforehand(&told).or(kept.clone());
+        let thread = self.thread.clone();
+        let told = self.destination.told(notice, &attempt, thread.as_deref());
         let exchange = runtime.block_on(async {
             let contact = Contact::new(&self.destination, None).expect("a contact");
             carry(&self.destination, &contact, &told, now).await

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 pub use self::http::HttpContact;
-use self::{file::FileContact, syslog::SyslogContact};
+use self::{file::FileContact, smtp::SmtpContact, syslog::SyslogContact};
 use super::{mask::Hidden, token::TokenError};
 use crate::{
     clock::Now,
@@ -17,6 +17,7 @@ use crate::{
 
 mod file;
 mod http;
+mod smtp;
 mod syslog;
 
 /// A receiver as it is reached now. Made from files and secrets as they were then; see [`Contact::is_current`].
@@ -24,6 +25,8 @@ mod syslog;
 pub enum Contact {
     /// Over HTTP.
     Http(HttpContact),
+    /// A mail relay.
+    Smtp(SmtpContact),
     /// A file.
     File(FileContact),
     /// A syslog server.
@@ -60,6 +63,7 @@ impl Contact {
             Carrier::Http(access) => {
                 HttpContact::new(access, destination.sign(), witness).map(Self::Http)
             }
+            Carrier::Smtp(relay) => SmtpContact::new(relay, witness).map(Self::Smtp),
             Carrier::File(file) => Ok(Self::File(FileContact::new(file))),
             Carrier::Syslog(server, framing) => {
                 SyslogContact::new(server, framing, witness).map(Self::Syslog)
@@ -71,6 +75,7 @@ impl Contact {
     pub fn is_current(&self, destination: &Destination) -> bool {
         match (self, destination.carrier()) {
             (Self::Http(contact), Carrier::Http(access)) => contact.is_current(access),
+            (Self::Smtp(contact), Carrier::Smtp(relay)) => contact.is_current(relay),
             (Self::Syslog(contact), Carrier::Syslog(server, _)) => contact.is_current(server),
             // A destination that has changed gets another way.
             (Self::File(_), Carrier::File(_)) => true,
@@ -98,6 +103,16 @@ impl Contact {
                     body: reply.body,
                     synchronised: now.synchronised,
                     step: 0,
+                };
+                Ok((answer, hidden))
+            }
+            (Self::Smtp(contact), Request::Mail(mail)) => {
+                let (reply, hidden) = contact.send(mail, now).await?;
+                let answer = Answer {
+                    status: reply.code,
+                    body: format!("{}: {}", reply.to, reply.text),
+                    synchronised: now.synchronised,
+                    ..Answer::default()
                 };
                 Ok((answer, hidden))
             }

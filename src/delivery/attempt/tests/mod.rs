@@ -77,6 +77,31 @@ async fn tell(ops: &Destination, contact: &Contact, notice: &Notice, now: Now) -
     carry(ops, contact, &ops.told(notice, &attempt, None), now).await
 }
 
+#[test]
+fn of_several_instances_the_answer_counts_that_leaves_most_hope() {
+    let refused = |give_up| Outcome::Refused {
+        why: "no".to_owned(),
+        give_up,
+    };
+    let failed = Outcome::Failed {
+        why: "busy".to_owned(),
+        retry_after: None,
+    };
+    let unreachable = Outcome::Unreachable {
+        why: "away".to_owned(),
+    };
+    let accepted = Outcome::Accepted {
+        detail: "HTTP 200".to_owned(),
+        provider_id: None,
+    };
+    let rising = [refused(true), refused(false), unreachable, failed, accepted];
+    for (worse, better) in rising.iter().zip(&rising[1..]) {
+        let (a, b) = (Exchange::of(worse.clone()), Exchange::of(better.clone()));
+        assert_eq!(a.clone().or(b.clone()).outcome, *better);
+        assert_eq!(b.or(a).outcome, *better);
+    }
+}
+
 #[tokio::test]
 async fn a_signed_webhook_is_accepted_by_a_receiver_that_verifies_it() {
     let (address, heard) = receiver().await;

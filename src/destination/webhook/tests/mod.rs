@@ -326,7 +326,7 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}format = \"nativ\""),
-            "format: is \"nativ\", must be one of native, haltless, hasp, cloudevents, alertmanager, template; did you mean \"native\"?",
+            "format: is \"nativ\", must be one of native, haltless, hasp, cloudevents, alertmanager, opsknight, template; did you mean \"native\"?",
         ),
         (
             &format!("{NATIVE}minutes = \"exact\""),
@@ -418,7 +418,7 @@ fn every_mistake_is_named_with_what_would_be_right() {
         ),
         (
             &format!("{NATIVE}sign = {{ secret = \"x\" }}"),
-            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, header, basic, bearer, oauth2",
+            "sign.scheme: is missing; it must be one of standard-webhooks, x-signature, opshift, opsknight, header, basic, bearer, oauth2",
         ),
         (
             &format!("{NATIVE}sign = {{ scheme = \"header\" }}"),
