@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The most that a stored wait is honoured after a restart: that of a `Retry-After`.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+const MAX_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A row that is on disk and to be delivered.
 #[derive(Clone, Debug, PartialEq)]

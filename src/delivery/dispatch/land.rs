@@ -199,7 +199,8 @@ impl Desk {
                     self.store.remember(attempt.row, thread).await?;
                 }
                 if attempt.record {
-                    let not_before = Some(now.wall + until.since(now.mono));
+                    // Both stamps of it are of one look at the wall clock, which may be set while it is under way.
+                    let not_before = Some(tried.at + tried.took + until.since(now.mono));
                     let record = AttemptRecord {
                         not_before,
                         ..record

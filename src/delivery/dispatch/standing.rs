@@ -1,8 +1,8 @@
-//! How a destination stands beyond a restart: its failures in a row, whether it is deactivated, and how long it asked to be left alone.
+//! How a destination stands beyond a restart: its failures in a row, and whether it is deactivated.
 
 use std::sync::Arc;
 
-use super::{super::owed::MAX_WAIT, Desk};
+use super::Desk;
 use crate::{
     clock::{Mono, Now},
     store::{StoreError, rows::DestinationRow},
@@ -13,8 +13,6 @@ use crate::{
 pub(super) struct Kept {
     failures: u32,
     deactivated: Option<Mono>,
-    /// Only as long as it is to come.
-    paused_until: Option<Mono>,
 }
 
 impl Desk {
@@ -32,15 +30,9 @@ impl Desk {
             let kept = Kept {
                 failures: row.failures,
                 deactivated: row.deactivated.map(since),
-                // By a clock that may be wrong it could be hours, and a second question costs its receiver little.
-                paused_until: row
-                    .paused_until
-                    .map(|at| now.mono + at.since(now.wall).min(MAX_WAIT))
-                    .filter(|until| now.synchronised && *until > now.mono),
             };
-            let (failures, deactivated) = (kept.failures, kept.deactivated);
             self.schedule
-                .restore(&name, failures, deactivated, kept.paused_until, now.mono);
+                .restore(&name, kept.failures, kept.deactivated, now.mono);
             self.kept.insert(name, kept);
         }
         Ok(())
@@ -63,10 +55,7 @@ impl Desk {
         let stands = Kept {
             failures: status.failures,
             deactivated: status.deactivated.map(|off| off.since),
-            paused_until: status.paused_until.filter(|until| *until > now.mono),
         };
-        // One that is over need not be written.
-        kept.paused_until.take_if(|until| *until <= now.mono);
         if stands == *kept || (may_wait && stands.deactivated == kept.deactivated) {
             return Ok(());
         }
@@ -87,10 +76,6 @@ impl Desk {
             deactivated: stands
                 .deactivated
                 .map(|since| now.wall - now.mono.since(since)),
-            paused_until: stands
-                .paused_until
-                .filter(|_| now.synchronised)
-                .map(|until| now.wall + until.since(now.mono)),
             ..DestinationRow::default()
         };
         self.store.set_destination(row).await

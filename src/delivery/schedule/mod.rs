@@ -209,12 +209,10 @@ impl Schedule {
         destination: &str,
         failures: u32,
         deactivated: Option<Mono>,
-        paused_until: Option<Mono>,
         now: Mono,
     ) {
         self.seen = self.seen.max(now);
         if let Some(desk) = self.desks.get_mut(destination) {
-            desk.paused_until = paused_until;
             desk.restore(failures, deactivated, now);
             self.keep_the_last();
         }

@@ -452,7 +452,7 @@ impl Run {
         let mut schedule = Schedule::new(scene.plans.clone());
         for (name, (failures, deactivated)) in &disk.standings {
             let since = deactivated.map(|at| now.mono - now.wall.since(at));
-            schedule.restore(name, *failures, since, None, now.mono);
+            schedule.restore(name, *failures, since, now.mono);
         }
         schedule.set_groups(scene.groups.clone());
         let mut withdrawable = Withdrawable::default();

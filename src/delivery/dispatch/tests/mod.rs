@@ -3,18 +3,10 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
-use axum::{
-    Router,
-    http::{StatusCode, header},
-    response::AppendHeaders,
-    routing::post,
-};
+use axum::{Router, http::StatusCode, routing::post};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -48,8 +40,6 @@ struct Receiver {
     /// While somebody holds it, no answer leaves.
     gate: Arc<tokio::sync::Mutex<()>>,
     arrived: Arc<Notify>,
-    /// Said with an answer other than success, if it is not 0: `Retry-After`.
-    asks: Arc<AtomicU64>,
 }
 
 impl Receiver {
@@ -66,13 +56,9 @@ impl Receiver {
             lock(&ours.said).push(body["event"].as_str().unwrap().to_owned());
             ours.arrived.notify_one();
             let _open = ours.gate.lock().await;
-            let answer = lock(&ours.answers).pop_front();
-            let asks = ours.asks.load(Ordering::Relaxed);
-            let asks = (answer.is_some() && asks > 0).then(|| asks.to_string());
-            (
-                answer.unwrap_or(StatusCode::NO_CONTENT),
-                AppendHeaders(asks.map(|asks| (header::RETRY_AFTER, asks))),
-            )
+            lock(&ours.answers)
+                .pop_front()
+                .unwrap_or(StatusCode::NO_CONTENT)
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -84,11 +70,6 @@ impl Receiver {
 
     fn heard(&self) -> Vec<String> {
         lock(&self.heard).clone()
-    }
-
-    /// What is not a success says from now on for how many seconds it wants to be left alone.
-    fn asks_to_wait(&self, seconds: u64) {
-        self.asks.store(seconds, Ordering::Relaxed);
     }
 }
 

@@ -172,31 +172,6 @@ async fn a_new_critical_overtakes_a_backlog_and_each_lane_stays_in_order() {
 }
 
 #[tokio::test]
-async fn how_long_a_receiver_asked_to_be_left_alone_holds_after_a_restart_until_a_person_says_otherwise()
- {
-    let (receiver, address) = Receiver::start(&[429]).await;
-    receiver.asks_to_wait(3600);
-    let destinations = || vec![destination(address, "")];
-    let bench = Bench::start(destinations());
-    let first = bench.owe(1, "triggered").await;
-    bench.stands(|of| of.status.paused_until.is_some()).await;
-    bench.stop.cancel();
-    bench.task.await.unwrap().unwrap();
-
-    let bench = Bench::over(bench._dir, bench.store, destinations());
-    let other = bench.owe(2, "triggered").await;
-    let standing = bench.stands(|of| of.status.queued == 2).await;
-    let left = standing.status.paused_until.unwrap();
-    let left = left.since(bench.clock.now().mono).as_secs();
-    assert!((3500..=3600).contains(&left), "{left} s");
-    assert_eq!(receiver.heard().len(), 1);
-    assert!(bench.ask(|reply| Job::Retry(first, reply)).await);
-    bench.becomes(first, DeliveryState::Accepted).await;
-    bench.becomes(other, DeliveryState::Accepted).await;
-    bench.end().await;
-}
-
-#[tokio::test]
 async fn what_was_given_up_before_a_crash_is_told_to_others_after_it() {
     let (_receiver, address) = Receiver::start(&[]).await;
     let dir = tempfile::tempdir().unwrap();

@@ -304,13 +304,8 @@ impl Bench {
         self.schedule = Schedule::new(self.plans.clone());
         for stood in stood {
             let since = stood.deactivated.map(|off| off.since);
-            self.schedule.restore(
-                &stood.destination,
-                stood.failures,
-                since,
-                stood.paused_until,
-                self.now,
-            );
+            self.schedule
+                .restore(&stood.destination, stood.failures, since, self.now);
         }
         self.schedule.set_groups(self.groups.clone());
         self.buckets_since = self.starts.len();

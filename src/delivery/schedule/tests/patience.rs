@@ -131,9 +131,7 @@ fn a_deactivation_survives_a_restart_and_a_person_may_probe_at_once() {
     let mut bench = worn_out(&[]);
     bench.now = bench.now + secs(100_000);
     let since = bench.now - secs(3600 + 60);
-    bench
-        .schedule
-        .restore("ops", 10, Some(since), None, bench.now);
+    bench.schedule.restore("ops", 10, Some(since), bench.now);
     let id = bench.call(1);
     bench.run(secs(60));
     assert_eq!(bench.attempts, 0);
