@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::{
     env::Env,
-    section::{Id, Read, Section},
+    section::{Id, Problems, Read, Section},
+    tree::Node,
     values::{HttpUrl, Zone},
 };
 use crate::clock::Synchronised;
@@ -32,6 +33,8 @@ pub struct Agent {
     pub page_url: Option<HttpUrl>,
     /// The socket for the verbs.
     pub socket: PathBuf,
+    /// Destinations may run programs on this host; only the main file can say so.
+    pub allow_commands: bool,
 }
 
 /// A language that texts exist in.
@@ -78,6 +81,7 @@ impl Agent {
             page_url: section.optional("page_url"),
             socket: section.get("socket", socket(&data_dir, env)),
             data_dir,
+            allow_commands: section.get("allow_commands", false),
         };
         section.finish();
         agent
@@ -94,6 +98,16 @@ impl Agent {
             page_url: None,
             socket: socket(&data_dir, env),
             data_dir,
+            allow_commands: false,
+        }
+    }
+
+    /// Reports `allow_commands` in any other file than the main one: who may write into `conf.d` must not be able to run programs by it.
+    pub fn only_in_the_main_file(others: &[Node], problems: &Problems) {
+        let agents = others.iter().filter_map(|tree| tree.get("agent"));
+        for node in agents.filter_map(|agent| agent.get("allow_commands")) {
+            let message = "stands in the main file only; move it there";
+            problems.error(Some(&node.place), "agent.allow_commands", message);
         }
     }
 }

@@ -30,18 +30,19 @@ pub mod when;
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-pub use self::{
-    env::Env,
-    files::{FileSet, Paths},
-    secret::Secret,
-    settings::Settings,
-};
 use self::{
+    agent::Agent,
     files::Role,
     names::{Kind, Names},
     section::{Problem, Problems, Section},
     tree::{Node, Place},
     vars::Vars,
+};
+pub use self::{
+    env::Env,
+    files::{FileSet, Paths},
+    secret::Secret,
+    settings::Settings,
 };
 use crate::{
     alert::plant::Plant,
@@ -182,6 +183,8 @@ fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<P
 /// Reads everything and reports every mistake; none if the files cannot be read as TOML at all.
 fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     let (mut trees, mut rule_trees) = parse(&files, problems)?;
+    // The default, the main file, and then all others.
+    Agent::only_in_the_main_file(trees.get(2..).unwrap_or_default(), problems);
     let vars = Vars::collect(trees.iter(), problems);
     for tree in trees.iter_mut().chain(&mut rule_trees) {
         vars.fill(tree, problems);

@@ -23,7 +23,7 @@ use crate::{
         calendar::Calendar,
         route::Routes,
     },
-    destination::Destination,
+    destination::{Carrier, Destination},
     health::heartbeat::Heartbeat,
     rules::{Lost, SourceTags},
     source::{
@@ -206,6 +206,15 @@ fn parts<'a>(
             if let Some(access) = destination.access() {
                 report(mistakes(access, destination.sign()), &owner, node, problems);
             }
+            if !agent.allow_commands && matches!(destination.carrier(), Carrier::Command(_)) {
+                let message = "runs a program on this gateway, which is off; `allow_commands = true` under [agent] in the main file allows it";
+                report(
+                    vec![("command", message.to_owned(), false)],
+                    &owner,
+                    node,
+                    problems,
+                );
+            }
             if let Some(server) = destination.server() {
                 report(mistakes_of_server(server), &owner, node, problems);
             }
@@ -220,6 +229,7 @@ fn parts<'a>(
         parts.routes.limit(destination);
     }
     parts.routes.check_limits(problems);
+    parts.routes.check_ends(problems);
     profiles.finish();
     parts
 }

@@ -17,6 +17,8 @@ pub struct Abilities {
     pub ends_tests: bool,
     /// How often it has to be told again of what is still so, or it would forget it.
     pub repost: Option<Duration>,
+    /// Several events can be told there in one message: `late = "digest"`.
+    pub digests: bool,
 }
 
 impl Abilities {
@@ -33,6 +35,7 @@ impl Abilities {
         stays_open: false,
         ends_tests: false,
         repost: None,
+        digests: false,
     };
     /// An incident by its `dedup_key`, which calls people once, as on-call systems do.
     pub const INCIDENT: Self = Self {
@@ -42,5 +45,6 @@ impl Abilities {
         stays_open: true,
         ends_tests: true,
         repost: None,
+        digests: false,
     };
 }

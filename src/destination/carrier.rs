@@ -1,6 +1,6 @@
 //! What carries the requests of a destination, as configured: the delivery makes the connection from it and keeps it.
 
-use super::{Access, Connection, Framing, LogFile, Relay, Server, Signing};
+use super::{Access, Broker, Connection, Framing, LogFile, Program, Relay, Server, Signing};
 
 /// The way on which the requests of a destination go. A kind that does not speak HTTP adds a variant here, one of [`super::Request`], and
 /// a contact in `delivery::attempt::contact`.
@@ -15,6 +15,10 @@ pub enum Carrier<'k> {
     File(&'k LogFile),
     /// Messages to a syslog server.
     Syslog(&'k Server, Framing),
+    /// Messages to an MQTT broker.
+    Mqtt(&'k Broker),
+    /// Runs of a program on this host.
+    Command(&'k Program),
 }
 
 impl Carrier<'_> {
@@ -24,8 +28,9 @@ impl Carrier<'_> {
         match self {
             Self::Http(access) => Connection::over_http(access, sign),
             Self::Smtp(relay) => vec![relay.server.connection()],
-            Self::File(_) => Vec::new(),
+            Self::File(_) | Self::Command(_) => Vec::new(),
             Self::Syslog(server, _) => vec![server.connection()],
+            Self::Mqtt(broker) => vec![broker.server.connection()],
         }
     }
 }

@@ -9,13 +9,16 @@ use super::{
     Abilities, Answer, Carrier, Errand, Kind, MailRequest, Outcome, Rate, RenderError, Request,
     Terms, Told, access::Relay, address::Mailbox, events, letter::Letter, text::harmless,
 };
-use crate::{alert::event::EventKind, config::section::Section};
+use crate::{
+    alert::event::EventKind,
+    config::{secret::Secret, section::Section},
+};
 
 /// The most recipients of one mail.
 const MOST: usize = 50;
 
 /// What it takes without `events`.
-const EVENTS: [EventKind; 7] = [
+pub(super) const EVENTS: [EventKind; 7] = [
     EventKind::Triggered,
     EventKind::Updated,
     EventKind::Acknowledged,
@@ -37,13 +40,7 @@ struct Mail {
 /// Reads `type = "mail"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let relay = Relay::read(section, Duration::from_secs(30));
-    let terms = Terms::read(
-        section,
-        Terms {
-            duplicate_window: Duration::from_secs(60),
-            ..Terms::of_people(Rate::per_minute(60))
-        },
-    );
+    let terms = Terms::read(section, terms(Rate::per_minute(60)));
     let events = events::read(section, &EVENTS);
     let from = section.required("from");
     let to = recipients(section);
@@ -56,6 +53,31 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
         events,
     };
     Some((Arc::new(mail), terms))
+}
+
+/// What every kind that sends mail does by default.
+pub(super) fn terms(rate: Rate) -> Terms {
+    Terms {
+        duplicate_window: Duration::from_secs(60),
+        ..Terms::of_people(rate)
+    }
+}
+
+/// Reads `api_key` of a service whose keys begin like this.
+pub(super) fn api_key(section: &Section<'_>, begin: &str) -> Option<Secret> {
+    let key = section.required::<Secret>("api_key")?;
+    // Why it cannot be read was said when it was found.
+    if key.reveal().is_ok_and(|text| !text.starts_with(begin)) {
+        let message = format!("does not begin with `{begin}`, as the keys of this service do");
+        section.warn("api_key", message);
+    }
+    Some(key)
+}
+
+/// The name of the destination that is read.
+pub(super) fn name_of(section: &Section<'_>) -> String {
+    let path = section.path();
+    path.strip_prefix("destination.").unwrap_or(path).to_owned()
 }
 
 /// Reads `to`, which every kind that sends mail has.
@@ -96,7 +118,7 @@ impl Kind for Mail {
             to: self.to.clone(),
             reply_to: self.reply_to.clone(),
             subject,
-            message_id: self.message_id(told),
+            message_id: message_id(told, &self.from),
             follows: follows(told).map(str::to_owned),
             headers: headers(told),
             text,
@@ -107,25 +129,25 @@ impl Kind for Mail {
 
     fn interpret(&self, told: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {
         let outcome = outcome(answer);
-        let begins = follows(told).is_none() && matches!(outcome, Outcome::Accepted { .. });
-        (outcome, begins.then(|| self.message_id(told)))
+        let thread = thread(told, &self.from, &outcome);
+        (outcome, thread)
     }
 }
 
-impl Mail {
-    /// The same at each attempt, so that a mail program that has it already can drop a repeat.
-    fn message_id(&self, told: &Told<'_>) -> String {
-        message_id(told, &self.from)
-    }
+/// What is kept of a mail: the id of the one that began the story.
+pub(super) fn thread(told: &Told<'_>, from: &Mailbox, outcome: &Outcome) -> Option<String> {
+    let begins = follows(told).is_none() && matches!(outcome, Outcome::Accepted { .. });
+    begins.then(|| message_id(told, from))
 }
 
-/// `<01KNC1BP60Z5WFM062EF07CYF6@plant.example.com>`
-pub(super) fn message_id(told: &Told<'_>, from: &Mailbox) -> String {
+/// `<01KNC1BP60Z5WFM062EF07CYF6@plant.example.com>`, the same at each attempt, so that a mail program that has it already can drop a
+/// repeat.
+fn message_id(told: &Told<'_>, from: &Mailbox) -> String {
     format!("<{}@{}>", told.notice.id, from.domain())
 }
 
 /// The mail that this one follows: none for what begins a new story.
-pub(super) fn follows<'t>(told: &Told<'t>) -> Option<&'t str> {
+fn follows<'t>(told: &Told<'t>) -> Option<&'t str> {
     let fine = |id: &&str| id.starts_with('<') && id.ends_with('>') && id.is_ascii();
     told.thread
         .filter(fine)
@@ -133,12 +155,23 @@ pub(super) fn follows<'t>(told: &Told<'t>) -> Option<&'t str> {
 }
 
 /// The headers that every mail has.
-pub(super) fn headers(told: &Told<'_>) -> Vec<(&'static str, String)> {
+fn headers(told: &Told<'_>) -> Vec<(&'static str, String)> {
     vec![
         // Nobody's absence note is to answer (RFC 3834).
         ("Auto-Submitted", "auto-generated".to_owned()),
         ("X-Alert-Dedup-Key", told.notice.dedup_key.clone()),
     ]
+}
+
+/// The same with those by which mail programs know a mail and what it follows.
+pub(super) fn all_headers(told: &Told<'_>, from: &Mailbox) -> Vec<(&'static str, String)> {
+    let mut headers = headers(told);
+    headers.push(("Message-ID", message_id(told, from)));
+    if let Some(id) = follows(told) {
+        headers.push(("In-Reply-To", id.to_owned()));
+        headers.push(("References", id.to_owned()));
+    }
+    headers
 }
 
 fn outcome(answer: &Answer) -> Outcome {

@@ -33,38 +33,47 @@
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
 //! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use self::notice::{Attempt, Notice};
 pub use self::{
     abilities::Abilities,
     access::{Access, Allowed, Relay, Server},
     address::Mailbox,
     carrier::Carrier,
+    command::{Program, Run},
     connection::{Connection, Peer, Role},
+    digest::Digest,
     file::LogFile,
     headers::may_be_secret,
     key::{NO_KEY, signing_key},
+    mqtt::Broker,
     oauth2::{ClientAuth, OAuth2},
     outcome::{Answer, Outcome},
-    request::{Errand, HttpRequest, MailRequest, Need, RenderError, Request},
-    sign::{Signing, read_sign},
+    request::{Errand, HttpRequest, MailRequest, Need, Publish, RenderError, Request},
+    sign::{Aws, Signing, read_sign},
     syslog::Framing,
     terms::{Late, Rate, Retry, Terms},
     told::{Reader, Told},
     veiled::{Spelling, Veiled},
     wants::Wants,
 };
+use self::{
+    notice::{Attempt, Notice},
+    texts::Texts,
+};
 use crate::{alert::event::EventKind, config::section::Section};
 
 mod abilities;
 pub mod access;
 mod address;
+mod alertmanager;
 mod card;
 mod carrier;
 mod chat;
+mod command;
 mod connection;
 mod details;
+mod digest;
 mod discord;
 mod events;
 mod file;
@@ -76,26 +85,37 @@ mod key;
 mod letter;
 mod levels;
 mod mail;
+mod mqtt;
 pub mod notice;
 mod oauth2;
+mod onesignal;
 mod opsgenie;
 mod opshift;
 mod opsknight;
 mod outcome;
 mod pagerduty;
+mod phone;
 mod request;
+mod resend;
 mod responders;
+mod sendgrid;
 mod sign;
 mod slack;
+mod sms;
+mod sns;
 mod syslog;
 mod teams;
 mod telegram;
+mod template;
 mod terms;
 pub mod text;
+mod texts;
 mod told;
+mod twilio;
 mod veiled;
 mod wants;
 mod webhook;
+mod whatsapp;
 
 #[cfg(test)]
 pub(crate) mod testbed;
@@ -107,23 +127,37 @@ type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
 /// All kinds there are.
 const KINDS: &[(&str, ReadKind)] = &[
+    ("command", command::read),
+    ("alertmanager", alertmanager::read),
+    ("file", file::read),
+    ("mqtt", mqtt::read),
     ("discord", discord::read),
     ("file", file::read),
     ("google-chat", google_chat::read),
     ("harp", harp::read),
     ("jsm", opsgenie::read_jira),
     ("mail", mail::read),
+    ("mqtt", mqtt::read),
+    ("onesignal", onesignal::read),
     ("opsgenie", opsgenie::read),
     ("opshift", opshift::read),
     ("opsknight", opsknight::read),
     ("pagerduty", pagerduty::read),
+    ("resend", resend::read),
+    ("sendgrid", sendgrid::read),
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
+    ("sns", sns::read),
+    ("teams", teams::read),
+    ("teams-connector", teams::connector::read),
+    ("syslog", syslog::read),
+    ("twilio", twilio::read),
     ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("telegram", telegram::read),
     ("webhook", webhook::read),
+    ("whatsapp", whatsapp::read),
 ];
 
 /// The words for all kinds there are.
@@ -140,8 +174,9 @@ pub struct Destination {
     pub terms: Terms,
     /// What of all that routes send it takes.
     pub wants: Wants,
-    /// How its people read times.
+    /// How its people read times and numbers.
     pub reader: Reader,
+    texts: Texts,
     kind: Arc<dyn Kind>,
 }
 
@@ -151,7 +186,11 @@ impl Destination {
         let read = section.required_word("type", KINDS)?;
         let read = read(&section);
         let wants = Wants::read(&section, read.as_ref().map(|(kind, _)| kind.as_ref()));
-        let reader = Reader::read(&section);
+        let read = read.map(|(kind, terms)| {
+            let digests = kind.abilities().digests;
+            (kind, terms.without_digests_if(!digests, &section))
+        });
+        let (reader, texts) = (Reader::read(&section), Texts::read(&section));
         section.finish();
         let (kind, terms) = read?;
         Some(Self {
@@ -159,6 +198,7 @@ impl Destination {
             terms,
             wants,
             reader,
+            texts,
             kind,
         })
     }
@@ -166,6 +206,17 @@ impl Destination {
     /// The word of its kind: `webhook`.
     pub fn kind_word(&self) -> &'static str {
         self.kind.word()
+    }
+
+    /// The notice with the sentence that its people want for what is told, if that is another than the site's.
+    pub fn worded<'n>(&self, notice: &'n Notice, attempt: &Attempt) -> Cow<'n, Notice> {
+        match self.texts.sentence(notice, attempt, &self.reader) {
+            Some(text) => Cow::Owned(Notice {
+                text,
+                ..notice.clone()
+            }),
+            None => Cow::Borrowed(notice),
+        }
     }
 
     /// What an attempt is about; `thread` is what the last answer in this lane left for follow-ups.
@@ -257,6 +308,7 @@ impl Destination {
         match self.carrier() {
             Carrier::Smtp(relay) => Some(&relay.server),
             Carrier::Syslog(server, _) => Some(server),
+            Carrier::Mqtt(broker) => Some(&broker.server),
             _ => None,
         }
     }
@@ -286,6 +338,13 @@ pub trait Kind: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`RenderError`] when this notice can never be told here.
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError>;
+    /// See [`Destination::render_digest`]; a kind that can says so in its abilities.
+    ///
+    /// # Errors
+    /// [`RenderError`] when these events can never be told together here.
+    fn render_digest(&self, _: &Digest<'_>) -> Result<Errand, RenderError> {
+        Err(RenderError::NoDigest)
+    }
     /// See [`Destination::beforehand`].
     fn beforehand(&self, _: &Told<'_>) -> Option<String> {
         None

@@ -299,7 +299,7 @@ impl Opsgenie {
         body: &Json,
     ) -> Result<HttpRequest, RenderError> {
         let key = Veiled::from("GenieKey ").and_secret(self.api_key.clone(), Spelling::Plain);
-        let url = self.access.url.clone().and(path);
+        let url = self.access.url.clone().below(path);
         let request = HttpRequest::json(url, told.json(body)?).with("authorization", key);
         Ok(HttpRequest { method, ..request })
     }

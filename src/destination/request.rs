@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{Mailbox, Signing, Veiled};
+use super::{Mailbox, Run, Signing, Veiled};
 
 /// All that one attempt sends. Most send one request; a kind that also changes what it has sent before sends more, and one that has
 /// several instances sends the same to each.
@@ -46,6 +46,20 @@ impl Errand {
     }
 }
 
+impl Errand {
+    /// How long its longest body is.
+    pub fn bytes(&self) -> usize {
+        let bytes = |request: &Request| match request {
+            Request::Http(request) => request.body.shown().len(),
+            Request::Mail(mail) => mail.text.len() + mail.html.len(),
+            Request::Line(line) => line.len(),
+            Request::Publish(publish) => publish.payload.len(),
+            Request::Run(run) => run.input.len(),
+        };
+        self.requests.iter().map(bytes).max().unwrap_or(0)
+    }
+}
+
 impl From<Request> for Errand {
     fn from(request: Request) -> Self {
         Self {
@@ -71,6 +85,21 @@ pub enum Request {
     Mail(Box<MailRequest>),
     /// One line or message, without what tells it from the next.
     Line(String),
+    /// A message to a broker.
+    Publish(Publish),
+    /// A run of a program.
+    Run(Run),
+}
+
+/// A message to an MQTT broker, at QoS 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Never with wildcards.
+    pub topic: String,
+    /// What is said.
+    pub payload: String,
+    /// The broker keeps it for who subscribes later, in the place of the one before.
+    pub retain: bool,
 }
 
 /// A mail, but for its date.
@@ -198,4 +227,7 @@ pub enum RenderError {
         #[source]
         source: serde_json::Error,
     },
+    /// Several events cannot be told together.
+    #[error("this kind of destination takes no digests")]
+    NoDigest,
 }

@@ -33,6 +33,23 @@ pub enum Signing {
     Bearer(Secret),
     /// A token like that, fetched by client credentials (RFC 6749).
     OAuth2(Box<OAuth2>),
+    /// Signature version 4 of AWS, which no `sign` names: a kind that speaks to AWS has it.
+    Aws(Box<Aws>),
+}
+
+/// A key of AWS and what it is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aws {
+    /// `eu-central-1`
+    pub region: String,
+    /// `sns`
+    pub service: &'static str,
+    /// Its id, which is no secret.
+    pub key_id: String,
+    /// The secret access key.
+    pub secret: Secret,
+    /// The token of a key that ends.
+    pub token: Option<Secret>,
 }
 
 impl Signing {
@@ -45,6 +62,11 @@ impl Signing {
             Self::OpsKnight(_) => vec!["X-OpsKnight-Timestamp", "X-OpsKnight-Signature"],
             Self::Body { header, .. } | Self::Header(header, _) => vec![header],
             Self::Basic { .. } | Self::Bearer(_) | Self::OAuth2(_) => vec!["Authorization"],
+            Self::Aws(aws) => {
+                let token = aws.token.as_ref().map(|_| "x-amz-security-token");
+                let always = ["x-amz-date", "authorization"].into_iter();
+                always.chain(token).collect()
+            }
         }
     }
 }

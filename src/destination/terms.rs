@@ -146,7 +146,11 @@ impl Terms {
             late: section
                 .word(
                     "late",
-                    &[("send", Late::Send), ("collapse", Late::Collapse)],
+                    &[
+                        ("send", Late::Send),
+                        ("collapse", Late::Collapse),
+                        ("digest", Late::Digest),
+                    ],
                 )
                 .unwrap_or(defaults.late),
             late_after: section.ranged("late_after", defaults.late_after, SECOND..=DAY),
@@ -161,6 +165,23 @@ impl Terms {
                 defaults.catch_up_spread,
                 Duration::ZERO..=HOUR,
             ),
+        }
+    }
+}
+
+impl Terms {
+    /// Where a kind cannot tell several events together, what is late is told as shortly as it can.
+    pub(super) fn without_digests_if(self, cannot: bool, section: &Section<'_>) -> Self {
+        if !cannot || self.late != Late::Digest {
+            return self;
+        }
+        section.warn(
+            "late",
+            "is \"digest\", which cannot be sent here, so it is \"collapse\": only the latest state of each alert is told",
+        );
+        Self {
+            late: Late::Collapse,
+            ..self
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What tests of destinations share: reading one from a few lines, what is told, and what would be sent.
 
 use super::{
-    Answer, Destination, HttpRequest, MailRequest, Outcome, Request,
+    Answer, Destination, Errand, HttpRequest, MailRequest, Outcome, Request,
     notice::{Attempt, Notice},
     text::tests::{event, site},
 };
@@ -111,11 +111,30 @@ pub(in crate::destination) fn sent(
     attempt: &Attempt,
     thread: Option<&str>,
 ) -> Vec<Sent> {
-    let told = destination.told(notice, attempt, thread);
-    let errand = destination.render(&told).expect("an errand");
-    let http = |request: &Request| match request {
+    let worded = destination.worded(notice, attempt);
+    let told = destination.told(&worded, attempt, thread);
+    all_of(&destination.render(&told).expect("an errand"))
+}
+
+/// All requests of an errand.
+pub(in crate::destination) fn all_of(errand: &Errand) -> Vec<Sent> {
+    let sent = |request: &Request| match request {
         Request::Http(request) => Sent::of(request),
         Request::Mail(mail) => Sent::mail(mail),
+        Request::Publish(publish) => Sent {
+            method: if publish.retain { "RETAIN" } else { "PUBLISH" },
+            url: publish.topic.clone(),
+            headers: Vec::new(),
+            body: publish.payload.clone(),
+        },
+        Request::Run(run) => Sent {
+            method: "RUN",
+            url: String::new(),
+            headers: (run.environment.iter())
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            body: run.input.clone(),
+        },
         Request::Line(line) => Sent {
             method: "LINE",
             url: String::new(),
@@ -123,7 +142,7 @@ pub(in crate::destination) fn sent(
             body: line.clone(),
         },
     };
-    errand.requests.iter().map(http).collect()
+    errand.requests.iter().map(sent).collect()
 }
 
 /// What an answer to the telling of this kind of event means, and what is kept.

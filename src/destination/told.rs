@@ -65,27 +65,38 @@ impl Told<'_> {
     }
 }
 
-/// How the people at a destination read times.
+/// How the people at a destination read times and numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reader {
     /// Their time zone.
     pub timezone: TimeZone,
+    /// What stands before the decimals: `.` or `,`.
+    pub decimal_mark: char,
 }
 
 impl Default for Reader {
     fn default() -> Self {
         Self {
             timezone: TimeZone::UTC,
+            decimal_mark: '.',
         }
     }
 }
 
 impl Reader {
-    /// Reads `timezone`; that of the site holds where there is none.
+    /// Reads `timezone` and `decimal_mark`; the time zone of the site holds where there is none.
     pub(super) fn read(section: &Section<'_>) -> Self {
         Self {
             timezone: section.get("timezone", Zone(TimeZone::UTC)).0,
+            decimal_mark: section
+                .word("decimal_mark", &[(".", '.'), (",", ',')])
+                .unwrap_or('.'),
         }
+    }
+
+    /// A number, written as programs do, as people write it: `97,3`.
+    pub(super) fn number(&self, written: &str) -> String {
+        written.replace('.', self.decimal_mark.encode_utf8(&mut [0; 4]))
     }
 
     /// A time as people write it: `4 Apr 2026 10:30:05 CEST`.
@@ -108,6 +119,7 @@ mod tests {
     fn times_are_those_of_the_reader() {
         let berlin = Reader {
             timezone: TimeZone::get("Europe/Berlin").expect("a zone"),
+            ..Reader::default()
         };
         let at = 1_775_291_405_120;
         assert_eq!(berlin.time(at), "4 Apr 2026 10:30:05 CEST");

@@ -58,6 +58,15 @@ impl Veiled {
         self
     }
 
+    /// What lies below this URL: `/api/v2/alerts`. One slash is between them, whether this one ends with it or not.
+    #[must_use]
+    pub fn below(mut self, path: &str) -> Self {
+        if let Some(Piece::Plain(last)) = self.0.last_mut() {
+            last.truncate(last.trim_end_matches('/').len());
+        }
+        self.and(path)
+    }
+
     /// With a secret at its end.
     #[must_use]
     pub fn and_secret(mut self, secret: Secret, spelling: Spelling) -> Self {
@@ -194,6 +203,9 @@ mod tests {
             assert_eq!(text.secrets(), both[distinct..]);
             assert_eq!(text.plain(), None);
             assert!(!format!("{text:?}").contains("can"));
+        }
+        for base in ["https://a", "https://a/"] {
+            assert_eq!(Veiled::from(base).below("/b").shown(), "https://a/b");
         }
         assert_eq!(Veiled::from("a").plain(), Some("a"));
         assert_eq!(Veiled::default().plain(), Some(""));

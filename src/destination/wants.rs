@@ -19,6 +19,15 @@ impl Wants {
     /// Reads `min_severity` and `send_resolved`; `kind` is none where it could not be read.
     pub(super) fn read(section: &Section<'_>, kind: Option<&dyn Kind>) -> Self {
         let ends = section.get("send_resolved", true);
+        let said = section.node().get("send_resolved").is_some();
+        if let (true, true, Some(kind)) = (said, ends, kind)
+            && !kind.events().iter().any(|kind| kind.is_end())
+        {
+            section.warn(
+                "send_resolved",
+                "changes nothing: this takes neither resolved nor closed; name them in `events` if they can be told there",
+            );
+        }
         if let (false, Some(kind)) = (ends, kind) {
             let named = section.node().get("events").is_some();
             if named && kind.events().iter().any(|kind| kind.is_end()) {

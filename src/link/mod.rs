@@ -6,5 +6,6 @@ pub mod file;
 pub mod guard;
 pub mod http;
 pub mod mqtt;
+pub mod program;
 pub mod smtp;
 pub mod stream;

@@ -227,7 +227,7 @@ impl Store {
         .await
     }
 
-    /// Keeps what a destination wants remembered about the alert of a delivery that is still owed; at most [`rows::MAX_THREAD`] bytes.
+    /// Keeps what a destination wants remembered about the alert of a delivery that is still owed; at most [`MAX_THREAD`](super::rows::MAX_THREAD) bytes.
     pub async fn remember(&self, id: i64, thread: String) -> Result<(), StoreError> {
         self.write(
             move |db| outbox::remember(db, id, &thread),

@@ -33,6 +33,7 @@ pub mod rows;
 mod schema;
 mod state;
 mod thread;
+mod together;
 mod tries;
 
 #[cfg(test)]

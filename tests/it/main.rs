@@ -9,6 +9,8 @@ mod clock;
 mod config;
 mod copies;
 mod credentials;
+mod digests;
+mod direct;
 mod disks;
 mod documents;
 mod formats;

@@ -1,6 +1,7 @@
 //! One attempt of one delivery: read, render, seal, send, interpret. When it is made and what follows from it is decided elsewhere.
 
 mod contact;
+mod digest;
 mod key;
 mod mask;
 mod reach;
@@ -12,6 +13,7 @@ use std::error::Error as StdError;
 
 pub use self::{
     contact::{Contact, HttpContact, SendError},
+    digest::{Apart, Together},
     key::idempotency_key,
     reach::{
         guard_of, mistakes, mistakes_of_server, settings_of, settings_of_server, token_settings,
@@ -21,7 +23,7 @@ pub use self::{
 };
 use crate::{
     clock::Now,
-    destination::{Answer, Destination, Need, Outcome, Request, Told},
+    destination::{Answer, Destination, Errand, Need, Outcome, Request, Told},
     link::http::CallError,
 };
 
@@ -95,14 +97,25 @@ pub async fn carry(
     told: &Told<'_>,
     now: Now,
 ) -> Exchange {
-    let errand = match destination.render(told) {
-        Ok(errand) => errand,
+    match destination.render(told) {
+        Ok(errand) => send(destination, contact, told, &told.notice.id, &errand, now).await,
         // It would fail in the same way for ever, and the lane must go on.
-        Err(error) => return Exchange::of(refused(&error)),
-    };
+        Err(error) => Exchange::of(refused(&error)),
+    }
+}
+
+/// Sends what was rendered; `id` is what the receiver recognises a repeat by.
+async fn send(
+    destination: &Destination,
+    contact: &Contact,
+    told: &Told<'_>,
+    id: &str,
+    errand: &Errand,
+    now: Now,
+) -> Exchange {
     let mut ended: Option<Exchange> = None;
     for (step, request) in errand.requests.iter().enumerate() {
-        let exchange = one(destination, contact, told, (step, request), now).await;
+        let exchange = one(destination, contact, (told, id), (step, request), now).await;
         let went = exchange.is_accepted();
         ended = Some(match ended {
             Some(before) if errand.need == Need::Any => before.or(exchange),
@@ -124,11 +137,11 @@ pub async fn carry(
 async fn one(
     destination: &Destination,
     contact: &Contact,
-    told: &Told<'_>,
+    (told, id): (&Told<'_>, &str),
     (step, request): (usize, &Request),
     now: Now,
 ) -> Exchange {
-    let (answer, hidden) = match contact.send(request, &told.notice.id, now).await {
+    let (answer, hidden) = match contact.send(request, id, now).await {
         Ok(answered) => answered,
         Err(SendError::Call(CallError::Failed(why)) | SendError::Failed(why)) => {
             return Exchange::of(Outcome::Failed {

@@ -3,11 +3,11 @@
 use super::chain;
 use crate::{
     alert::event::EventKind,
-    config::secret::SecretError,
+    config::secret::{Secret, SecretError},
     delivery::signature::seal,
     destination::{
-        Access, Carrier, Destination, HttpRequest, OAuth2, Request, Server, Signing, Veiled,
-        access,
+        Access, Broker, Carrier, Destination, HttpRequest, OAuth2, Request, Server, Signing,
+        Veiled, access,
         notice::{Attempt, Notice},
     },
     link::{
@@ -149,9 +149,13 @@ pub fn token_settings(oauth2: &OAuth2, access: &Access) -> Settings {
 
 /// Why a destination's requests cannot be sealed now: a secret that cannot be read, or is none.
 pub fn unusable_secret(destination: &Destination) -> Option<String> {
-    if let Carrier::Smtp(relay) = destination.carrier() {
-        let (_, password) = relay.user.as_ref()?;
-        return password.reveal().err().map(|error| chain(&error));
+    let password = match destination.carrier() {
+        Carrier::Smtp(relay) => relay.user.as_ref().map(|(_, password)| password),
+        Carrier::Mqtt(Broker { login, .. }) => login.as_ref().map(|(_, password)| password),
+        _ => None,
+    };
+    if let Some(Err(error)) = password.map(Secret::reveal) {
+        return Some(chain(&error));
     }
     // Any event does: what is looked at are the secrets that all of them need.
     let notice = Notice {

@@ -4,7 +4,7 @@
 //! free headers whose names say that they hold a secret, or whose values are kept elsewhere.
 
 use crate::destination::{
-    Errand, HttpRequest, MailRequest, Request, Signing, access, may_be_secret,
+    Errand, HttpRequest, MailRequest, Publish, Request, Run, Signing, access, may_be_secret,
 };
 
 /// The most lines of a body.
@@ -17,9 +17,29 @@ pub(super) fn errand(errand: &Errand, id: &str, seconds: i64) -> Vec<String> {
         Request::Http(request) => http(request, id, seconds),
         Request::Mail(mail) => letter(mail),
         Request::Line(line) => body(line),
+        Request::Publish(publish) => published(publish),
+        Request::Run(run) => program(run),
     };
     let each: Vec<Vec<String>> = errand.requests.iter().map(shown).collect();
     each.join(&String::new())
+}
+
+/// The topic, an empty line, the payload.
+fn published(publish: &Publish) -> Vec<String> {
+    let how = if publish.retain { " (retained)" } else { "" };
+    let first = format!("PUBLISH {}{how}", publish.topic);
+    [first, String::new()]
+        .into_iter()
+        .chain(body(&publish.payload))
+        .collect()
+}
+
+/// The environment, an empty line, the standard input.
+fn program(run: &Run) -> Vec<String> {
+    let environment = run.environment.iter();
+    let environment = environment.map(|(name, value)| format!("{name}={value}"));
+    let input = body(&run.input);
+    environment.chain([String::new()]).chain(input).collect()
 }
 
 /// Method and host, headers, an empty line, the body.

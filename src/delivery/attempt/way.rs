@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{super::owed::age, Contact, Exchange, carry, chain, shown};
+use super::{super::owed::age, Contact, Exchange, Together, carry, chain, send, shown};
 use crate::{
     clock::{BootId, Clock, Now, Wall},
     destination::{
-        Destination, Outcome,
+        Destination, Errand, Outcome, Told,
         notice::{Attempt, GivenUp, Notice},
     },
     link::certificate::Witness,
@@ -23,7 +23,7 @@ use crate::{
 /// A destination and how it is reached.
 #[derive(Debug)]
 pub struct Way {
-    destination: Destination,
+    pub(super) destination: Destination,
     boot: BootId,
     witness: Witness,
     /// Made at the first attempt, and again when its files have changed, and after one that reached nobody or was not let in.
@@ -49,6 +49,8 @@ pub struct Tried {
     pub thread: Option<String>,
     /// The ranges that it was told will never come.
     pub told: Vec<Range>,
+    /// The digest that was told, if it was one.
+    pub digest: Option<Together>,
 }
 
 /// What came of a test, for the person who asked.
@@ -88,10 +90,23 @@ impl Tried {
 
     /// The outcome in words, for the record.
     pub fn words(&self) -> String {
-        words(&self.outcome)
+        let words = words(&self.outcome);
+        match &self.digest {
+            Some(together) => format!("in a digest of {} events: {words}", together.count),
+            None => words,
+        }
     }
 
-    fn of(at: Wall, outcome: Outcome) -> Self {
+    /// What an exchange brought that has just ended.
+    pub(super) fn after(exchange: Exchange, now: Now) -> Self {
+        Self {
+            status: exchange.status,
+            provider_id: exchange.provider_id,
+            ..Self::of(now.wall, exchange.outcome)
+        }
+    }
+
+    pub(super) fn of(at: Wall, outcome: Outcome) -> Self {
         let used = u32::from(!matches!(outcome, Outcome::Unreachable { .. }));
         Self {
             at,
@@ -102,6 +117,7 @@ impl Tried {
             used,
             thread: None,
             told: Vec::new(),
+            digest: None,
         }
     }
 }
@@ -133,7 +149,7 @@ impl Way {
         match found {
             Ok(Some(delivery)) if delivery.row.state == DeliveryState::Pending => {
                 let now = clock.now();
-                let tried = self.try_once(store, &delivery, now).await;
+                let tried = self.try_once(store, &delivery, now, false).await;
                 Some(Tried {
                     took: clock.now().mono.since(now.mono),
                     ..tried
@@ -145,42 +161,61 @@ impl Way {
         }
     }
 
-    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now) -> Tried {
-        let mut notice: Notice = match serde_json::from_str(&delivery.body) {
-            Ok(notice) => notice,
-            Err(error) => return gave_up(now, &format!("its event cannot be read: {error}")),
+    /// Tells once more what was accepted; none if it is not on record any more.
+    pub async fn repeat(&self, store: &Store, clock: &Clock, row: i64) -> Option<Tried> {
+        match store.delivery(row).await {
+            Ok(Some(delivery)) => Some(self.try_once(store, &delivery, clock.now(), true).await),
+            Ok(None) => None,
+            Err(error) => Some(Tried::unreachable(clock.now().wall, &chain(&error))),
+        }
+    }
+
+    /// Whether what it has accepted has to be told again.
+    pub fn forgets(&self) -> bool {
+        self.destination.abilities().repost.is_some()
+    }
+
+    async fn try_once(&self, store: &Store, delivery: &Delivery, now: Now, again: bool) -> Tried {
+        let (notice, mut attempt) = match self.about(delivery, now) {
+            Ok(found) => found,
+            Err(why) => return gave_up(now, &why),
         };
-        notice.durable = delivery.durable;
-        let row = &delivery.row;
-        let in_place = row.fallback_of.is_some();
-        notice.id = super::idempotency_key(&row.kind, row.as_trigger, in_place, &delivery.event);
-        let attempt = about(delivery, &notice, &self.boot, now);
+        // What is told again was told in time.
+        if again {
+            attempt.late_seconds = 0;
+        }
         let mut thread = delivery.thread.clone();
         let told = self.destination.told(&notice, &attempt, thread.as_deref());
         if let Some(keep) = self.destination.beforehand(&told)
             && thread.as_ref() != Some(&keep)
         {
-            if let Err(error) = store.remember(row.id, keep.clone()).await {
+            if let Err(error) = store.remember(delivery.row.id, keep.clone()).await {
                 return Tried::unreachable(now.wall, &chain(&error));
             }
             thread = Some(keep);
         }
-        let Exchange {
-            outcome,
-            thread,
-            status,
-            provider_id,
-            ..
-        } = self
-            .exchange(&notice, &attempt, thread.as_deref(), now)
-            .await;
+        let thread = thread.as_deref();
+        let exchange = self.exchange(&notice, &attempt, thread, now).await;
         Tried {
-            thread,
-            status,
-            provider_id,
+            thread: exchange.thread.clone(),
             told: delivery.given_up.clone(),
-            ..Tried::of(now.wall, outcome)
+            ..Tried::after(exchange, now)
         }
+    }
+
+    /// What is told of a delivery, and what belongs to this attempt rather than to the event.
+    ///
+    /// # Errors
+    /// Why it can never be told.
+    pub(super) fn about(&self, delivery: &Delivery, now: Now) -> Result<(Notice, Attempt), String> {
+        let read: Result<Notice, _> = serde_json::from_str(&delivery.body);
+        let mut notice = read.map_err(|error| format!("its event cannot be read: {error}"))?;
+        notice.durable = delivery.durable;
+        let row = &delivery.row;
+        let in_place = row.fallback_of.is_some();
+        notice.id = super::idempotency_key(&row.kind, row.as_trigger, in_place, &delivery.event);
+        let attempt = about(delivery, &notice, &self.boot, now);
+        Ok((notice, attempt))
     }
 
     /// One exchange, with the contact that is kept if it still is what the files say.
@@ -191,13 +226,32 @@ impl Way {
         thread: Option<&str>,
         now: Now,
     ) -> Exchange {
+        let worded = self.destination.worded(notice, attempt);
+        let told = self.destination.told(&worded, attempt, thread);
+        self.with_contact(async |contact| carry(&self.destination, contact, &told, now).await)
+            .await
+    }
+
+    /// The same of what was rendered for several at once; `told` is the first of them.
+    pub(super) async fn exchange_digest(
+        &self,
+        (id, errand): (&str, &Errand),
+        told: &Told<'_>,
+        now: Now,
+    ) -> Exchange {
+        self.with_contact(async |contact| {
+            send(&self.destination, contact, told, id, errand, now).await
+        })
+        .await
+    }
+
+    async fn with_contact(&self, exchange: impl AsyncFnOnce(&Contact) -> Exchange) -> Exchange {
         let contact = match self.contact() {
             Ok(contact) => contact,
             // A person can mend a certificate or an address, so this waits like a dead line does.
             Err(why) => return Exchange::of(Outcome::Unreachable { why }),
         };
-        let told = self.destination.told(notice, attempt, thread);
-        let exchange = carry(&self.destination, &contact, &told, now).await;
+        let exchange = exchange(&contact).await;
         if exchange.denied || matches!(exchange.outcome, Outcome::Unreachable { .. }) {
             self.forget_contact();
         }
@@ -213,19 +267,25 @@ impl Way {
         };
         let request = self.shown(notice, &attempt);
         let Exchange { outcome, body, .. } = self.exchange(notice, &attempt, None, now).await;
+        let said = words(&outcome);
+        // Where nobody answers in words of their own, what it means has said all.
+        let body = if said.ends_with(body.trim()) {
+            String::new()
+        } else {
+            body
+        };
         self.forget_contact();
         Tested {
             accepted: matches!(outcome, Outcome::Accepted { .. }),
             request,
-            answer: std::iter::once(words(&outcome))
-                .chain(shown::body(&body))
-                .collect(),
+            answer: std::iter::once(said).chain(shown::body(&body)).collect(),
             took: clock.now().mono.since(now.mono),
         }
     }
 
     fn shown(&self, notice: &Notice, attempt: &Attempt) -> Vec<String> {
-        let told = self.destination.told(notice, attempt, None);
+        let worded = self.destination.worded(notice, attempt);
+        let told = self.destination.told(&worded, attempt, None);
         match self.destination.render(&told) {
             Ok(errand) => shown::errand(&errand, &notice.id, attempt.now_seconds),
             Err(error) => vec![chain(&error)],
@@ -282,7 +342,7 @@ fn about(delivery: &Delivery, notice: &Notice, boot: &BootId, now: Now) -> Attem
     }
 }
 
-fn gave_up(now: Now, why: &str) -> Tried {
+pub(super) fn gave_up(now: Now, why: &str) -> Tried {
     Tried::of(
         now.wall,
         Outcome::Refused {

@@ -22,7 +22,7 @@ use super::{
     attempt::{Tried, Way},
     concern::Concerns,
     owed::stored,
-    schedule::{Attempt, DestinationPlan, Due, Kind, Schedule, Settled, State},
+    schedule::{Attempt, DestinationPlan, Due, Kind, Repost, Schedule, Settled, State},
     withdrawable::Withdrawable,
 };
 use crate::{
@@ -80,6 +80,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         seen,
         flights: JoinSet::new(),
         rows: HashMap::new(),
+        reposts: HashMap::new(),
         concerns: Concerns::new(signals),
         store,
         clock,
@@ -88,6 +89,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.schedule.set_groups(receivers.groups);
     desk.load().await?;
     desk.find_unaccepted(&falls_back).await?;
+    desk.recall_reposts().await?;
     desk.schedule.restored(desk.clock.now().mono);
     while !stop.is_cancelled() {
         desk.follow_disk().await?;
@@ -135,6 +137,7 @@ struct Desk {
     seen: Seen,
     flights: JoinSet<Option<Tried>>,
     rows: HashMap<Id, Attempt>,
+    reposts: HashMap<Id, Repost>,
     concerns: Concerns,
     store: Store,
     clock: Clock,
@@ -222,6 +225,7 @@ impl Desk {
             settled,
             retold,
             fallbacks,
+            reposts,
         } = self.schedule.next(now.mono);
         // What stands for others must be told in their place, whenever the agent dies.
         for row in &retold {
@@ -240,6 +244,9 @@ impl Desk {
                 ready.row.kind == "triggered" || ready.writes == Some(self.store.writes())
             });
             self.start(attempt, ready);
+        }
+        for repost in reposts {
+            self.tell_again(repost);
         }
         if !fallbacks.is_empty() {
             // Who hears of them looks whether they were accepted meanwhile.
@@ -284,9 +291,11 @@ impl Desk {
     fn start(&mut self, attempt: Attempt, ready: Option<Box<Delivery>>) {
         let way = self.ways.get(&attempt.destination).map(Arc::clone);
         let (store, clock, row) = (self.store.clone(), self.clock.clone(), attempt.row);
+        let digest = attempt.digest.clone();
         let flight = self.flights.spawn(async move {
             match way {
-                Some(way) => way.attempt(&store, &clock, row, ready).await,
+                Some(way) if digest.is_empty() => way.attempt(&store, &clock, row, ready).await,
+                Some(way) => way.digest(&store, &clock, &digest).await,
                 None => {
                     let why = "there is no such destination any more";
                     Some(Tried::unreachable(clock.now().wall, why))
@@ -350,8 +359,10 @@ fn ways(destinations: Vec<Destination>, boot: &BootId, seen: &Seen) -> HashMap<A
 
 mod job;
 mod land;
+mod landed;
 mod obey;
 mod recording;
+mod repost;
 mod standing;
 
 #[cfg(test)]

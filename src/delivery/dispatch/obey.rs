@@ -24,6 +24,7 @@ impl Desk {
                 self.schedule.set_groups(receivers.groups);
                 self.ways = ways(receivers.destinations, &self.boot, &self.seen);
                 self.recall().await?;
+                self.recall_reposts().await?;
                 self.keep_all(now).await?;
             }
             Job::Compare => self.compare(now.mono).await?,

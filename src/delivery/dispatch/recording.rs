@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use super::landed::Landed;
 use crate::{
     clock::Mono,
     delivery::schedule::{Attempt, LaneKey, Schedule},
@@ -19,16 +20,19 @@ use crate::{
 
 /// How long an acceptance waits for others, if nothing waits for it. A flush writes whole blocks of the disk, however little is new.
 const WINDOW: Duration = Duration::from_millis(10);
-/// How many ends are recorded in one transaction.
+/// How many ends are recorded in one transaction; a digest at its end may add as many again.
 pub(super) const GROUP: usize = 100;
 
-type Write = Pin<Box<dyn Future<Output = Result<Vec<Attempt>, StoreError>> + Send>>;
+type Write = Pin<Box<dyn Future<Output = Result<Vec<Landed>, StoreError>> + Send>>;
+
+/// Ends that stand on record together or not at all, and the attempt that was accepted with them.
+type Unit = (Vec<Settlement>, Landed);
 
 /// Ends that are not on record yet.
 #[derive(Default)]
 pub(super) struct Recording {
-    /// What was accepted: lanes wait for it.
-    accepted: VecDeque<(Settlement, Attempt)>,
+    /// What was accepted, with its lanes, which wait for it.
+    accepted: VecDeque<(Unit, Vec<LaneKey>)>,
     /// What is only over, with its lane.
     over: VecDeque<(Settlement, LaneKey)>,
     /// When the first of them is due.
@@ -39,8 +43,14 @@ pub(super) struct Recording {
 
 impl Recording {
     /// It was accepted. At most as many of these wait as attempts may be in flight.
-    pub(super) fn accepted(&mut self, settlement: Settlement, attempt: Attempt, now: Mono) {
-        self.accepted.push_back((settlement, attempt));
+    pub(super) fn accepted(
+        &mut self,
+        ends: Vec<Settlement>,
+        landed: Landed,
+        lanes: Vec<LaneKey>,
+        now: Mono,
+    ) {
+        self.accepted.push_back(((ends, landed), lanes));
         self.is_due_at(now + WINDOW);
     }
 
@@ -63,6 +73,10 @@ impl Recording {
         self.accepted.len() + self.over.len()
     }
 
+    fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.accepted.iter().map(|((_, landed), _)| &landed.attempt)
+    }
+
     /// When [`Recording::begin`] is to be called; none while that would do nothing. At once, where something else waits for the same
     /// destination: it may be what there is no room for.
     pub(super) fn due(&self, schedule: &Schedule, now: Mono) -> Option<Mono> {
@@ -73,8 +87,8 @@ impl Recording {
 
     /// Whether something else waits at a destination of what is not on record.
     fn holds_up(&self, schedule: &Schedule) -> bool {
-        let mut attempts = self.accepted.iter();
-        attempts.any(|(_, one)| {
+        let mut attempts = self.attempts();
+        attempts.any(|one| {
             let status = schedule.status(&one.destination);
             status.is_some_and(|status| status.queued > status.in_flight as usize)
         })
@@ -85,22 +99,28 @@ impl Recording {
         if self.write.is_some() || self.waiting() == 0 {
             return;
         }
-        let (settlements, attempts) = self.take_group();
+        let (settlements, accepted) = self.take_group();
         // What is left has waited behind these.
         self.due = self.due.filter(|_| self.waiting() > 0);
         let store = store.clone();
         self.write = Some(Box::pin(async move {
             store.settle_many(settlements).await?;
-            Ok(attempts)
+            Ok(accepted)
         }));
     }
 
     /// What was accepted goes first, as a lane waits for it; but never before what ended earlier in its lane, which would be found as
     /// owed after a crash and sent after what follows it.
-    fn take_group(&mut self) -> (Vec<Settlement>, Vec<Attempt>) {
-        let some = self.accepted.len().min(GROUP);
-        let (accepted, attempts): (Vec<_>, Vec<Attempt>) = self.accepted.drain(..some).unzip();
-        let lanes: HashSet<LaneKey> = attempts.iter().map(|attempt| attempt.lane).collect();
+    fn take_group(&mut self) -> (Vec<Settlement>, Vec<Landed>) {
+        let (mut ends, mut accepted) = (Vec::new(), Vec::new());
+        let mut lanes = HashSet::new();
+        while ends.len() < GROUP
+            && let Some(((some, landed), its_lanes)) = self.accepted.pop_front()
+        {
+            ends.extend(some);
+            accepted.push(landed);
+            lanes.extend(its_lanes);
+        }
         let mut group = Vec::with_capacity(GROUP);
         if !lanes.is_empty() {
             let over = std::mem::take(&mut self.over).into_iter();
@@ -108,15 +128,15 @@ impl Recording {
             self.over = VecDeque::from(rest);
             group.extend(before.into_iter().map(|(settlement, _)| settlement));
         }
-        group.extend(accepted);
+        group.extend(ends);
         let room = GROUP.saturating_sub(group.len()).min(self.over.len());
         group.extend(self.over.drain(..room).map(|(settlement, _)| settlement));
-        (group, attempts)
+        (group, accepted)
     }
 
     /// Waits for the write that is under way, for ever if there is none: the attempts whose acceptance is on record now. Cancelling
     /// loses nothing.
-    pub(super) async fn done(&mut self) -> Result<Vec<Attempt>, StoreError> {
+    pub(super) async fn done(&mut self) -> Result<Vec<Landed>, StoreError> {
         let Some(write) = &mut self.write else {
             return std::future::pending().await;
         };
@@ -127,8 +147,8 @@ impl Recording {
 
     /// Whether an acceptance of this destination is not on record yet. One that is being written counts for all.
     pub(super) fn holds(&self, destination: &str) -> bool {
-        let mut attempts = self.accepted.iter();
-        self.write.is_some() || attempts.any(|(_, one)| *one.destination == *destination)
+        let mut attempts = self.attempts();
+        self.write.is_some() || attempts.any(|one| *one.destination == *destination)
     }
 }
 
@@ -138,7 +158,10 @@ mod tests {
     use crate::{
         alert::plant::Severity,
         clock::Wall,
-        delivery::schedule::{DestinationPlan, Kind, Row},
+        delivery::{
+            attempt::Tried,
+            schedule::{DestinationPlan, Kind, Row},
+        },
         store::rows::DeliveryState,
     };
 
@@ -146,6 +169,12 @@ mod tests {
 
     fn end(row: i64) -> Settlement {
         Settlement::new(row, DeliveryState::Accepted, Wall::from_millis(0), "")
+    }
+
+    fn accept(recording: &mut Recording, row: i64, attempt: Attempt, now: Mono) {
+        let landed = Landed::new(attempt, &Tried::failed(Wall::from_millis(0), ""));
+        let lanes = vec![landed.attempt.lane];
+        recording.accepted(vec![end(row)], landed, lanes, now);
     }
 
     /// So many deliveries of different watches, at most two in flight.
@@ -181,9 +210,9 @@ mod tests {
         let (schedule, mut attempts) = scheduled(2);
         let mut recording = Recording::default();
         assert_eq!(recording.due(&schedule, NOW), None);
-        recording.accepted(end(1), attempts.remove(0), NOW);
+        accept(&mut recording, 1, attempts.remove(0), NOW);
         let later = NOW + WINDOW / 2;
-        recording.accepted(end(2), attempts.remove(0), later);
+        accept(&mut recording, 2, attempts.remove(0), later);
         assert_eq!(recording.due(&schedule, later), Some(NOW + WINDOW));
     }
 
@@ -191,7 +220,7 @@ mod tests {
     fn what_another_delivery_may_wait_for_is_due_at_once() {
         let (schedule, mut attempts) = scheduled(3);
         let mut recording = Recording::default();
-        recording.accepted(end(1), attempts.remove(0), NOW);
+        accept(&mut recording, 1, attempts.remove(0), NOW);
         assert_eq!(recording.due(&schedule, NOW), Some(NOW));
     }
 
@@ -211,7 +240,7 @@ mod tests {
             recording.over(end(row), LaneKey([9; 32]), NOW);
         }
         recording.over(end(0), LaneKey([1; 32]), NOW);
-        recording.accepted(end(1), attempts.remove(0), NOW);
+        accept(&mut recording, 1, attempts.remove(0), NOW);
         let (group, attempts) = recording.take_group();
         let rows: Vec<i64> = group.iter().map(|end| end.id).collect();
         assert_eq!((rows.len(), &rows[..3]), (GROUP, &[0, 1, 100][..]));

@@ -2,6 +2,7 @@
 //! of its alert before. When it is delivered is not decided here.
 
 mod cover;
+mod ends;
 mod judge;
 mod read;
 #[cfg(test)]

@@ -6,17 +6,16 @@ use super::{
     Attempt, DestinationPlan, Due, LaneKey, Row, Status,
     activity::Activity,
     breaker::Breaker,
-    lane::{Flight, Lane, Pending},
+    lane::Flight,
     outcome::{Settled, State},
     queues::Queues,
     rate::Bucket,
+    reposts::Reposts,
 };
 use crate::{clock::Mono, destination::Late};
 
 /// A breaker that was open for no longer than this leaves no backlog that receivers have to be spared.
 const OUTAGE: Duration = Duration::from_secs(60);
-/// The most events of one digest.
-const DIGEST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -31,12 +30,13 @@ pub(super) struct Desk {
     /// After an outage nothing starts before.
     resume_at: Option<Mono>,
     /// What was decided up to then is late: it had to wait for trouble that is over.
-    late_before: Option<Mono>,
+    pub(super) late_before: Option<Mono>,
     pub(super) breaker: Breaker,
     pub(super) activity: Activity,
     bucket: Bucket,
     /// What others are to be told, because it ended without being accepted.
     pub(super) fallbacks: Vec<i64>,
+    pub(super) reposts: Reposts,
 }
 
 impl Desk {
@@ -54,6 +54,7 @@ impl Desk {
             breaker: Breaker::default(),
             activity: Activity::default(),
             fallbacks: Vec::new(),
+            reposts: Reposts::default(),
         }
     }
 
@@ -175,7 +176,7 @@ impl Desk {
         // A held call is chatter only until somebody wants to hear it.
         self.queues.heard.forget_lane(key, self.plan.call_every);
         self.queues.repeats.forget_lane(key);
-        self.queues.release(key, now, settled);
+        self.queues.resume(key, now, settled);
     }
 
     /// Takes over a changed plan, or becomes orphaned. What the trouble was may be mended by it, so it is tried at once.
@@ -197,6 +198,9 @@ impl Desk {
         if plan.deactivate_after.is_none() {
             self.activity.reactivate();
         }
+        if plan.repost.is_none() {
+            self.reposts = Reposts::default();
+        }
         self.plan = plan;
     }
 
@@ -214,7 +218,7 @@ impl Desk {
         }
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.in_flight < self.allowance.min(self.plan.concurrency)
     }
 
@@ -233,7 +237,7 @@ impl Desk {
         gates.into_iter().flatten().max()
     }
 
-    fn is_probing(&self) -> bool {
+    pub(super) fn is_probing(&self) -> bool {
         let (off, open) = (self.activity.off(), self.breaker.open());
         off.is_some_and(|off| off.probing.is_some())
             || open.is_some_and(|open| open.probing.is_some())
@@ -258,8 +262,7 @@ impl Desk {
         let probe = troubled || self.breaker.open().is_some();
         let record = self.breaker.started(row, key, now) || troubled;
         self.activity.started(row, key);
-        self.bucket.take(now);
-        self.in_flight += 1;
+        self.begin(now);
         if digest.is_empty() {
             self.take_off(key, &[row], row, now, settled);
         }
@@ -277,6 +280,12 @@ impl Desk {
         })
     }
 
+    /// One more is in flight.
+    pub(super) fn begin(&mut self, now: Mono) {
+        self.bucket.take(now);
+        self.in_flight += 1;
+    }
+
     /// Marks the first deliveries of a lane as in flight.
     fn take_off(
         &mut self,
@@ -286,6 +295,7 @@ impl Desk {
         now: Mono,
         settled: &mut Vec<Settled>,
     ) {
+        self.reposts.drop(key);
         for id in rows {
             let lane = self.queues.lane(key);
             if let Some(row) = lane.and_then(|lane| lane.get(*id)).copied() {
@@ -306,56 +316,6 @@ impl Desk {
         });
     }
 
-    /// What is told together with the first of a lane that is late: what is late in all lanes, the worst first, at most as much
-    /// as one digest holds. Nothing, if it is to be told alone, as a critical alert is that still calls: it must ring.
-    fn gather(&self, first: LaneKey, now: Mono) -> Vec<(LaneKey, Vec<i64>)> {
-        let rings = |key: &LaneKey| self.queues.lane(*key).is_some_and(Lane::rings);
-        if self.plan.late != Late::Digest || !self.is_late(first, now) || rings(&first) {
-            return Vec::new();
-        }
-        let before = self.late_line(now);
-        let others = self.queues.ready();
-        let others = others.filter(|key| *key != first && !rings(key));
-        let mut gathered = Vec::new();
-        let mut room = DIGEST;
-        for key in std::iter::once(first).chain(others) {
-            let Some(lane) = self.queues.lane(key).filter(|_| room > 0) else {
-                break;
-            };
-            let late = |(_, row): &(i64, &Pending)| Some(row.decided) <= before;
-            let rows = lane.rows().take_while(late).take(room);
-            let rows: Vec<i64> = rows.map(|(id, _)| id).collect();
-            room -= rows.len();
-            if !rows.is_empty() {
-                gathered.push((key, rows));
-            }
-        }
-        match DIGEST - room {
-            0 | 1 => Vec::new(),
-            _ => gathered,
-        }
-    }
-
-    /// Whether the first of a lane had to wait for trouble until it was old.
-    fn is_late(&self, key: LaneKey, now: Mono) -> bool {
-        let head = self.queues.lane(key).and_then(|lane| lane.head());
-        head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
-    }
-
-    /// What was decided up to this time is late; none if nothing is.
-    fn late_line(&self, now: Mono) -> Option<Mono> {
-        let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
-        match troubled {
-            true => Some(now - self.plan.late_after),
-            false => self.late_before,
-        }
-    }
-
-    /// Trouble is over, or the agent was down: what has waited too long is late.
-    pub(super) fn trouble_over(&mut self, now: Mono) {
-        self.late_before = self.late_before.max(Some(now - self.plan.late_after));
-    }
-
     /// The destination is back after being away since then.
     pub(super) fn is_back(&mut self, since: Mono, now: Mono) {
         self.trouble_over(now);
@@ -370,6 +330,11 @@ impl Desk {
     pub(super) fn is_worn_out(&self) -> bool {
         let limit = self.plan.deactivate_after;
         self.is_active() && limit.is_some_and(|limit| self.activity.failures() >= limit)
+    }
+
+    /// Whether the configuration has it.
+    pub(super) fn is_known(&self) -> bool {
+        !self.orphaned
     }
 
     pub(super) fn is_active(&self) -> bool {

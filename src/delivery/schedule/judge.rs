@@ -15,11 +15,12 @@ use crate::clock::Mono;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Desk {
+    /// `outcome` is that of the delivery, `said` that of the digest that told it, if one did.
     pub(super) fn done(
         &mut self,
         row: i64,
         key: LaneKey,
-        outcome: Outcome,
+        (outcome, said): (Outcome, Option<Outcome>),
         random: f64,
         now: Mono,
         settled: &mut Vec<Settled>,
@@ -34,17 +35,21 @@ impl Desk {
         // What is told in a digest says nothing that its carrier has not said.
         if pending.flight == Flight::Carrier {
             self.in_flight = self.in_flight.saturating_sub(1);
-            self.note(row, key, outcome, random, now);
+            self.note(row, key, said.unwrap_or(outcome), random, now);
         }
         if outcome == Outcome::Accepted {
             self.heard(key, &pending, now);
+            self.tell_again(row, key, pending.kind, now);
         }
         let used = u32::from(matches!(
             outcome,
             Outcome::Accepted | Outcome::Failed { .. } | Outcome::Refused { .. }
         ));
         let attempts = pending.attempts.saturating_add(used);
+        // Whether the digest or one event in it is to blame is not known, and the others must not suffer for that one.
+        let alone = matches!(outcome, Outcome::Refused { .. }) && said == Some(outcome);
         let wait = match outcome {
+            _ if alone => Ok(Duration::ZERO),
             Outcome::Accepted => Err((State::Accepted, "the receiver has it")),
             Outcome::Void => Err((State::GivenUp, "it is not owed any more")),
             Outcome::Unreachable => Ok(Duration::ZERO),
@@ -77,6 +82,7 @@ impl Desk {
                     if let Some(pending) = lane.get_mut(row) {
                         pending.flight = Flight::None;
                         pending.attempts = attempts;
+                        pending.alone |= alone;
                         pending.not_before = pending.not_before.max(Some(until));
                     }
                 });
@@ -97,7 +103,14 @@ impl Desk {
     }
 
     /// What an outcome says about the destination, as opposed to the delivery.
-    fn note(&mut self, row: i64, key: LaneKey, outcome: Outcome, random: f64, now: Mono) {
+    pub(super) fn note(
+        &mut self,
+        row: i64,
+        key: LaneKey,
+        outcome: Outcome,
+        random: f64,
+        now: Mono,
+    ) {
         let answered = matches!(outcome, Outcome::Accepted | Outcome::Refused { .. });
         let was_active = self.activity.off().is_none();
         let back = match outcome {

@@ -23,6 +23,8 @@ pub(super) struct Pending {
     pub(super) flight: Flight,
     /// It tells what earlier deliveries would have told, which are gone: it is not withdrawn any more.
     pub(super) stands: bool,
+    /// The receiver refused a digest with it, and might take the rest: it is told alone from now on.
+    pub(super) alone: bool,
     pub(super) from_before: bool,
     /// When others are told, if it is not accepted by then.
     pub(super) falls_back: Option<Mono>,
@@ -69,6 +71,7 @@ impl Pending {
             likeness: row.likeness,
             flight: Flight::None,
             stands: false,
+            alone: false,
             falls_back: None,
             may_fall_back: row.may_fall_back,
             from_before: row.from_before,

@@ -1,8 +1,9 @@
-//! The late policy `collapse`: of what grew old while a destination was away only the latest state of each alert is told. What
-//! is late is decided by the desk.
+//! What is late, and what becomes of it: with `collapse` only the latest state of each alert is told, of what grew old while a destination
+//! was away; a digest tells what is late in all lanes at once.
 
 use super::{
     Due, LaneKey,
+    desk::Desk,
     lane::Pending,
     outcome::{Settled, State},
     queues::Queues,
@@ -62,5 +63,27 @@ impl Queues {
             }
         });
         true
+    }
+}
+
+impl Desk {
+    /// Whether the first of a lane had to wait for trouble until it was old.
+    pub(super) fn is_late(&self, key: LaneKey, now: Mono) -> bool {
+        let head = self.queues.lane(key).and_then(|lane| lane.head());
+        head.is_some_and(|(_, head)| Some(head.decided) <= self.late_line(now))
+    }
+
+    /// What was decided up to this time is late; none if nothing is.
+    pub(super) fn late_line(&self, now: Mono) -> Option<Mono> {
+        let troubled = self.activity.off().is_some() || self.breaker.open().is_some();
+        match troubled {
+            true => Some(now - self.plan.late_after),
+            false => self.late_before,
+        }
+    }
+
+    /// Trouble is over, or the agent was down: what has waited too long is late.
+    pub(super) fn trouble_over(&mut self, now: Mono) {
+        self.late_before = self.late_before.max(Some(now - self.plan.late_after));
     }
 }

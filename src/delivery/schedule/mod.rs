@@ -11,6 +11,8 @@
 mod activity;
 mod breaker;
 mod desk;
+mod due;
+mod gather;
 mod judge;
 mod lane;
 mod late;
@@ -19,6 +21,7 @@ mod plan;
 mod queues;
 mod rate;
 mod repeats;
+mod reposts;
 mod retry;
 mod status;
 #[cfg(test)]
@@ -32,8 +35,10 @@ use desk::Desk;
 pub use self::{
     activity::Deactivated,
     breaker::{Open, Trouble},
+    due::{Attempt, Due},
     outcome::{Outcome, Settled, State, Verdict},
     plan::DestinationPlan,
+    reposts::Repost,
     retry::Retry,
     status::Status,
     throttle::Kind,
@@ -86,41 +91,6 @@ pub struct Row {
     pub from_before: bool,
 }
 
-/// One try of one delivery, to be started now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The row of the outbox.
-    pub row: i64,
-    /// The destination's name.
-    pub destination: Arc<str>,
-    /// The watch.
-    pub lane: LaneKey,
-    /// Which attempt this is if one is used, the first is 1.
-    pub number: u32,
-    /// It finds out whether the destination is back.
-    pub probe: bool,
-    /// Whether to write it down if it settles nothing. While a breaker is open that is so once an hour; what settles a
-    /// delivery is always written.
-    pub record: bool,
-    /// All rows that are told by this one attempt, this one first, if it is a digest of what is late: each is to be reported
-    /// with [`Schedule::done`], in this order. Empty if the row is told alone.
-    pub digest: Vec<i64>,
-}
-
-/// What [`Schedule::next`] found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Due {
-    /// To be started now, each reported with [`Schedule::done`] once.
-    pub attempts: Vec<Attempt>,
-    /// Over without an attempt, to be recorded.
-    pub settled: Vec<Settled>,
-    /// To be told as triggers from now on, because they stand for the calls among what was superseded. This, and then what
-    /// was superseded, must be on record before an attempt of this `Due` starts.
-    pub retold: Vec<i64>,
-    /// Not accepted in time: their alert is owed to others. Each is reported once in a run.
-    pub fallbacks: Vec<i64>,
-}
-
 impl Schedule {
     /// Nothing to deliver to these destinations.
     pub fn new(destinations: Vec<DestinationPlan>) -> Self {
@@ -158,6 +128,7 @@ impl Schedule {
         let from = due.settled.len();
         for desk in self.desks.values_mut() {
             desk.next(now, &mut due);
+            desk.repost(now, &mut due);
         }
         for settled in &due.settled[from..] {
             self.rows.remove(&settled.row);
@@ -170,11 +141,34 @@ impl Schedule {
         std::mem::take(&mut self.settled)
     }
 
-    /// Reports what came of an attempt. `random` yields numbers in [0, 1).
+    /// Reports what came of an attempt that told one delivery. `random` yields numbers in [0, 1).
     pub fn done(
         &mut self,
         row: i64,
         outcome: Outcome,
+        now: Mono,
+        random: &mut dyn FnMut() -> f64,
+    ) -> Verdict {
+        self.judge(row, (outcome, None), now, random)
+    }
+
+    /// Reports what came of one delivery of a digest; to be called for all of them, in their order, with the same luck. `said` is
+    /// what came of the digest, `own` differs from it where this delivery was left out: void, or unreachable to be told in the next one.
+    pub fn done_in_digest(
+        &mut self,
+        row: i64,
+        own: Outcome,
+        said: Outcome,
+        now: Mono,
+        random: &mut dyn FnMut() -> f64,
+    ) -> Verdict {
+        self.judge(row, (own, Some(said)), now, random)
+    }
+
+    fn judge(
+        &mut self,
+        row: i64,
+        outcome: (Outcome, Option<Outcome>),
         now: Mono,
         random: &mut dyn FnMut() -> f64,
     ) -> Verdict {
@@ -226,12 +220,17 @@ impl Schedule {
         }
     }
 
+    /// The watch of a delivery that is not settled.
+    pub fn lane(&self, row: i64) -> Option<LaneKey> {
+        self.rows.get(&row).map(|(_, lane)| *lane)
+    }
+
     /// When [`Schedule::next`] has something to do although nothing is reported. After `next` it lies in the future.
     pub fn next_deadline(&self) -> Option<Mono> {
         let due = (!self.settled.is_empty()).then_some(self.seen);
         let desks = self.desks.values();
-        let first = desks.filter_map(|desk| desk.next_deadline(self.seen)).min();
-        due.or(first)
+        let of_desk = |desk: &Desk| [desk.next_deadline(self.seen), desk.next_repost()];
+        due.or(desks.flat_map(of_desk).flatten().min())
     }
 
     /// Takes out those of these deliveries that nobody can have heard of (never in flight, no attempt used), and returns
@@ -298,10 +297,10 @@ impl Schedule {
     }
 
     /// What was [`Outcome::OutOfReach`] can be read again.
-    pub fn release(&mut self, row: i64, now: Mono) {
+    pub fn resume(&mut self, row: i64, now: Mono) {
         let mut settled = Vec::new();
         if let Some((desk, lane)) = self.find(row) {
-            desk.queues.release(lane, now, &mut settled);
+            desk.queues.resume(lane, now, &mut settled);
         }
         self.append(settled);
     }

@@ -24,7 +24,7 @@ pub enum Outcome {
     },
     /// It was not tried, because the store does not owe it any more: that says nothing about the destination.
     Void,
-    /// It was not tried, because it cannot be read now: its lane waits for so long, or until [`super::Schedule::release`].
+    /// It was not tried, because it cannot be read now: its lane waits for so long, or until [`super::Schedule::resume`].
     OutOfReach(Duration),
 }
 

@@ -36,6 +36,8 @@ pub struct DestinationPlan {
     pub fallback_after: Option<Duration>,
     /// After an outage of more than a minute its backlog starts after this time.
     pub catch_up: Duration,
+    /// What it has accepted is told again after this time, as long as nothing newer is; none tells it once.
+    pub repost: Option<Duration>,
 }
 
 impl DestinationPlan {
@@ -48,7 +50,10 @@ impl DestinationPlan {
     pub fn of(destination: &Destination, site: &str) -> Self {
         let (name, terms) = (&destination.name, &destination.terms);
         let catch_up = catch_up(site, name, terms.catch_up_spread);
-        Self::of_terms(Arc::clone(name), terms, catch_up)
+        Self {
+            repost: destination.abilities().repost,
+            ..Self::of_terms(Arc::clone(name), terms, catch_up)
+        }
     }
 
     fn of_terms(name: Arc<str>, terms: &Terms, catch_up: Duration) -> Self {
@@ -72,6 +77,7 @@ impl DestinationPlan {
             late_after: terms.late_after,
             fallback_after: (!terms.fallback.is_empty()).then_some(terms.fallback_after),
             catch_up,
+            repost: None,
         }
     }
 }

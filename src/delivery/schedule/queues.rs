@@ -35,6 +35,8 @@ pub(super) struct Queues {
     ages: BTreeSet<(Mono, i64)>,
     /// What others are told if it is not accepted in time.
     pub(super) fallbacks: BTreeMap<(Mono, i64), LaneKey>,
+    /// Lanes in which the state before is being told again: what they have waits.
+    held: BTreeSet<LaneKey>,
 }
 
 impl Queues {
@@ -52,6 +54,7 @@ impl Queues {
             expiring: BTreeSet::new(),
             ages: BTreeSet::new(),
             fallbacks: BTreeMap::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -237,7 +240,7 @@ impl Queues {
         if let Some(at) = place.expires {
             self.expiring.remove(&(at, key));
         }
-        if lane.in_flight.is_none() {
+        if lane.in_flight.is_none() && !self.held.contains(&key) {
             self.settle_repeats(key, now, settled);
             self.settle_chatter(key, now, settled);
             self.place(key, now);
@@ -245,12 +248,24 @@ impl Queues {
     }
 
     /// The first of a lane need not wait for its time any more.
-    pub(super) fn release(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+    pub(super) fn resume(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
         self.change(key, now, settled, |lane| {
             if let Some(head) = lane.head_mut() {
                 head.not_before = None;
             }
         });
+    }
+
+    /// Lets nothing of a lane start.
+    pub(super) fn hold(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        self.held.insert(key);
+        self.change(key, now, settled, |_| {});
+    }
+
+    /// Lets it go on.
+    pub(super) fn release(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        self.held.remove(&key);
+        self.change(key, now, settled, |_| {});
     }
 
     fn settle_repeats(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {

@@ -64,7 +64,34 @@ impl Access {
         Self::of_url(section, timeout, Some(url))
     }
 
+    /// The same for a receiver with several instances: `urls`.
+    pub fn read_instances(
+        section: &Section<'_>,
+        timeout: Duration,
+        first: Veiled,
+        more: Vec<Veiled>,
+    ) -> Option<Self> {
+        let access = Self::of_url_at(section, "urls", timeout, Some(first))?;
+        let fine = |url: &Veiled| {
+            url.plain()
+                .is_none_or(|plain| access.is_fine(section, "urls", plain))
+        };
+        if !more.iter().all(fine) {
+            return None;
+        }
+        Some(Self { more, ..access })
+    }
+
     fn of_url(section: &Section<'_>, timeout: Duration, url: Option<Veiled>) -> Option<Self> {
+        Self::of_url_at(section, "url", timeout, url)
+    }
+
+    fn of_url_at(
+        section: &Section<'_>,
+        key: &'static str,
+        timeout: Duration,
+        url: Option<Veiled>,
+    ) -> Option<Self> {
         let access = Self {
             url: url.clone().unwrap_or_default(),
             more: Vec::new(),
@@ -82,7 +109,7 @@ impl Access {
         };
         // A secret is read and judged at each attempt.
         if let Some(plain) = url?.plain()
-            && !access.is_fine(section, "url", plain)
+            && !access.is_fine(section, key, plain)
         {
             return None;
         }

@@ -10,7 +10,7 @@ use crate::{
     destination::Told,
 };
 
-/// The most mentions of one list.
+/// The most mentions of one list, and of one message.
 const MOST: usize = 20;
 const SEVERITIES: [&str; 4] = ["critical", "error", "warning", "info"];
 
@@ -49,7 +49,7 @@ impl<M: Read + PartialEq> Mentions<M> {
         mentions
     }
 
-    /// Whom this calls, each once: nobody where it calls nobody.
+    /// Whom this calls, each once, those of an escalation first: nobody where it calls nobody.
     pub(in crate::destination) fn of(&self, told: &Told<'_>) -> Vec<&M> {
         if !calls(told) {
             return Vec::new();
@@ -59,11 +59,12 @@ impl<M: Read + PartialEq> Mentions<M> {
         let escalated = self.escalated.iter();
         let escalated = escalated.filter(|_| told.is(EventKind::Escalated));
         let mut all: Vec<&M> = Vec::new();
-        for mention in severity.flat_map(|(_, list)| list).chain(escalated) {
+        for mention in escalated.chain(severity.flat_map(|(_, list)| list)) {
             if !all.contains(&mention) {
                 all.push(mention);
             }
         }
+        all.truncate(MOST);
         all
     }
 }

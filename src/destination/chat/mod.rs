@@ -1,6 +1,8 @@
 //! What the kinds that write into chats share: whom they mention, how loud an event is, how a text is cut when it has become markup,
 //! and how the answers of these services are read. No chat is known here.
 
+use std::time::Duration;
+
 pub(super) use self::{
     fit::{Spot, fit, length},
     mention::Mentions,
@@ -24,7 +26,7 @@ pub(super) const NOTHING: char = '\u{200b}';
 /// Reads the terms of a chat: what is late collapses, and nobody reads the same twice in a minute.
 pub(super) fn terms(section: &Section<'_>, rate: Rate) -> Terms {
     let defaults = Terms {
-        duplicate_window: std::time::Duration::from_secs(60),
+        duplicate_window: Duration::from_secs(60),
         ..Terms::of_people(rate)
     };
     Terms::read(section, defaults)
@@ -67,9 +69,9 @@ pub(super) fn beside(card: &Card) -> impl Iterator<Item = (&'static str, &str)> 
 mod tests {
     use super::*;
     use crate::destination::{
-        Reader,
+        Late, Reader,
         notice::{Attempt, Notice},
-        testbed::{attempt, notice},
+        testbed::{attempt, notice, read},
     };
 
     fn loud(kind: EventKind, change: impl FnOnce(&mut Notice, &mut Attempt)) -> bool {
@@ -111,5 +113,20 @@ mod tests {
             attempt.as_trigger = true;
         });
         assert_eq!((milder, same, over, taken), (false, false, false, false));
+    }
+    #[test]
+    fn a_chat_is_told_the_state_after_an_outage_and_nothing_twice_in_a_minute() {
+        let url = "url = \"https://hooks.slack.com/services/T0/B0/x\"";
+        let slack = read(&format!("type = \"slack\"\n{url}\n")).expect("a destination");
+        assert_eq!(slack.terms.duplicate_window, Duration::from_secs(60));
+        assert_eq!(slack.terms.late, Late::Collapse);
+        let other = read(&format!(
+            "type = \"slack\"\n{url}\nduplicate_window = \"0s\"\nlate = \"send\"\n"
+        ));
+        let other = other.expect("a destination").terms;
+        assert_eq!(
+            (other.duplicate_window, other.late),
+            (Duration::ZERO, Late::Send)
+        );
     }
 }

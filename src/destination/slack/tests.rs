@@ -91,7 +91,7 @@ fn only_the_configuration_mentions_and_only_where_somebody_is_called() {
     let hook = destination(&format!("{HOOK}{MENTION}"));
     for (kind, begins) in [
         (EventKind::Triggered, "<@U1ABC> [CRITICAL]"),
-        (EventKind::Escalated, "<@U1ABC> <!subteam^S1ABC> [CRITICAL]"),
+        (EventKind::Escalated, "<!subteam^S1ABC> <@U1ABC> [CRITICAL]"),
         (EventKind::Acknowledged, "[ACK]"),
         (EventKind::Resolved, "[OK]"),
     ] {

@@ -40,12 +40,12 @@ impl Read for Mention {
                 .split_once('@')
                 .is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
             let uuid = id.len() == 36 && id.split('-').count() == 5;
-            id.chars().all(allowed) && (sign_in || uuid)
+            id.len() <= 113 && id.chars().all(allowed) && (sign_in || uuid)
         };
         let read = parts.and_then(|(name, id)| {
             let name = name.trim();
             let fine =
-                (1..=100).contains(&name.chars().count()) && !name.contains(odd) && account(id);
+                (1..=40).contains(&name.chars().count()) && !name.contains(odd) && account(id);
             fine.then(|| Self {
                 name: name.to_owned(),
                 id: id.to_owned(),

@@ -38,7 +38,7 @@ impl Read for Mention {
             let odd = |c: char| c.is_control() || "<>&\"".contains(c);
             let number =
                 (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
-            let fine = number && (1..=64).contains(&name.chars().count()) && !name.contains(odd);
+            let fine = number && (1..=40).contains(&name.chars().count()) && !name.contains(odd);
             fine.then(|| Self::User {
                 id: id.to_owned(),
                 name: name.to_owned(),

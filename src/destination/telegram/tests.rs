@@ -80,9 +80,10 @@ fn what_somebody_can_mend_is_not_given_up() {
 
 #[test]
 fn a_text_has_room_in_a_message_and_its_tags_are_ours() {
-    let bot = read(BOT).expect("a destination");
-    let mut long = notice(EventKind::Acknowledged);
-    long.by.as_mut().expect("somebody").note = Some("<".repeat(1000));
+    let one = |at: u32| format!("\"{} <tg://user?id={at}>\"", "é".repeat(40));
+    let people = (0..20).map(one).collect::<Vec<_>>().join(", ");
+    let bot = read(&format!("{BOT}mention = {{ critical = [{people}] }}\n")).expect("one");
+    let mut long = notice(EventKind::Triggered);
     long.alert.message = "&".repeat(1000);
     long.alert.action = "🚨".repeat(1000);
     long.text = "<b>@kim_lee</b> jo@example.com ".repeat(40);
@@ -93,7 +94,9 @@ fn a_text_has_room_in_a_message_and_its_tags_are_ours() {
     assert!(!text.contains("@kim_lee") && text.contains("jo@example.com"));
     let tags = text.split('<').skip(1);
     for tag in tags {
-        let ours = ["b>", "/b>"].iter().any(|ours| tag.starts_with(ours));
+        let ours = ["b>", "/b>", "a href=\"tg://user?id=", "/a>"]
+            .iter()
+            .any(|ours| tag.starts_with(ours));
         assert!(ours, "{tag}");
     }
 }

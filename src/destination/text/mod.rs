@@ -10,8 +10,10 @@ use crate::{
     sample::Value,
 };
 
+mod digest;
 mod words;
 
+pub use digest::of_digest;
 use words::{coarse, ended, fill, quantity, value_and_limit};
 pub use words::{harmless, lasting, shorten};
 
@@ -96,10 +98,7 @@ pub fn for_attempt(notice: &Notice, attempt: &Attempt) -> String {
 
 /// Any text of a notice with the marks of this attempt before and after it.
 pub fn marked(text: &str, notice: &Notice, attempt: &Attempt) -> String {
-    let mut marks = String::new();
-    if attempt.late_seconds >= LATE_FROM {
-        marks += &format!("[LATE {}] ", coarse(attempt.late_seconds));
-    }
+    let mut marks = late_mark(attempt.late_seconds);
     for (is, mark) in [(notice.test, "[TEST] "), (notice.drill, "[DRILL] ")] {
         marks += if is { mark } else { "" };
     }
@@ -110,6 +109,14 @@ pub fn marked(text: &str, notice: &Notice, attempt: &Attempt) -> String {
     };
     let room = LIMIT.saturating_sub(marks.chars().count() + over.chars().count());
     format!("{marks}{}{over}", shorten(text, room))
+}
+
+/// Says that it is late, if it is.
+fn late_mark(seconds: u64) -> String {
+    match seconds {
+        0..LATE_FROM => String::new(),
+        _ => format!("[LATE {}] ", coarse(seconds)),
+    }
 }
 
 /// The word in brackets that says at once what it is.

@@ -96,7 +96,7 @@ struct Alert<'n> {
 }
 
 /// Prometheus takes an empty label for one that is not there, and names of letters, digits and `_` only.
-fn labels(notice: &Notice) -> BTreeMap<String, String> {
+pub(in crate::destination) fn labels(notice: &Notice) -> BTreeMap<String, String> {
     let alert = &notice.alert;
     let mut labels: BTreeMap<String, String> = [
         ("alertname", alert.rule.as_str()),
@@ -130,7 +130,7 @@ fn label_name(name: &str) -> String {
     }
 }
 
-fn annotations(
+pub(in crate::destination) fn annotations(
     notice: &Notice,
     attempt: &Attempt,
     kind: EventKind,

@@ -8,11 +8,11 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use super::{
-    native::{self, Native},
+    digest, native,
     wire::{SetHeaders, stamp, told_as, write},
 };
 use crate::destination::{
-    RenderError,
+    Digest, RenderError,
     notice::{Attempt, Notice},
 };
 
@@ -62,57 +62,89 @@ pub(super) fn told(
 ) -> Result<(SetHeaders, String), RenderError> {
     let kind = told_as(notice, attempt, false)?;
     let alert = &notice.alert;
-    let data = native::payload(notice, attempt)?;
-    let source = format!("/andon/{}", utf8_percent_encode(&notice.site, IN_A_SOURCE));
-    let kind = format!("andon.alert.{}", kind.word());
-    let subject = format!("{}/{}", alert.machine, alert.rule);
-    let (time, number) = (stamp(notice.at), severity_number(&alert.severity));
-    if mode == Mode::Structured {
-        let event = Structured {
-            specversion: SPEC,
-            id: &notice.id,
-            source: &source,
-            kind: &kind,
-            subject: &subject,
-            time: &time,
-            datacontenttype: "application/json",
-            partitionkey: &notice.dedup_key,
-            severitytext: &alert.severity,
-            severitynumber: number,
-            data,
-        };
-        return Ok((Vec::new(), write(notice, &event)?));
-    }
-    let number = number.to_string();
-    let headers = [
-        ("ce-specversion", SPEC),
-        ("ce-id", &notice.id),
-        ("ce-source", &source),
-        ("ce-type", &kind),
-        ("ce-subject", &subject),
-        ("ce-time", &time),
-        ("ce-partitionkey", &notice.dedup_key),
-        ("ce-severitytext", &alert.severity),
-        ("ce-severitynumber", &number),
-    ];
-    let encoded = headers.map(|(name, value)| (name, header_value(value)));
-    Ok((encoded.to_vec(), write(notice, &data)?))
+    let (kind, time) = (format!("andon.alert.{}", kind.word()), stamp(notice.at));
+    let event = Structured {
+        subject: Some(format!("{}/{}", alert.machine, alert.rule)),
+        partitionkey: Some(&notice.dedup_key),
+        ..Structured::new(
+            (&notice.id, &kind, &time),
+            notice,
+            &alert.severity,
+            native::payload(notice, attempt)?,
+        )
+    };
+    event.put(notice, mode)
+}
+
+/// The same of a digest. It is about many watches, so it has neither subject nor partition.
+pub(super) fn digest(digest: &Digest<'_>, mode: Mode) -> Result<(SetHeaders, String), RenderError> {
+    let (notice, time) = (digest.first.notice, stamp(digest.at()));
+    let named = (&*digest.id, "andon.alert.digest", &*time);
+    let data = digest::payload(digest)?;
+    Structured::new(named, notice, digest.worst().word(), data).put(notice, mode)
 }
 
 #[derive(Serialize)]
-struct Structured<'n> {
+struct Structured<'n, T> {
     specversion: &'static str,
     id: &'n str,
-    source: &'n str,
+    source: String,
     #[serde(rename = "type")]
     kind: &'n str,
-    subject: &'n str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
     time: &'n str,
     datacontenttype: &'static str,
-    partitionkey: &'n str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partitionkey: Option<&'n str>,
     severitytext: &'n str,
     severitynumber: u8,
-    data: Native<'n>,
+    data: T,
+}
+
+impl<'n, T: Serialize> Structured<'n, T> {
+    fn new(
+        (id, kind, time): (&'n str, &'n str, &'n str),
+        notice: &Notice,
+        severity: &'n str,
+        data: T,
+    ) -> Self {
+        Self {
+            specversion: SPEC,
+            id,
+            source: format!("/andon/{}", utf8_percent_encode(&notice.site, IN_A_SOURCE)),
+            kind,
+            subject: None,
+            time,
+            datacontenttype: "application/json",
+            partitionkey: None,
+            severitytext: severity,
+            severitynumber: severity_number(severity),
+            data,
+        }
+    }
+
+    /// Everything in the body, or the attributes in headers.
+    fn put(&self, notice: &Notice, mode: Mode) -> Result<(SetHeaders, String), RenderError> {
+        if mode == Mode::Structured {
+            return Ok((Vec::new(), write(notice, self)?));
+        }
+        let number = self.severitynumber.to_string();
+        let headers = [
+            ("ce-specversion", Some(SPEC)),
+            ("ce-id", Some(self.id)),
+            ("ce-source", Some(&*self.source)),
+            ("ce-type", Some(self.kind)),
+            ("ce-subject", self.subject.as_deref()),
+            ("ce-time", Some(self.time)),
+            ("ce-partitionkey", self.partitionkey),
+            ("ce-severitytext", Some(self.severitytext)),
+            ("ce-severitynumber", Some(&*number)),
+        ];
+        let encoded = headers.into_iter();
+        let encoded = encoded.filter_map(|(name, value)| Some((name, header_value(value?))));
+        Ok((encoded.collect(), write(notice, &self.data)?))
+    }
 }
 
 /// The number of OpenTelemetry, which the extension for severities counts in.

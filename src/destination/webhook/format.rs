@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use super::{
-    alertmanager, cloudevents, cloudevents::Mode, haltless, haltless::Minutes, hasp, native,
-    opsknight, own::Own, wire::write,
+    alertmanager, cloudevents,
+    cloudevents::Mode,
+    digest, haltless,
+    haltless::Minutes,
+    hasp, native, opsknight,
+    own::Own,
+    wire::{SetHeaders, write},
 };
 use crate::{
     alert::event::EventKind,
     config::section::Section,
-    destination::{HttpRequest, RenderError, Retry, Terms, Told, Veiled},
+    destination::{Digest, HttpRequest, RenderError, Retry, Terms, Told, Veiled},
 };
+
+const JSON: &str = "application/json";
 
 /// The shape of a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,10 +174,9 @@ impl Format {
         url: &Veiled,
         headers: &[(String, Veiled)],
     ) -> Result<HttpRequest, RenderError> {
-        const JSON: &str = "application/json";
         let (notice, attempt) = (told.notice, told.attempt);
         let (content_type, set, body) = match self {
-            Self::Template(own) => return own.request(notice, attempt, url),
+            Self::Template(own) => return own.request(told, url),
             Self::Native => {
                 let payload = native::payload(notice, attempt)?;
                 (JSON, Vec::new(), write(notice, &payload)?)
@@ -192,13 +198,51 @@ impl Format {
                 (JSON, Vec::new(), body)
             }
         };
-        let mut request = HttpRequest::post(url.clone(), content_type, body);
-        for (name, value) in set {
-            request = request.with(name, value);
-        }
-        request.headers.extend(headers.iter().cloned());
-        Ok(request)
+        Ok(post(url, content_type, set, headers, body))
     }
+
+    /// What tells several events at once, before it is signed.
+    pub(super) fn digest(
+        &self,
+        digest: &Digest<'_>,
+        url: &Veiled,
+        headers: &[(String, Veiled)],
+    ) -> Result<HttpRequest, RenderError> {
+        let (content_type, set, body) = match self {
+            Self::Native => {
+                let payload = digest::payload(digest)?;
+                let body = write(digest.first.notice, &payload)?;
+                (JSON, Vec::new(), body)
+            }
+            Self::CloudEvents(mode) => {
+                let (set, body) = cloudevents::digest(digest, *mode)?;
+                (mode.content_type(), set, body)
+            }
+            Self::Haltless(_)
+            | Self::Hasp
+            | Self::OpsKnight
+            | Self::Alertmanager(_)
+            | Self::Template(_) => {
+                return Err(RenderError::NoDigest);
+            }
+        };
+        Ok(post(url, content_type, set, headers, body))
+    }
+}
+
+fn post(
+    url: &Veiled,
+    content_type: &str,
+    set: SetHeaders,
+    headers: &[(String, Veiled)],
+    body: String,
+) -> HttpRequest {
+    let mut request = HttpRequest::post(url.clone(), content_type, body);
+    for (name, value) in set {
+        request = request.with(name, value);
+    }
+    request.headers.extend(headers.iter().cloned());
+    request
 }
 
 /// A key of another format would be believed to do something.

@@ -1,29 +1,29 @@
 //! A webhook: a request to a URL, in one of several shapes. Each has a file of its own.
 //!
-//! The payloads are types of their own, apart from [`Notice`], so that neither the store's shape nor the core's leaks onto the
+//! The payloads are types of their own, apart from [`Notice`](super::notice::Notice), so that neither the store's shape nor the core's leaks onto the
 //! wire: their field order and names are a contract. Signing and sending are not done here.
 
 use std::sync::Arc;
 
 use self::format::Format;
 use super::{
-    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, RenderError, Signing,
-    Terms, Told, Veiled, events, headers, read_sign,
+    Abilities, Access, Answer, Carrier, Digest, Errand, Kind, Outcome, RenderError, Signing, Terms,
+    Told, Veiled, events, headers, read_sign,
 };
 use crate::{
     alert::event::EventKind,
     config::{section::Section, tree::Value},
 };
 
-mod alertmanager;
+pub(super) mod alertmanager;
 mod cloudevents;
+mod digest;
 pub(super) mod format;
 mod haltless;
 mod hasp;
 pub(super) mod native;
 mod opsknight;
 mod own;
-mod template;
 mod wire;
 
 /// A webhook as configured.
@@ -86,6 +86,7 @@ impl Kind for Webhook {
             ),
             // HASP's test is one event of a type of its own.
             ends_tests: self.format != Format::Hasp,
+            digests: matches!(self.format, Format::Native | Format::CloudEvents(_)),
             ..Abilities::MESSAGE
         }
     }
@@ -101,11 +102,13 @@ impl Kind for Webhook {
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
         let (url, headers) = (&self.access.url, &self.headers);
         let request = self.format.request(told, url, headers)?;
-        Ok(HttpRequest {
-            sign: self.sign.clone(),
-            ..request
-        }
-        .into())
+        Ok(request.signed(self.sign.as_ref()).into())
+    }
+
+    fn render_digest(&self, digest: &Digest<'_>) -> Result<Errand, RenderError> {
+        let (url, headers) = (&self.access.url, &self.headers);
+        let request = self.format.digest(digest, url, headers)?;
+        Ok(request.signed(self.sign.as_ref()).into())
     }
 
     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {

@@ -1,18 +1,15 @@
 //! `format = "template"`: a request that the user wrote.
 
-use super::{
-    native,
-    template::{
-        Template,
-        escape::{Escape, header_value},
-        example,
-    },
-};
+use super::native;
 use crate::{
     config::section::Section,
     destination::{
-        HttpRequest, RenderError, Veiled,
-        notice::{Attempt, Notice},
+        HttpRequest, RenderError, Told, Veiled,
+        template::{
+            Template,
+            escape::{Escape, header_value},
+            example,
+        },
     },
 };
 
@@ -133,11 +130,11 @@ impl Own {
     /// What is sent, before it is signed.
     pub(super) fn request(
         &self,
-        notice: &Notice,
-        attempt: &Attempt,
+        told: &Told<'_>,
         url: &Veiled,
     ) -> Result<HttpRequest, RenderError> {
-        let values = native::payload(notice, attempt)?;
+        let (notice, reader) = (told.notice, told.reader);
+        let values = native::payload(notice, told.attempt)?;
         let values = serde_json::to_value(values).map_err(|source| RenderError::Payload {
             id: notice.id.clone(),
             source,
@@ -145,7 +142,7 @@ impl Own {
         let content_type = Veiled::from(self.content_type.as_str());
         let lines = self.headers.iter().map(|(name, line)| {
             let value = match line {
-                HeaderLine::Filled(text) => header_value(&text.fill(&values)).into(),
+                HeaderLine::Filled(text) => header_value(&text.fill(&values, reader)).into(),
                 HeaderLine::Fixed(value) => value.clone(),
             };
             (name.clone(), value)
@@ -157,14 +154,14 @@ impl Own {
         Ok(HttpRequest {
             method: self.method,
             url: match &self.url {
-                Some(template) => template.fill(&values).into(),
+                Some(template) => template.fill(&values, reader).into(),
                 None => url.clone(),
             },
             headers: typed.into_iter().chain(lines).collect(),
             body: self
                 .body
                 .as_ref()
-                .map_or_else(Veiled::default, |body| body.fill(&values).into()),
+                .map_or_else(Veiled::default, |body| body.fill(&values, reader).into()),
             sign: None,
         })
     }

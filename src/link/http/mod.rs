@@ -351,10 +351,11 @@ fn builder(tls: ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
 
 /// By which name the peer finds this exchange in its own log.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 7] = [
         "x-request-id",
         "request-id",
         "x-amzn-requestid",
+        "x-message-id",
         "x-ms-request-id",
         "x-correlation-id",
         "cf-ray",

@@ -17,7 +17,10 @@ use super::{
     Event, Live, Message, Options, Qos, Shared, Token, TooLarge, acks::Acks, poison::Poison,
     publishing::Publishing, reason, subscribing::Subscribing, tls,
 };
-use crate::clock::{Clock, Mono};
+use crate::{
+    clock::{Clock, Mono},
+    link::http,
+};
 
 /// Room for requests beside acknowledgements: publishes, subscriptions, the goodbye.
 const REQUESTS: usize = 64;
@@ -82,6 +85,9 @@ impl Connection<'_> {
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
         network.set_connection_timeout(CONNECT_SECONDS);
+        if let Some(device) = &self.options.bind_device {
+            network.set_bind_device(device);
+        }
         eventloop.set_network_options(network);
         let now = self.clock.now().mono;
         let mut state = State {
@@ -338,11 +344,15 @@ impl Connection<'_> {
     async fn rumqttc_options(&self) -> Result<MqttOptions, String> {
         let ours = self.options;
         let mut options = MqttOptions::new(&ours.client_id, &ours.host, ours.port);
-        options.set_clean_session(self.poison.must_flush());
+        options.set_clean_session(ours.clean || self.poison.must_flush());
         options.set_keep_alive(ours.keep_alive.max(Duration::from_secs(1)));
         options.set_manual_acks(true);
         options.set_max_packet_size(ours.max_packet, ours.max_packet);
-        if let Some(ca) = &ours.ca {
+        if let Some(settings) = &ours.secured {
+            let config = http::tls::config(settings).map_err(|error| error.to_string())?;
+            let config = TlsConfiguration::Rustls(Arc::new(config));
+            options.set_transport(Transport::tls_with_config(config));
+        } else if let Some(ca) = &ours.ca {
             let config = TlsConfiguration::Rustls(tls::config(ca, ours.witness.clone()).await?);
             options.set_transport(Transport::tls_with_config(config));
         }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use rumqttc::QoS;
 
-use crate::link::certificate::Witness;
+use crate::link::{certificate::Witness, http::Settings};
 
 /// What a connection is made with.
 #[derive(Clone, Debug)]
@@ -15,6 +15,12 @@ pub struct Options {
     pub port: u16,
     /// The file with the CA certificates (PEM) that the broker's certificate must be signed by; without one there is no TLS.
     pub ca: Option<PathBuf>,
+    /// TLS as over HTTP, where `ca` alone will not do: with what the system trusts, or with a certificate of ours.
+    pub secured: Option<Settings>,
+    /// The network interface that connections go out from.
+    pub bind_device: Option<String>,
+    /// The broker keeps nothing for us while we are away: for who only publishes.
+    pub clean: bool,
     /// Who notes what certificate the broker shows.
     pub witness: Option<Witness>,
     /// Who logs in.

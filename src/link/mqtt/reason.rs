@@ -103,12 +103,17 @@ fn find_tls(error: &io::Error) -> Option<&rustls::Error> {
 fn describe_tls(error: &rustls::Error, options: &Options) -> String {
     let (host, port) = (&options.host, options.port);
     let ca = options.ca.as_deref().unwrap_or_else(|| "".as_ref());
-    let ca = ca.display();
     match error {
         rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) if ca.as_os_str().is_empty() => format!(
+            "the certificate of {host}:{port} is not signed by anybody whom this system trusts; set `ca` to the plant's own authority"
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
         ) => format!(
-            "the certificate of {host}:{port} is not signed by a CA in {ca}; put the CA that signed it there"
+            "the certificate of {host}:{port} is not signed by a CA in {}; put the CA that signed it there",
+            ca.display()
         ),
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -4,7 +4,11 @@
 //! configuration, rendered, sent, answered and interpreted by the product's own attempt; nothing waits, as what follows from an
 //! outcome is the schedule's and tested there. A kind that has no case fails a test.
 
+mod alertmanager;
+mod alertmanager_itself;
 mod case;
+mod chats;
+mod direct;
 mod discord;
 mod google_chat;
 mod harp;
@@ -12,6 +16,7 @@ mod opsgenie;
 mod opshift;
 mod opsknight;
 mod pagerduty;
+mod plant;
 mod schemas;
 mod slack;
 mod stand_in;
@@ -38,6 +43,8 @@ use self::{
 
 /// All cases. A kind may have several: one for each mode.
 const CASES: &[&[Case]] = &[
+    direct::CASES,
+    alertmanager::CASES,
     discord::CASES,
     google_chat::CASES,
     harp::CASES,
@@ -45,6 +52,7 @@ const CASES: &[&[Case]] = &[
     opshift::CASES,
     opsknight::CASES,
     pagerduty::CASES,
+    plant::CASES,
     slack::CASES,
     teams::CASES,
     telegram::CASES,
@@ -52,7 +60,7 @@ const CASES: &[&[Case]] = &[
 ];
 
 /// Kinds that are tested elsewhere until their case stands here.
-const TO_COME: &[&str] = &["file", "mail", "syslog"];
+const TO_COME: &[&str] = &["mail"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     CASES.iter().copied().flatten()
@@ -267,7 +275,7 @@ fn read(case: &Case, lines: &str) -> Destination {
     let main = folder.path().join("andon.toml");
     let (name, kind) = (case.name, case.kind);
     let text = format!(
-        "[agent]\nsite = \"plant-7\"\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
+        "[agent]\nsite = \"plant-7\"\nallow_commands = true\n\n[[destination]]\nname = \"{name}\"\ntype = \"{kind}\"\n{lines}\n\n\
          [[route]]\ndefault = true\nto = [\"{name}\"]\n"
     );
     std::fs::write(&main, text).expect("the configuration");

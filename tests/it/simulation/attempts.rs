@@ -99,7 +99,7 @@ impl World<'_> {
             }
             self.crash(Point::BeforeSettle)?;
             let luck = self.luck.f64();
-            for row in told(&attempt) {
+            for row in attempt.rows() {
                 self.report(*row, &attempt, outcome, luck);
             }
             self.keep(&attempt.destination);
@@ -116,7 +116,11 @@ impl World<'_> {
             self.run.withdrawable.heard(lane, row);
         }
         let schedule = &mut self.run.schedule;
-        match schedule.done(row, outcome, now.mono, &mut || luck) {
+        let verdict = match attempt.digest.is_empty() {
+            true => schedule.done(row, outcome, now.mono, &mut || luck),
+            false => schedule.done_in_digest(row, outcome, outcome, now.mono, &mut || luck),
+        };
+        match verdict {
             Verdict::Settled(settled) => {
                 self.disk.settle(row, owed::stored(settled.state), used);
             }
@@ -147,14 +151,6 @@ impl World<'_> {
         let events = self.disk.events.len();
         let heard = self.heard.get_mut(&*attempt.destination);
         let heard = heard.expect("all destinations exist");
-        heard.extend(told(attempt).iter().map(|row| Heard { row: *row, events }));
-    }
-}
-
-/// What one attempt tells.
-fn told(attempt: &Attempt) -> &[i64] {
-    match attempt.digest.is_empty() {
-        true => std::slice::from_ref(&attempt.row),
-        false => &attempt.digest,
+        heard.extend(attempt.rows().iter().map(|row| Heard { row: *row, events }));
     }
 }

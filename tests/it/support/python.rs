@@ -1,4 +1,4 @@
-//! Independent implementations that tests/run has installed: pymodbus, standardwebhooks and cloudevents.
+//! Independent implementations that tests/run has installed: what tests/requirements.txt lists.
 
 use std::{
     fs,

@@ -70,9 +70,12 @@ impl Received {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// `alert.triggered mill-1/spindle-overtemp`
+    /// `alert.triggered mill-1/spindle-overtemp`; a digest is about several.
     pub(crate) fn story(&self) -> String {
         let body = self.json();
+        if body["event"] == "andon.digest" {
+            return "andon.digest".to_owned();
+        }
         let part = |pointer| text(&body, pointer).to_owned();
         let (machine, rule) = (part("/alert/machine_id"), part("/alert/rule_id"));
         format!("{} {machine}/{rule}", part("/event"))

@@ -3,20 +3,22 @@
 use thiserror::Error;
 
 pub use self::http::HttpContact;
-use self::{file::FileContact, smtp::SmtpContact, syslog::SyslogContact};
+use self::{file::FileContact, mqtt::MqttContact, smtp::SmtpContact, syslog::SyslogContact};
 use super::{mask::Hidden, token::TokenError};
 use crate::{
     clock::Now,
     delivery::signature::SealError,
-    destination::{Answer, Carrier, Destination, Request},
+    destination::{Answer, Carrier, Destination, Program, Request},
     link::{
         certificate::Witness,
         http::{BuildError, CallError},
     },
 };
 
+mod command;
 mod file;
 mod http;
+mod mqtt;
 mod smtp;
 mod syslog;
 
@@ -29,6 +31,10 @@ pub enum Contact {
     Smtp(SmtpContact),
     /// A file.
     File(FileContact),
+    /// An MQTT broker.
+    Mqtt(Box<MqttContact>),
+    /// A program on this host.
+    Command(Program),
     /// A syslog server.
     Syslog(SyslogContact),
 }
@@ -65,6 +71,11 @@ impl Contact {
             }
             Carrier::Smtp(relay) => SmtpContact::new(relay, witness).map(Self::Smtp),
             Carrier::File(file) => Ok(Self::File(FileContact::new(file))),
+            Carrier::Mqtt(broker) => {
+                let contact = MqttContact::new(broker, witness)?;
+                Ok(Self::Mqtt(Box::new(contact)))
+            }
+            Carrier::Command(program) => Ok(Self::Command(program.clone())),
             Carrier::Syslog(server, framing) => {
                 SyslogContact::new(server, framing, witness).map(Self::Syslog)
             }
@@ -77,8 +88,9 @@ impl Contact {
             (Self::Http(contact), Carrier::Http(access)) => contact.is_current(access),
             (Self::Smtp(contact), Carrier::Smtp(relay)) => contact.is_current(relay),
             (Self::Syslog(contact), Carrier::Syslog(server, _)) => contact.is_current(server),
+            (Self::Mqtt(contact), Carrier::Mqtt(broker)) => contact.is_current(broker),
             // A destination that has changed gets another way.
-            (Self::File(_), Carrier::File(_)) => true,
+            (Self::File(_), Carrier::File(_)) | (Self::Command(_), Carrier::Command(_)) => true,
             _ => false,
         }
     }
@@ -117,6 +129,13 @@ impl Contact {
                 Ok((answer, hidden))
             }
             (Self::File(contact), Request::Line(line)) => said(contact.send(line).await?, now),
+            (Self::Mqtt(contact), Request::Publish(publish)) => {
+                said(contact.send(publish).await?, now)
+            }
+            (Self::Command(program), Request::Run(run)) => {
+                let answer = command::send(program, run).await?;
+                Ok((answer, Hidden::default()))
+            }
             (Self::Syslog(contact), Request::Line(line)) => {
                 said(contact.send(line, now).await?, now)
             }

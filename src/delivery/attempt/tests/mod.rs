@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+mod command;
+mod mqtt;
 mod rotation;
 mod syslog;
 

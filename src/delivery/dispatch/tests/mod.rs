@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     alert::{event::DedupKey, plant::Severity, signal::Signal},
-    clock::{Now, Synchronised, boot_id},
+    clock::{Now, Synchronised, Wall, boot_id},
     delivery::schedule::LaneKey,
     destination::{notice::Notice, testbed::read},
     store::{
@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod by_hand;
+mod digest;
 mod patience;
 mod recording;
 
@@ -277,13 +278,26 @@ async fn commit_to(
     kind: &str,
     now: Now,
 ) -> crate::store::rows::Owed {
+    let commit = Commit {
+        events: vec![event_to(to, number, kind, now.wall)],
+        mark: Mark::new(&boot_id(), now),
+        ..Commit::default()
+    };
+    store.commit(commit).await.unwrap().deliveries.remove(0)
+}
+
+fn event(number: u64, kind: &str, at: Wall) -> NewEvent {
+    event_to("ops", number, kind, at)
+}
+
+fn event_to(to: &str, number: u64, kind: &str, at: Wall) -> NewEvent {
     let id = ulid::Ulid::from_parts(1, fastrand::u128(..)).to_string();
     let notice = Notice {
         id: id.clone(),
         kind: kind.to_owned(),
         ..Notice::default()
     };
-    let event = NewEvent {
+    NewEvent {
         id,
         alert: AlertRow {
             id: ulid::Ulid::from_parts(2, number.into()).to_string(),
@@ -291,11 +305,11 @@ async fn commit_to(
             dedup_key: key(number).to_string(),
             severity: 2,
             state: "active".to_owned(),
-            created: now.wall,
+            created: at,
             ..AlertRow::default()
         },
         kind: kind.to_owned(),
-        at: now.wall,
+        at,
         body: serde_json::to_string(&notice).unwrap(),
         untold: Vec::new(),
         withdraws: Vec::new(),
@@ -305,13 +319,7 @@ async fn commit_to(
             withdrawable: kind == "escalated",
             ..NewDelivery::default()
         }],
-    };
-    let commit = Commit {
-        events: vec![event],
-        mark: Mark::new(&boot_id(), now),
-        ..Commit::default()
-    };
-    store.commit(commit).await.unwrap().deliveries.remove(0)
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use super::*;
 
 /// Keeps the store's thread busy until it is dropped.
-struct Busy(Option<std::sync::mpsc::SyncSender<()>>, JoinHandle<()>);
+pub(super) struct Busy(Option<std::sync::mpsc::SyncSender<()>>, JoinHandle<()>);
 
 impl Busy {
-    async fn new(store: &Store) -> Self {
+    pub(super) async fn new(store: &Store) -> Self {
         let (release, held) = std::sync::mpsc::sync_channel::<()>(1);
         let (began, begun) = oneshot::channel();
         let store = store.clone();

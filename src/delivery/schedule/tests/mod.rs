@@ -11,6 +11,7 @@ use super::*;
 mod memory;
 mod patience;
 mod random;
+mod reposts;
 
 /// Plays the shell, the outbox and the receivers, and checks after every step what must always hold.
 struct Bench {
@@ -33,6 +34,10 @@ struct Bench {
     groups: Vec<Vec<Arc<str>>>,
     /// How many attempts there were when the buckets of rates were filled.
     buckets_since: usize,
+    /// What the store does not owe any more, and was in flight then.
+    gone: BTreeSet<i64>,
+    /// Digests do not always have room for all.
+    cuts: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +85,8 @@ impl Bench {
             fallbacks: Vec::new(),
             groups: Vec::new(),
             buckets_since: 0,
+            gone: BTreeSet::new(),
+            cuts: false,
         }
     }
 
@@ -195,10 +202,8 @@ impl Bench {
             if let Some(off) = status.deactivated {
                 assert_eq!(off.probing, Some(attempt.row), "one probe at a time");
             }
-            let told = |other: &Attempt| [other.digest.clone(), vec![other.row]].concat();
-            let mine = told(&attempt);
-            let others = flying.clone().flat_map(|(_, other)| told(other));
-            assert!(others.into_iter().all(|row| !mine.contains(&row)));
+            let mut others = flying.clone().flat_map(|(_, other)| other.rows());
+            assert!(others.all(|row| !attempt.rows().contains(row)));
             self.starts.push((self.now, attempt.row));
             if let Some(rate) = plan.unwrap().rate {
                 let within = self.starts[self.buckets_since..].iter().rev();
@@ -224,14 +229,20 @@ impl Bench {
 
     fn land(&mut self, id: i64) -> Verdict {
         let (_, attempt) = self.flying.remove(&id).expect("it is in flight");
+        let is_digest = !attempt.digest.is_empty();
+        let owed = |row: &i64| !self.gone.contains(row);
+        let rows: Vec<i64> = attempt.rows().iter().copied().filter(owed).collect();
+        // Now and then not all of it has room.
+        let told = match self.luck.u8(..4) {
+            0 if self.cuts => rows.len().div_ceil(2),
+            _ => rows.len(),
+        };
+        let (rows, left) = rows.split_at(told);
+        let (rows, left) = (rows.to_vec(), left.to_vec());
         let heard = self
             .heard
             .entry(Arc::clone(&attempt.destination))
             .or_default();
-        let rows = match attempt.digest.is_empty() {
-            true => vec![id],
-            false => attempt.digest,
-        };
         let outcome = match self.modes[&attempt.destination] {
             Mode::Up => {
                 heard.extend(&rows);
@@ -249,13 +260,29 @@ impl Bench {
             },
             Mode::Refusing { give_up } => Outcome::Refused { give_up },
         };
+        // Where nothing of it is owed any more, nothing is sent.
+        let said = match rows.is_empty() {
+            true => Outcome::Void,
+            false => outcome,
+        };
         let luck = self.luck.f64();
-        let report = |bench: &mut Self, row| {
-            let verdict = bench.schedule.done(row, outcome, bench.now, &mut || luck);
+        let report = |bench: &mut Self, row: i64| {
+            let own = match (bench.gone.contains(&row), left.contains(&row)) {
+                (true, _) => Outcome::Void,
+                (_, true) => Outcome::Unreachable,
+                _ => said,
+            };
+            let (now, schedule) = (bench.now, &mut bench.schedule);
+            let verdict = match is_digest {
+                true => schedule.done_in_digest(row, own, said, now, &mut || luck),
+                false => schedule.done(row, own, now, &mut || luck),
+            };
             match verdict {
+                // The store has its end already.
+                Verdict::Settled(_) if own == Outcome::Void => {}
                 Verdict::Settled(settled) => bench.settle(settled),
                 Verdict::Waiting { .. } => {
-                    let used = u32::from(outcome != Outcome::Unreachable);
+                    let used = u32::from(own != Outcome::Unreachable);
                     bench.pending.get_mut(&row).unwrap().attempts += used;
                 }
                 Verdict::Unknown => panic!("{row} was in flight"),
@@ -266,8 +293,16 @@ impl Bench {
             assert_eq!(again, Verdict::Unknown, "an outcome counts once");
             verdict
         };
-        let verdicts: Vec<Verdict> = rows.into_iter().map(|row| report(self, row)).collect();
+        let rows = attempt.rows().iter();
+        let verdicts: Vec<Verdict> = rows.map(|row| report(self, *row)).collect();
         verdicts[0]
+    }
+
+    /// The store gives up what is under way.
+    fn lose(&mut self, row: i64) {
+        assert!(self.pending.remove(&row).is_some());
+        self.settled.insert(row, State::GivenUp);
+        self.gone.insert(row);
     }
 
     /// Lets time pass, event by event.
@@ -291,13 +326,12 @@ impl Bench {
 
     /// Dies and starts again from the outbox; what was in flight may have been heard.
     fn crash(&mut self) {
-        for (id, (_, attempt)) in std::mem::take(&mut self.flying) {
+        for (_, attempt) in std::mem::take(&mut self.flying).into_values() {
             if self.modes[&attempt.destination] == Mode::Up && self.luck.bool() {
-                let heard = self.heard.entry(attempt.destination).or_default();
-                match attempt.digest.is_empty() {
-                    true => heard.push(id),
-                    false => heard.extend(attempt.digest),
-                }
+                let rows = attempt.rows().iter();
+                let rows = rows.filter(|row| !self.gone.contains(row)).copied();
+                let heard = self.heard.entry(Arc::clone(&attempt.destination));
+                heard.or_default().extend(rows);
             }
         }
         let stood: Vec<Status> = self.schedule.statuses().collect();
@@ -742,7 +776,7 @@ fn what_is_out_of_reach_holds_its_lane_and_no_other_until_it_is_released_or_its_
         bench.run(secs(60));
         assert_eq!(bench.heard(), [other]);
         if released {
-            bench.schedule.release(call, bench.now);
+            bench.schedule.resume(call, bench.now);
             bench.pump();
             bench.run(secs(1));
             assert_eq!(bench.heard(), [other, call, end]);

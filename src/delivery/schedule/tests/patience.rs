@@ -375,7 +375,7 @@ fn a_digest_that_fails_is_tried_again_as_a_whole() {
             bench.say(key, key.into(), Kind::Call, 0);
         }
     });
-    bench.mode(Mode::Refusing { give_up: false });
+    bench.mode(Mode::Busy(600));
     bench.run(secs(320));
     assert!(
         bench.pending.values().all(|row| row.attempts == 1),
@@ -383,8 +383,102 @@ fn a_digest_that_fails_is_tried_again_as_a_whole() {
         bench.pending
     );
     bench.mode(Mode::Up);
-    bench.run(secs(320));
+    let before = bench.attempts;
+    bench.run(secs(620));
     assert!(bench.pending.is_empty());
+    assert_eq!(bench.attempts, before + 1);
+}
+
+/// The next digest with all that is late, under way.
+fn digest(bench: &mut Bench) -> (i64, Vec<i64>) {
+    for _ in 0..400_000 {
+        let flying = bench.flying.values();
+        let told = flying.map(|(_, attempt)| (attempt.row, attempt.digest.clone()));
+        if let Some(found) = told.into_iter().find(|(_, digest)| !digest.is_empty()) {
+            return found;
+        }
+        bench.run(Duration::from_millis(1));
+    }
+    panic!("no digest");
+}
+
+#[test]
+fn what_a_digest_was_refused_for_is_found_by_telling_each_alone() {
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        for key in 1..=3 {
+            bench.say(key, key.into(), Kind::Call, 0);
+            bench.say(key, key.into(), Kind::Other, 0);
+        }
+    });
+    let (carrier, told) = digest(&mut bench);
+    bench.mode(Mode::Refusing { give_up: true });
+    bench.land(carrier);
+    assert!(
+        told.iter().all(|row| bench.pending.contains_key(row)),
+        "nothing is lost for the sake of another: {:?}",
+        bench.settled
+    );
+    bench.mode(Mode::Up);
+    let before = bench.starts.len();
+    bench.run(secs(400));
+    let alone: BTreeSet<i64> = bench.starts[before..].iter().map(|(_, row)| *row).collect();
+    assert!(told.iter().all(|row| alone.contains(row)), "{alone:?}");
+    assert!(bench.pending.is_empty());
+}
+
+#[test]
+fn who_carries_a_digest_and_is_not_owed_any_more_leaves_it_to_the_others() {
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        for key in 1..=3 {
+            bench.say(key, key.into(), Kind::Call, 0);
+            bench.say(key, key.into(), Kind::End, 0);
+        }
+    });
+    let (carrier, told) = digest(&mut bench);
+    bench.lose(carrier);
+    bench.land(carrier);
+    assert!(!bench.heard().contains(&carrier));
+    let others = told.iter().filter(|row| **row != carrier);
+    assert!(
+        others
+            .into_iter()
+            .all(|row| bench.settled[row] == State::Accepted)
+    );
+    // It was told of, so the destination is there again; and nobody has heard the call that is gone.
+    assert_eq!(bench.status().breaker, None);
+    assert_eq!(bench.status().in_flight, 0);
+}
+
+#[test]
+fn what_has_no_room_in_a_digest_is_told_by_the_next_one_and_no_attempt_of_it_is_used() {
+    let mut bench = outage(Late::Digest, 3600, |bench| {
+        for key in 1..=6 {
+            bench.say(key, key.into(), Kind::Call, 0);
+        }
+    });
+    let (carrier, told) = digest(&mut bench);
+    let (first, left) = told.split_at(2);
+    let (now, mut luck) = (bench.now, || 0.5);
+    for row in &told {
+        let own = match left.contains(row) {
+            true => Outcome::Unreachable,
+            false => Outcome::Accepted,
+        };
+        let said = Outcome::Accepted;
+        let verdict = bench
+            .schedule
+            .done_in_digest(*row, own, said, now, &mut luck);
+        assert_eq!(matches!(verdict, Verdict::Settled(_)), first.contains(row));
+    }
+    for row in first {
+        bench.pending.remove(row);
+    }
+    bench.flying.remove(&carrier);
+    assert_eq!(bench.status().breaker, None);
+    let (_, next) = digest(&mut bench);
+    assert!(left.iter().all(|row| next.contains(row)), "{next:?}");
+    bench.run(secs(30));
+    assert_eq!(bench.status().queued, 0);
 }
 
 #[test]

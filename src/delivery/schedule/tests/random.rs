@@ -228,7 +228,10 @@ fn play(bench: &mut Bench, alerts: &mut Alerts, op: Op) {
             }
         }
         Op::Forget(at) => {
-            if let Some(row) = some(bench, at).filter(|row| !bench.is_flying(*row)) {
+            let row = some(bench, at);
+            if let Some(row) = row.filter(|row| bench.is_flying(*row)) {
+                bench.lose(row);
+            } else if let Some(row) = row {
                 bench.schedule.forget([row], bench.now);
                 bench.pending.remove(&row);
                 bench.settled.insert(row, State::GivenUp);
@@ -241,7 +244,7 @@ fn play(bench: &mut Bench, alerts: &mut Alerts, op: Op) {
 impl Bench {
     fn is_flying(&self, row: i64) -> bool {
         let mut attempts = self.flying.values();
-        attempts.any(|(_, attempt)| attempt.row == row || attempt.digest.contains(&row))
+        attempts.any(|(_, attempt)| attempt.rows().contains(&row))
     }
 }
 
@@ -250,6 +253,7 @@ fn history(seed: u64) {
     let mut luck = Rng::with_seed(seed);
     let mut bench = Bench::new(plans());
     bench.luck = luck.fork();
+    bench.cuts = true;
     bench.groups = vec![
         vec![NAMES[0].into(), NAMES[1].into()],
         vec![NAMES[1].into(), NAMES[2].into()],
