@@ -170,7 +170,8 @@ impl Loop {
             }
             Order::TestDestination { name, reply } => self.test_destination(name, reply).await,
             Order::RetryDelivery { id, reply } => {
-                self.recorder.retry(id, reply).await?;
+                let now = self.clock.now();
+                self.recorder.retry(id, now, reply).await?;
             }
             Order::DropDelivery { id, why, reply } => {
                 let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;

@@ -15,12 +15,12 @@ use crate::{
         event::{DedupKey, Event, EventKind},
         plant::Severity,
     },
-    clock::{BootId, Now},
+    clock::{BootId, Now, Wall},
     destination,
     store::rows::{Delivery, DeliveryRow, DeliveryState, Mark},
 };
 
-/// The most that a stored wait is honoured after a restart: that of a `Retry-After`. The wall clock may have jumped.
+/// The most that a stored wait is honoured after a restart: that of a `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A row that is on disk and to be delivered.
@@ -39,9 +39,12 @@ impl Owed {
     pub fn read(row: &DeliveryRow, boot: &BootId, now: Now) -> Option<Self> {
         let kind = EventKind::from_word(&row.kind)?;
         let age = age(&row.decided, boot, now);
+        // The wall clock may have jumped, a gateway without a clock battery wakes long ago: nothing waits longer than was asked for, and
+        // both of those times are of one clock.
+        let asked = |at: Wall| row.last_attempt.map_or(MAX_WAIT, |last| at.since(last));
         let not_before = row
             .not_before
-            .map(|at| now.mono + at.since(now.wall).min(MAX_WAIT));
+            .map(|at| now.mono + at.since(now.wall).min(asked(at)).min(MAX_WAIT));
         let severity = Severity::ALL.get(usize::from(row.severity)).copied();
         Some(Self {
             row: Row {
@@ -119,5 +122,62 @@ pub fn stored(state: State) -> DeliveryState {
         State::GivenUp => DeliveryState::Refused,
         State::Deduplicated => DeliveryState::Deduplicated,
         State::Superseded => DeliveryState::Superseded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mono;
+
+    fn stored(not_before: Option<Wall>, last_attempt: Option<Wall>) -> DeliveryRow {
+        DeliveryRow {
+            id: 1001,
+            event_seq: 1,
+            alert: Ulid::from_parts(1, 1).to_string(),
+            kind: "triggered".to_owned(),
+            at: Wall::from_millis(0),
+            destination: "pager".to_owned(),
+            lane: "ab".repeat(32),
+            sequence: 1,
+            as_trigger: false,
+            severity: 3,
+            withdrawable: false,
+            state: DeliveryState::Pending,
+            attempts: 1,
+            not_before,
+            decided: Mark::default(),
+            first_attempt: last_attempt,
+            last_attempt,
+            settled: None,
+            result: None,
+            fallback_of: None,
+            fallback_to: None,
+        }
+    }
+
+    #[test]
+    fn a_wrong_clock_after_a_restart_makes_nothing_wait_longer_than_was_asked_for() {
+        let wall = |seconds: i64| Wall::from_millis(seconds * 1000);
+        let (failed, second) = (1_800_000_000, Duration::from_secs(1));
+        let table = [
+            // The clock has gone on, stands, or was lost.
+            (failed, Some(failed), second * 2),
+            (failed + 1, Some(failed), second),
+            (failed + 60, Some(failed), Duration::ZERO),
+            (0, Some(failed), second * 2),
+            // What was never tried waits for a time that somebody named.
+            (0, None, MAX_WAIT),
+        ];
+        for (now, last, expected) in table {
+            let row = stored(Some(wall(failed + 2)), last.map(wall));
+            let now = Now {
+                mono: Mono::from_nanos(5),
+                wall: wall(now),
+                synchronised: false,
+            };
+            let owed = Owed::read(&row, &BootId("b".to_owned()), now).expect("a known kind");
+            assert_eq!(owed.row.not_before, Some(now.mono + expected), "{now:?}");
+        }
     }
 }

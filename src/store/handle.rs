@@ -14,14 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found, Health, Options, StoreError, commit, contents,
     error::{Fault, fatal},
-    fallback,
     history::DeliveryFilter,
     keeper::{Failure, Keeper},
     outbox,
     restore::{self, Restored},
     rows::{
         AttemptRecord, Backlog, Commit, Committed, Delivery, DeliveryRow, DeliveryState,
-        DestinationRow, FallBack, Mark, Settlement,
+        DestinationRow, Mark, Settlement,
     },
     thread::{self, Job, Queues},
 };
@@ -219,7 +218,7 @@ impl Store {
         .await
     }
 
-    /// Owes again what was given up; false if it is owed or accepted, or unknown.
+    /// Owes again what was given up; false if it is owed or accepted, or unknown. What is owed is not withdrawn any more.
     pub async fn retry(&self, id: i64) -> Result<bool, StoreError> {
         self.write(
             move |db| outbox::retry(db, id),
@@ -242,17 +241,6 @@ impl Store {
         self.write(
             move |db| outbox::retell(db, id),
             move |source| StoreError::Retell { id, source },
-        )
-        .await
-    }
-
-    /// Owes the latest state of an alert to others, because a delivery was not accepted in time; the new rows, none if that was
-    /// done before.
-    pub async fn fall_back(&self, what: FallBack) -> Result<Vec<DeliveryRow>, StoreError> {
-        let id = what.row;
-        self.write(
-            move |db| fallback::fall_back(db, &what),
-            move |source| StoreError::FallBack { id, source },
         )
         .await
     }

@@ -225,9 +225,13 @@ pub(crate) fn give_up(
     settle(db, &Settlement::new(id, state, at, why))
 }
 
-/// Owes again what was given up, and for good: a person wants it sent, so an acknowledgement does not withdraw it. Its number stays; what
-/// was told about it in between is overtaken by its arrival.
+/// Owes again what was given up, and for good, as what is owed already: a person wants it sent, so an acknowledgement does not withdraw it.
+/// Its number stays; what was told about it in between is overtaken by its arrival. True if it was given up.
 pub(crate) fn retry(db: &Connection, id: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "UPDATE deliveries SET withdrawable = 0 WHERE id = ?1 AND state = 0 AND withdrawable = 1",
+    )?
+    .execute([id])?;
     let found: Option<(String, i64)> = db
         .prepare_cached(
             "UPDATE deliveries SET state = 0, settled = NULL, not_before = NULL, withdrawable = 0 WHERE id = ?1 AND state NOT IN (0, 1) RETURNING destination, sequence",

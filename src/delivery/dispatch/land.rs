@@ -1,8 +1,10 @@
 //! What an attempt that ended means for the record: the schedule judges it, the store keeps it.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use super::{Desk, Ended, landed::Landed, recording::GROUP};
 use crate::{
-    clock::Now,
+    clock::{Mono, Now},
     delivery::{
         attempt::Tried,
         owed::stored,
@@ -14,10 +16,28 @@ use crate::{
     },
 };
 
+/// How long lanes wait for a disk that is away.
+const HOLD: Duration = Duration::from_secs(15 * 60);
+
+/// What cannot be read until the disk is back.
+#[derive(Debug, Default)]
+pub(super) struct Beyond {
+    /// When this was noticed first.
+    since: Option<Mono>,
+    rows: Vec<i64>,
+}
+
 /// Tries that ended nothing, to be recorded.
 type Tries = Vec<(i64, AttemptRecord)>;
 
 impl Desk {
+    /// The disk is back: what was out of reach is not any more.
+    pub(super) fn reach_again(&mut self, now: Mono) {
+        for row in std::mem::take(&mut self.beyond).rows {
+            self.schedule.resume(row, now);
+        }
+    }
+
     /// Records what came of attempts: the one that ended, and all others that have ended since.
     pub(super) async fn land(&mut self, first: Ended) -> Result<(), StoreError> {
         let mut ends = Vec::new();
@@ -43,7 +63,7 @@ impl Desk {
             // What was left out of a digest may be over all the same.
             let (ends, _) = self.report(&landed, now);
             for end in ends {
-                self.recording.over(end, now.mono);
+                self.recording.over(end, landed.attempt.lane, now.mono);
             }
             let may_wait = !landed.attempt.record;
             self.keep(&landed.attempt.destination, now, may_wait)
@@ -54,12 +74,50 @@ impl Desk {
 
     /// Waits until everything that is over is on record.
     pub(super) async fn record_all(&mut self) -> Result<(), StoreError> {
+        let settled = self.schedule.take_settled();
+        self.note_ends(settled, self.clock.now());
         while !self.recording.is_empty() {
             self.recording.begin(&self.store);
             let recorded = self.recording.done().await?;
             self.recorded(recorded).await?;
         }
         Ok(())
+    }
+
+    /// How long a delivery holds its lane that only the disk knows, while there is none to be had: none if it is over. What follows it in
+    /// memory must not overtake it, and must not wait for ever for a disk that stays away.
+    async fn is_out_of_reach(
+        &mut self,
+        row: i64,
+        now: Mono,
+    ) -> Result<Option<Duration>, StoreError> {
+        if self.store.is_durable() || self.store.delivery(row).await?.is_some() {
+            return Ok(None);
+        }
+        let since = *self.beyond.since.get_or_insert(now);
+        let left = (since + HOLD).since(now);
+        if left == Duration::ZERO {
+            return Ok(None);
+        }
+        self.beyond.rows.push(row);
+        Ok(Some(left))
+    }
+
+    /// What of a digest was not told because it is out of reach, and for how long that holds its lane.
+    async fn beyond(
+        &mut self,
+        landed: &Landed,
+        now: Mono,
+    ) -> Result<BTreeMap<i64, Duration>, StoreError> {
+        let mut beyond = BTreeMap::new();
+        for &row in landed.attempt.rows() {
+            if landed.own(row) == Outcome::Void
+                && let Some(wait) = self.is_out_of_reach(row, now).await?
+            {
+                beyond.insert(row, wait);
+            }
+        }
+        Ok(beyond)
     }
 
     async fn judge(&mut self, ended: Ended) -> Result<Vec<Settlement>, StoreError> {
@@ -82,15 +140,19 @@ impl Desk {
         };
         let now = self.clock.now();
         let Some(tried) = tried else {
-            // The store has its end on record already.
             for row in attempt.rows() {
-                self.reasons.remove(row);
-                self.schedule
-                    .done(*row, Outcome::Void, now.mono, &mut || 0.0);
+                let wait = self.is_out_of_reach(*row, now.mono).await?;
+                // Else the store has its end on record already.
+                let outcome = wait.map_or(Outcome::Void, Outcome::OutOfReach);
+                if outcome == Outcome::Void {
+                    self.reasons.remove(row);
+                }
+                self.schedule.done(*row, outcome, now.mono, &mut || 0.0);
             }
             return Ok(Vec::new());
         };
-        let landed = Landed::new(attempt, &tried);
+        let mut landed = Landed::new(attempt, &tried);
+        landed.beyond = self.beyond(&landed, now.mono).await?;
         if tried.used > 0 {
             for row in landed.told() {
                 let lane = self.schedule.lane(row).unwrap_or(landed.attempt.lane);
@@ -101,7 +163,9 @@ impl Desk {
         self.concerns.heard(destination, &tried.outcome, now.mono);
         if landed.said == Outcome::Accepted {
             let ends = landed.accepted(tried, now.wall);
-            self.recording.accepted(ends, landed, now.mono);
+            let lanes = landed.told().filter_map(|row| self.schedule.lane(row));
+            let lanes = lanes.collect();
+            self.recording.accepted(ends, landed, lanes, now.mono);
             return Ok(Vec::new());
         }
         if self.recording.holds(destination) {
@@ -145,7 +209,9 @@ impl Desk {
                     ends.push(self.end_of(settled, record, now));
                 }
                 (Verdict::Waiting { until }, Some(record)) if attempt.record => {
-                    let not_before = Some(now.wall + until.since(now.mono));
+                    // Both stamps of it are of one look at the wall clock, which may be set while it is under way.
+                    let took = Duration::from_millis(record.took_ms.unwrap_or_default());
+                    let not_before = Some(record.at + took + until.since(now.mono));
                     tries.push((
                         row,
                         AttemptRecord {

@@ -1,6 +1,6 @@
 //! What came of an attempt, for each of the deliveries that it told: one, or all of a digest.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     clock::Wall,
@@ -22,6 +22,8 @@ pub(super) struct Landed {
     pub(super) record: AttemptRecord,
     /// Deliveries of a digest that it did not tell.
     apart: BTreeMap<i64, Apart>,
+    /// Of those, what cannot be read now, and for how long its lane waits for that.
+    pub(super) beyond: BTreeMap<i64, Duration>,
 }
 
 impl Landed {
@@ -43,6 +45,7 @@ impl Landed {
                 .as_ref()
                 .map(|together| together.apart.clone())
                 .unwrap_or_default(),
+            beyond: BTreeMap::new(),
         }
     }
 
@@ -56,7 +59,10 @@ impl Landed {
     pub(super) fn own(&self, row: i64) -> Outcome {
         match self.apart.get(&row) {
             None => self.said,
-            Some(Apart::Void) => Outcome::Void,
+            Some(Apart::Void) => match self.beyond.get(&row) {
+                None => Outcome::Void,
+                Some(wait) => Outcome::OutOfReach(*wait),
+            },
             // It is tried again as if it had not been tried.
             Some(Apart::Later) => Outcome::Unreachable,
             Some(Apart::Unreadable(_)) => Outcome::Refused { give_up: true },

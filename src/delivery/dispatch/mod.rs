@@ -6,7 +6,7 @@
 //! written, others start and come back.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -22,7 +22,7 @@ use super::{
     attempt::{Tried, Way},
     concern::Concerns,
     owed::stored,
-    schedule::{Attempt, DestinationPlan, Due, Repost, Schedule, Settled, State},
+    schedule::{Attempt, DestinationPlan, Due, Kind, Repost, Schedule, Settled, State},
     withdrawable::Withdrawable,
 };
 use crate::{
@@ -37,6 +37,9 @@ use crate::{
 
 /// The loops look at their clock at least this often, because timers stop while the gateway sleeps.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// What was given up longer ago is not told to others any more when the agent starts.
+const OLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs until it is stopped.
 ///
@@ -55,6 +58,12 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         stop,
         grace,
     } = parts;
+    let falls_back: HashSet<Arc<str>> = receivers
+        .destinations
+        .iter()
+        .filter(|of| !of.terms.fallback.is_empty())
+        .map(|of| Arc::clone(&of.name))
+        .collect();
     let mut desk = Desk {
         schedule: Schedule::new(plans(&receivers)),
         ways: ways(receivers.destinations, &boot, &seen),
@@ -63,6 +72,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
         reasons: HashMap::new(),
         ready: HashMap::new(),
         recording: Recording::default(),
+        beyond: Beyond::default(),
         returns: 0,
         unaccepted: VecDeque::new(),
         fallbacks,
@@ -78,6 +88,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
     desk.recall().await?;
     desk.schedule.set_groups(receivers.groups);
     desk.load().await?;
+    desk.find_unaccepted(&falls_back).await?;
     desk.recall_reposts().await?;
     desk.schedule.restored(desk.clock.now().mono);
     while !stop.is_cancelled() {
@@ -101,7 +112,7 @@ pub async fn run(parts: Parts) -> Result<(), StoreError> {
 
 type Ended = Result<(Id, Option<Tried>), tokio::task::JoinError>;
 
-use self::{recording::Recording, standing::Kept};
+use self::{land::Beyond, recording::Recording, standing::Kept};
 
 struct Desk {
     schedule: Schedule,
@@ -115,6 +126,7 @@ struct Desk {
     ready: HashMap<i64, Box<Delivery>>,
     /// What is over and not on record yet.
     recording: Recording,
+    beyond: Beyond,
     /// How often the store had left memory mode when it was last looked at.
     returns: u64,
     /// What others are to be told in place of, and where that is said. The loop hears of it when it can; until it has acted, a
@@ -156,6 +168,23 @@ impl Desk {
         }
     }
 
+    /// Notes what had ended without being accepted before others were told in its place: an agent that died or stopped in between could
+    /// not say so any more.
+    async fn find_unaccepted(&mut self, falls_back: &HashSet<Arc<str>>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut after = 0;
+        while let Some((alert, rows)) = self.store.untold(after, now.wall - OLD).await? {
+            after = alert;
+            let calls = rows.iter().filter_map(|row| {
+                let row = Owed::read(row, &self.boot, now)?.row;
+                let calls = matches!(row.kind, Kind::Call | Kind::Escalation);
+                (calls && falls_back.contains(&row.destination)).then_some(row.id)
+            });
+            self.unaccepted.extend(calls);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, owed: Vec<Owed>, now: Mono) {
         for Owed {
             row,
@@ -178,6 +207,7 @@ impl Desk {
             // What is only over here must not be found as owed.
             self.record_all().await?;
             self.load().await?;
+            self.reach_again(self.clock.now().mono);
         }
         Ok(())
     }
@@ -203,10 +233,7 @@ impl Desk {
             self.store.retell(*row).await?;
         }
         let superseded = settled.iter().any(|one| one.state == State::Superseded);
-        for settled in settled {
-            let end = self.end(settled, now);
-            self.recording.over(end, now.mono);
-        }
+        self.note_ends(settled, now);
         if superseded {
             self.record_all().await?;
         }
@@ -221,6 +248,10 @@ impl Desk {
         for repost in reposts {
             self.tell_again(repost);
         }
+        if !fallbacks.is_empty() {
+            // Who hears of them looks whether they were accepted meanwhile.
+            self.record_all().await?;
+        }
         self.unaccepted.extend(fallbacks);
         while let Some(&row) = self.unaccepted.front()
             && self.fallbacks.try_send(row).is_ok()
@@ -229,6 +260,13 @@ impl Desk {
         }
         self.concerns.look(self.schedule.statuses(), now.mono);
         Ok(())
+    }
+
+    fn note_ends(&mut self, settled: Vec<Settled>, now: Now) {
+        for settled in settled {
+            let end = self.end(settled, now);
+            self.recording.over(end, settled.lane, now.mono);
+        }
     }
 
     /// The record of a delivery that is over without an attempt.
@@ -291,8 +329,11 @@ impl Desk {
         let deadline = tokio::time::sleep(grace);
         tokio::pin!(deadline);
         while !self.flights.is_empty() {
+            // What is accepted is not repeated by whoever kills the agent meanwhile.
+            self.recording.begin(&self.store);
             tokio::select! {
                 () = &mut deadline => break,
+                recorded = self.recording.done() => self.recorded(recorded?).await?,
                 Some(ended) = self.flights.join_next_with_id() => self.land(ended).await?,
             }
         }

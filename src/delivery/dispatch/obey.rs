@@ -31,14 +31,14 @@ impl Desk {
             Job::Retry(id, reply) => {
                 // What is over and not on record yet does not wait.
                 self.record_all().await?;
+                // A person wants it to be sent, so it is not withdrawn any more.
+                self.withdrawable.keep(id);
+                let given_up = self.store.retry(id).await?;
                 let mut known = self.schedule.retry_now(id, now.mono);
-                if known {
-                    self.withdrawable.keep(id);
-                } else if self.store.retry(id).await? {
+                if !known && given_up {
                     // It was given up: it is owed again, before what still waits in its lane.
                     if let Some(delivery) = self.store.delivery(id).await? {
-                        // A person wants it to be sent, so it is not withdrawn again; and its time to expire begins anew, or it
-                        // would be given up before it is tried.
+                        // Its time to expire begins anew, or it would be given up before it is tried.
                         let again = Owed::read(&delivery.row, &self.boot, now);
                         known = again.is_some();
                         if let Some(mut owed) = again {
@@ -86,6 +86,10 @@ impl Desk {
 
     /// Forgets what the store does not owe any more. What is in flight finds out for itself.
     async fn compare(&mut self, now: Mono) -> Result<(), StoreError> {
+        if !self.store.is_durable() {
+            // It knows only some of what is owed.
+            return Ok(());
+        }
         let mut gone: BTreeSet<i64> = self.schedule.row_ids().collect();
         let mut after = 0;
         loop {

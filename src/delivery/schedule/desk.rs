@@ -68,7 +68,8 @@ impl Desk {
 
     /// What may start now, and what is over without an attempt.
     pub(super) fn next(&mut self, now: Mono, due: &mut Due) {
-        self.queues.expire(now, &mut due.settled);
+        self.queues
+            .expire(now, &mut due.settled, &mut self.fallbacks);
         if self.orphaned {
             return;
         }
@@ -162,8 +163,7 @@ impl Desk {
                 }
             });
         } else if self.queues.take(row, key, now, settled) {
-            let (state, why) = DROPPED;
-            settled.push(Settled { row, state, why });
+            settled.push(Settled::new(row, key, DROPPED));
         }
     }
 
@@ -176,11 +176,7 @@ impl Desk {
         // A held call is chatter only until somebody wants to hear it.
         self.queues.heard.forget_lane(key, self.plan.call_every);
         self.queues.repeats.forget_lane(key);
-        self.queues.change(key, now, settled, |lane| {
-            if let Some(head) = lane.head_mut() {
-                head.not_before = None;
-            }
-        });
+        self.queues.resume(key, now, settled);
     }
 
     /// Takes over a changed plan, or becomes orphaned. What the trouble was may be mended by it, so it is tried at once.

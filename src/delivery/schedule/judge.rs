@@ -41,7 +41,10 @@ impl Desk {
             self.heard(key, &pending, now);
             self.tell_again(row, key, pending.kind, now);
         }
-        let used = u32::from(!matches!(outcome, Outcome::Unreachable | Outcome::Void));
+        let used = u32::from(matches!(
+            outcome,
+            Outcome::Accepted | Outcome::Failed { .. } | Outcome::Refused { .. }
+        ));
         let attempts = pending.attempts.saturating_add(used);
         // Whether the digest or one event in it is to blame is not known, and the others must not suffer for that one.
         let alone = matches!(outcome, Outcome::Refused { .. }) && said == Some(outcome);
@@ -50,6 +53,7 @@ impl Desk {
             Outcome::Accepted => Err((State::Accepted, "the receiver has it")),
             Outcome::Void => Err((State::GivenUp, "it is not owed any more")),
             Outcome::Unreachable => Ok(Duration::ZERO),
+            Outcome::OutOfReach(wait) => Ok(wait),
             Outcome::Failed { .. } => {
                 let wait = self.plan.retry.after_failed(attempts, random);
                 wait.ok_or((State::Failed, "all attempts failed"))
@@ -93,7 +97,7 @@ impl Desk {
                 if lost && owed && pending.falls_back.is_some() {
                     self.fallbacks.push(row);
                 }
-                Verdict::Settled(Settled { row, state, why })
+                Verdict::Settled(Settled::new(row, key, (state, why)))
             }
         }
     }
@@ -120,7 +124,7 @@ impl Desk {
         }
         // A probe of a deactivated destination that was not made is made again at once.
         let wait = match outcome {
-            Outcome::Void => Duration::ZERO,
+            Outcome::Void | Outcome::OutOfReach(_) => Duration::ZERO,
             _ => self.plan.reactivate_every,
         };
         self.activity.probed(row, now, wait);
@@ -143,7 +147,7 @@ impl Desk {
         match outcome {
             Outcome::Accepted | Outcome::Refused { .. } => {}
             Outcome::Unreachable => self.breaker.unreachable(row, key, now, random),
-            Outcome::Void => self.breaker.not_tried(row),
+            Outcome::Void | Outcome::OutOfReach(_) => self.breaker.not_tried(row),
             Outcome::Failed { retry_after } => {
                 self.breaker.failed(row, key, now, random);
                 if let Some(pause) = retry_after {

@@ -34,12 +34,7 @@ impl Queues {
         let falls_back = rows.iter().filter_map(|(_, row)| row.falls_back).min();
         for (row, pending) in before {
             self.forget(*row, pending);
-            let (state, why) = COLLAPSED;
-            due.settled.push(Settled {
-                row: *row,
-                state,
-                why,
-            });
+            due.settled.push(Settled::new(*row, key, COLLAPSED));
         }
         if survivor.kind != Kind::End
             && let Some(at) = falls_back

@@ -23,6 +23,7 @@ mod rate;
 mod repeats;
 mod reposts;
 mod retry;
+mod status;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
@@ -39,6 +40,7 @@ pub use self::{
     plan::DestinationPlan,
     reposts::Repost,
     retry::Retry,
+    status::Status,
     throttle::Kind,
 };
 use crate::{alert::plant::Severity, clock::Mono};
@@ -89,29 +91,6 @@ pub struct Row {
     pub from_before: bool,
 }
 
-/// One destination, for views.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The destination's name.
-    pub destination: Arc<str>,
-    /// The configuration has no such destination.
-    pub orphaned: bool,
-    /// The breaker, if it is open.
-    pub breaker: Option<Open>,
-    /// Deactivated, and since when.
-    pub deactivated: Option<Deactivated>,
-    /// Failed or refused attempts in a row.
-    pub failures: u32,
-    /// Nothing starts before, because the receiver asked for it.
-    pub paused_until: Option<Mono>,
-    /// How many deliveries are not settled, those in flight included.
-    pub queued: usize,
-    /// How many are in flight.
-    pub in_flight: u32,
-    /// When the oldest of them was decided.
-    pub oldest: Option<Mono>,
-}
-
 impl Schedule {
     /// Nothing to deliver to these destinations.
     pub fn new(destinations: Vec<DestinationPlan>) -> Self {
@@ -143,7 +122,7 @@ impl Schedule {
     pub fn next(&mut self, now: Mono) -> Due {
         self.seen = self.seen.max(now);
         let mut due = Due {
-            settled: std::mem::take(&mut self.settled),
+            settled: self.take_settled(),
             ..Due::default()
         };
         let from = due.settled.len();
@@ -155,6 +134,11 @@ impl Schedule {
             self.rows.remove(&settled.row);
         }
         due
+    }
+
+    /// What was settled without an attempt since the last [`Schedule::next`], which then does not report it.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        std::mem::take(&mut self.settled)
     }
 
     /// Reports what came of an attempt that told one delivery. `random` yields numbers in [0, 1).
@@ -310,6 +294,15 @@ impl Schedule {
         desk.retry_now(lane, now, &mut settled);
         self.append(settled);
         true
+    }
+
+    /// What was [`Outcome::OutOfReach`] can be read again.
+    pub fn resume(&mut self, row: i64, now: Mono) {
+        let mut settled = Vec::new();
+        if let Some((desk, lane)) = self.find(row) {
+            desk.queues.resume(lane, now, &mut settled);
+        }
+        self.append(settled);
     }
 
     /// Takes over changed destinations. Deliveries of one that vanished wait until it returns or they expire.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::LaneKey;
 use crate::clock::Mono;
 
 /// What came of one attempt. A sender that panicked or was cancelled reports [`Outcome::Failed`]: it may have been heard.
@@ -23,6 +24,8 @@ pub enum Outcome {
     },
     /// It was not tried, because the store does not owe it any more: that says nothing about the destination.
     Void,
+    /// It was not tried, because it cannot be read now: its lane waits for so long, or until [`super::Schedule::resume`].
+    OutOfReach(Duration),
 }
 
 /// What an outcome means for its delivery.
@@ -44,10 +47,23 @@ pub enum Verdict {
 pub struct Settled {
     /// The row of the outbox.
     pub row: i64,
+    /// Its watch.
+    pub lane: LaneKey,
     /// How it ended.
     pub state: State,
     /// Why, for people and for the record.
     pub why: &'static str,
+}
+
+impl Settled {
+    pub(super) fn new(row: i64, lane: LaneKey, (state, why): (State, &'static str)) -> Self {
+        Self {
+            row,
+            lane,
+            state,
+            why,
+        }
+    }
 }
 
 /// How a delivery ended.

@@ -192,15 +192,16 @@ impl Queues {
         }
     }
 
-    /// Gives up what is too old. Only the first of a lane ever expires, so nothing does before what it follows.
-    pub(super) fn expire(&mut self, now: Mono, settled: &mut Vec<Settled>) {
+    /// Gives up what is too old. Only the first of a lane ever expires, so nothing does before what it follows. `told` gets what
+    /// others are to be told of it, however much time there was left for that.
+    pub(super) fn expire(&mut self, now: Mono, settled: &mut Vec<Settled>, told: &mut Vec<i64>) {
         while let Some(&(at, key)) = self.expiring.first()
             && at <= now
         {
             self.expiring.pop_first();
-            if let Some((row, _)) = self.lanes.get(&key).and_then(Lane::head) {
-                let (state, why) = EXPIRED;
-                settled.push(Settled { row, state, why });
+            if let Some((row, head)) = self.lanes.get(&key).and_then(Lane::head) {
+                told.extend(head.falls_back.map(|_| row));
+                settled.push(Settled::new(row, key, EXPIRED));
                 self.take(row, key, now, settled);
             }
         }
@@ -246,6 +247,15 @@ impl Queues {
         }
     }
 
+    /// The first of a lane need not wait for its time any more.
+    pub(super) fn resume(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
+        self.change(key, now, settled, |lane| {
+            if let Some(head) = lane.head_mut() {
+                head.not_before = None;
+            }
+        });
+    }
+
     /// Lets nothing of a lane start.
     pub(super) fn hold(&mut self, key: LaneKey, now: Mono, settled: &mut Vec<Settled>) {
         self.held.insert(key);
@@ -266,8 +276,7 @@ impl Queues {
             && let Some(pending) = lane.remove(row)
         {
             self.forget(row, &pending);
-            let (state, why) = REPEATED;
-            settled.push(Settled { row, state, why });
+            settled.push(Settled::new(row, key, REPEATED));
         }
     }
 
@@ -286,8 +295,7 @@ impl Queues {
                 let lane = self.lanes.get_mut(&key);
                 if let Some(pending) = lane.and_then(|lane| lane.remove(row)) {
                     self.forget(row, &pending);
-                    let (state, why) = CHATTER;
-                    settled.push(Settled { row, state, why });
+                    settled.push(Settled::new(row, key, CHATTER));
                 }
             }
         }
@@ -297,11 +305,24 @@ impl Queues {
         let Some(lane) = self.lanes.get_mut(&key) else {
             return;
         };
-        let Some((turn, (_, head))) = lane.turn(key).zip(lane.head()) else {
+        let Some(turn) = lane.turn(key) else {
             self.lanes.remove(&key);
             return;
         };
         let held = held(&self.heard, lane, key, self.call_every, now);
+        if let Some((until, after)) = held.zip(self.fallback_after) {
+            // What is only held is nobody's failure: it has its time from the end of the hold.
+            for (id, pending) in lane.rows_mut() {
+                let due = pending.falls_back.filter(|due| *due < until + after);
+                if due.is_some_and(|due| self.fallbacks.remove(&(due, id)).is_some()) {
+                    pending.falls_back = Some(until + after);
+                    self.fallbacks.insert((until + after, id), key);
+                }
+            }
+        }
+        let Some((_, head)) = lane.head() else {
+            return;
+        };
         let wakes = held.max(head.not_before).filter(|until| now < *until);
         let expires = head.decided + self.expire_after;
         self.expiring.insert((expires, key));

@@ -17,7 +17,7 @@ fn many(from: i64, count: i64) -> Vec<NewEvent> {
 }
 
 /// A disk that fails with this code whatever is asked of it, once.
-async fn fail(store: &Store, code: i32) -> Result<bool, StoreError> {
+pub(super) async fn fail(store: &Store, code: i32) -> Result<bool, StoreError> {
     let mut failed = false;
     let job = move |keeper: &mut crate::store::keeper::Keeper| {
         let wrote = keeper.write(|_| {
@@ -41,7 +41,7 @@ async fn fail(store: &Store, code: i32) -> Result<bool, StoreError> {
     }
 }
 
-async fn heal(store: &Store) {
+pub(super) async fn heal(store: &Store) {
     let job = |keeper: &mut crate::store::keeper::Keeper| {
         keeper.heal();
         Ok(())

@@ -42,6 +42,19 @@ fn options(dir: &Path) -> Options {
     }
 }
 
+impl Store {
+    /// The disk is full from now on, until it is looked at again.
+    pub(crate) async fn lose_disk(&self) {
+        assert!(!disk::fail(self, rusqlite::ffi::SQLITE_FULL).await.unwrap());
+    }
+
+    /// The store looks whether the disk has room, and it has.
+    pub(crate) async fn find_disk(&self) {
+        disk::heal(self).await;
+        assert!(self.is_durable());
+    }
+}
+
 fn open(dir: &Path) -> Opened {
     Store::open(options(dir)).unwrap()
 }

@@ -239,7 +239,7 @@ impl Bench {
         }
     }
 
-    /// Every receiver gives up its moods; what waits because of them is asked for by hand, as an operator would.
+    /// Every receiver gives up its moods; what was refused because of them is asked for by hand, as an operator would.
     pub(super) fn heal(&self) {
         for one in &self.destinations {
             one.receiver.answer(Answer::Accept);
@@ -267,18 +267,23 @@ impl Bench {
                 "not drained in {limit:?}: {} unacknowledged, {pending:?} pending: {status:#?}",
                 self.broker.unacknowledged()
             );
-            // Waits of up to five minutes were earned by what the receivers did before.
+            // A refusal waits five minutes for a person, so here is one. Everything else must come by itself.
             if asked.elapsed() > Duration::from_secs(2) {
-                self.retry_all();
+                self.retry_refused();
                 asked = wait::now();
             }
             wait::pause(Duration::from_millis(50));
         }
     }
 
-    fn retry_all(&self) {
+    fn retry_refused(&self) {
         let waiting = self.agent.json("outbox", &["--json", "--limit", "200"]);
-        for one in waiting.as_array().into_iter().flatten() {
+        let refused = |one: &&serde_json::Value| {
+            let result = one["result"].as_str();
+            result.is_some_and(|result| result.starts_with("refused"))
+        };
+        let waiting = waiting.as_array().into_iter().flatten();
+        for one in waiting.filter(refused) {
             self.agent
                 .post(&format!("/v1/outbox/{}/retry", one["id"]), "{}");
         }

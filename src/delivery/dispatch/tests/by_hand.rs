@@ -114,3 +114,32 @@ async fn a_call_that_a_person_wants_sent_is_not_withdrawn() {
     bench.becomes(wanted, DeliveryState::Accepted).await;
     bench.end().await;
 }
+
+#[tokio::test]
+async fn a_call_that_a_person_wants_sent_stays_so_once_it_was_dropped_and_after_a_restart() {
+    let (receiver, address) = Receiver::start(&[500]).await;
+    let held = receiver.gate.clone().lock_owned().await;
+    let destinations = || vec![destination(address, "concurrency = 1\n")];
+    let bench = Bench::start(destinations());
+    bench.owe(1, "triggered").await;
+    receiver.arrived.notified().await;
+    let dropped = bench.owe(2, "escalated").await;
+    let waiting = bench.owe(2, "escalated").await;
+    assert!(bench.ask(drop_row(dropped, "by mistake")).await);
+    for row in [dropped, waiting] {
+        assert!(bench.ask(|reply| Job::Retry(row, reply)).await);
+    }
+    let withdraw = |reply| Job::Withdraw {
+        lane: lane(2),
+        reply,
+    };
+    assert!(bench.ask(withdraw).await.is_empty());
+    bench.stop.cancel();
+    std::mem::drop(held);
+    bench.task.await.unwrap().unwrap();
+    let bench = Bench::over(bench._dir, bench.store, destinations());
+    assert!(bench.ask(withdraw).await.is_empty());
+    bench.jobs.send(Job::Owed(Vec::new())).await.unwrap();
+    bench.becomes(waiting, DeliveryState::Accepted).await;
+    bench.end().await;
+}

@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     alert::{event::DedupKey, plant::Severity, signal::Signal},
     clock::{Now, Synchronised, Wall, boot_id},
-    delivery::schedule::{Kind, LaneKey},
+    delivery::schedule::LaneKey,
     destination::{notice::Notice, testbed::read},
     store::{
         Options,
@@ -109,6 +109,7 @@ struct Bench {
     store: Store,
     jobs: mpsc::Sender<Job>,
     signals: mpsc::Receiver<Signal>,
+    fallbacks: mpsc::Receiver<i64>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), StoreError>>,
     clock: Clock,
@@ -126,7 +127,7 @@ impl Bench {
         let clock = Clock::system(Synchronised::Assume);
         let (jobs, jobs_in) = mpsc::channel(16);
         let (signals_out, signals) = mpsc::channel(16);
-        let (fallbacks, _unheard) = mpsc::channel(16);
+        let (fallbacks_out, fallbacks) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(Parts {
             store: store.clone(),
@@ -136,7 +137,7 @@ impl Bench {
             receivers: receivers(destinations),
             jobs: jobs_in,
             signals: signals_out,
-            fallbacks,
+            fallbacks: fallbacks_out,
             stop: stop.clone(),
             grace: Duration::from_secs(5),
         }));
@@ -144,6 +145,7 @@ impl Bench {
             store,
             jobs,
             signals,
+            fallbacks,
             stop,
             task,
             clock,

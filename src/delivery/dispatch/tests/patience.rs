@@ -170,3 +170,43 @@ async fn a_new_critical_overtakes_a_backlog_and_each_lane_stays_in_order() {
     }
     bench.end().await;
 }
+
+#[tokio::test]
+async fn what_was_given_up_before_a_crash_is_told_to_others_after_it() {
+    let (_receiver, address) = Receiver::start(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let now = Clock::system(Synchronised::Assume).now();
+    let end = |id, state| Settlement::new(id, state, now.wall, "HTTP 400");
+    let mut ids = Vec::new();
+    for number in 1..=5 {
+        let id = commit(&store, number, "triggered", now).await.id;
+        ids.push(id);
+    }
+    // The others are told of none of these: it was accepted since, a person dropped it, or it was long ago.
+    let since = commit(&store, 2, "reopened", now).await.id;
+    let ends = vec![
+        end(ids[0], DeliveryState::Refused),
+        end(ids[1], DeliveryState::Refused),
+        end(since, DeliveryState::Accepted),
+        end(ids[2], DeliveryState::Dropped),
+        Settlement {
+            at: now.wall - Duration::from_secs(48 * 3600),
+            ..end(ids[3], DeliveryState::Expired)
+        },
+        end(ids[4], DeliveryState::Expired),
+    ];
+    store.settle_many(ends).await.unwrap();
+    let destinations = vec![destination(address, "fallback = [\"sms\"]\n")];
+    let mut bench = Bench::over(dir, store, destinations);
+    bench.ask(Job::Look).await;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let next = tokio::time::timeout(Duration::from_secs(20), bench.fallbacks.recv());
+        told.push(next.await.unwrap().unwrap());
+    }
+    assert_eq!(told, [ids[0], ids[4]]);
+    bench.ask(Job::Look).await;
+    assert!(bench.fallbacks.try_recv().is_err());
+    bench.end().await;
+}

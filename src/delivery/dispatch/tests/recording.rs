@@ -93,3 +93,62 @@ async fn what_is_not_on_record_counts_as_in_flight_at_its_destination() {
     assert_eq!(receiver.heard().len(), 3);
     bench.end().await;
 }
+
+#[tokio::test]
+async fn what_is_accepted_is_on_record_while_a_stop_waits_for_others() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let (slow, its_address) = Receiver::start(&[]).await;
+    let held = slow.gate.clone().lock_owned().await;
+    let bench = Bench::start(vec![
+        destination(address, ""),
+        named("slow", its_address, ""),
+    ]);
+    bench.ask(Job::Look).await;
+    let under_way = bench.owe_to("slow", 1, "triggered", Severity::Error).await;
+    slow.arrived.notified().await;
+    let gate = receiver.gate.clone().lock_owned().await;
+    let accepted = bench.owe(2, "triggered").await;
+    receiver.arrived.notified().await;
+    bench.stop.cancel();
+    std::mem::drop(gate);
+    // The grace is not over, and the other has not come back: a kill now repeats what is under way and nothing else.
+    bench.becomes(accepted, DeliveryState::Accepted).await;
+    let waits = bench.store.delivery(under_way).await.unwrap().unwrap();
+    assert_eq!(waits.row.state, DeliveryState::Pending);
+    std::mem::drop(held);
+    bench.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_only_the_disk_knows_is_not_overtaken_in_its_lane_while_the_disk_is_away() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let now = Clock::system(Synchronised::Assume).now();
+    // Of what is owed, memory takes in the two oldest events.
+    let options = Options {
+        ballast: 0,
+        wal_reserve: 0,
+        memory_events: 4,
+        heal_every: Duration::from_secs(3600),
+        ..Options::new(dir.path(), now)
+    };
+    let store = Store::open(options).unwrap().store;
+    let bench = Bench::over(dir, store, vec![destination(address, "concurrency = 1")]);
+    let held = receiver.gate.clone().lock_owned().await;
+    bench.owe(1, "triggered").await;
+    receiver.arrived.notified().await;
+    bench.owe(4, "triggered").await;
+    let beyond = bench.owe(2, "triggered").await;
+    bench.stands(|of| of.status.queued == 3).await;
+    bench.store.lose_disk().await;
+    let end = bench.owe(2, "resolved").await;
+    let other = bench.owe(3, "triggered").await;
+    std::mem::drop(held);
+    bench.becomes(other, DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard().len(), 3);
+    bench.store.find_disk().await;
+    let beyond = bench.becomes(beyond, DeliveryState::Accepted).await;
+    let end = bench.becomes(end, DeliveryState::Accepted).await;
+    assert_eq!(receiver.heard()[3..], [beyond.event, end.event]);
+    bench.end().await;
+}

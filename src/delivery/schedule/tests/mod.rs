@@ -761,6 +761,33 @@ fn a_person_who_says_retry_now_waits_for_nothing() {
 }
 
 #[test]
+fn what_is_out_of_reach_holds_its_lane_and_no_other_until_it_is_released_or_its_time_is_up() {
+    for released in [false, true] {
+        let mut bench = Bench::one(|plan| plan.concurrency = 1);
+        let call = bench.call(1);
+        let end = bench.add(1, Severity::Error, Kind::End);
+        let other = bench.call(2);
+        bench.flying.remove(&call).expect("it is in flight");
+        let outcome = Outcome::OutOfReach(secs(900));
+        let verdict = bench.schedule.done(call, outcome, bench.now, &mut || 0.5);
+        let until = bench.now + secs(900);
+        assert_eq!(verdict, Verdict::Waiting { until });
+        bench.pump();
+        bench.run(secs(60));
+        assert_eq!(bench.heard(), [other]);
+        if released {
+            bench.schedule.resume(call, bench.now);
+            bench.pump();
+            bench.run(secs(1));
+            assert_eq!(bench.heard(), [other, call, end]);
+        } else {
+            bench.run(secs(850));
+            assert_eq!(bench.heard(), [other, call, end]);
+        }
+    }
+}
+
+#[test]
 fn views_see_the_queue_the_breaker_and_the_oldest() {
     let mut bench = Bench::one(|_| {});
     bench.mode(Mode::Down);

@@ -552,6 +552,45 @@ fn what_was_given_up_before_its_time_is_told_to_others_at_once() {
 }
 
 #[test]
+fn what_expires_before_its_time_is_told_to_others_when_it_does() {
+    for (expire_after, away) in [(300, 600), (3600, 7200)] {
+        let mut bench = Bench::one(|plan| {
+            plan.fallback_after = Some(secs(600));
+            plan.expire_after = secs(expire_after);
+        });
+        bench.mode(Mode::Down);
+        let call = bench.call(1);
+        while bench.flying.is_empty() == bench.starts.is_empty() {
+            bench.run(Duration::from_millis(5));
+        }
+        // The gateway sleeps meanwhile, so both are due when it wakes.
+        bench.now = bench.now + secs(away);
+        bench.pump();
+        bench.run(secs(60));
+        assert_eq!(bench.settled.get(&call), Some(&State::Expired));
+        assert_eq!(bench.fallbacks, [call]);
+    }
+}
+
+#[test]
+fn what_is_held_has_its_time_from_the_end_of_the_hold() {
+    let mut bench = Bench::one(|plan| {
+        plan.fallback_after = Some(secs(250));
+        plan.call_every = secs(300);
+    });
+    bench.call(1);
+    bench.run(secs(100));
+    let held = bench.call(1);
+    bench.run(secs(199));
+    assert!(!bench.heard().contains(&held));
+    bench.mode(Mode::Down);
+    bench.run(secs(250));
+    assert!(bench.fallbacks.is_empty(), "it could not be told before");
+    bench.run(secs(2));
+    assert_eq!(bench.fallbacks, [held]);
+}
+
+#[test]
 fn what_others_know_they_are_not_told_again_when_it_is_lost_or_collapsed() {
     let mut bench = Bench::one(|plan| {
         plan.fallback_after = Some(secs(600));
