@@ -42,7 +42,7 @@ pub(crate) const CASES: &[Case] = &[Case {
 /// One conversation after the other; a mail is seen when its last line has come.
 fn smtp(stream: &TcpStream, mood: Mood, found: &mut Vec<Seen>) -> Option<()> {
     let mut lines = BufReader::new(stream).lines();
-    let mut say = |answer: &str| {
+    let say = |answer: &str| {
         let mut stream = stream;
         stream.write_all(format!("{answer}\r\n").as_bytes()).ok()
     };
