@@ -164,6 +164,13 @@ impl fmt::Debug for Veiled {
 
 impl Read for Veiled {
     const EXPECTED: &'static str = "a text, or a secret like { file = \"..\" }";
+    fn remark(&self) -> Option<String> {
+        let remark = |piece: &Piece| match piece {
+            Piece::Plain(_) => None,
+            Piece::Secret(secret, _) => secret.remark(),
+        };
+        self.0.iter().find_map(remark)
+    }
     fn read(node: &Node) -> Result<Self, String> {
         match &node.value {
             Value::Text(text) => Ok(text.as_str().into()),
