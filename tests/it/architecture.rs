@@ -79,6 +79,22 @@ const NOT_IN_THE_CORE: [&str; 13] = [
     "println",
 ];
 
+/// What stands at the top: anything else is a scratch of somebody, which a wide `git add` would ship.
+const TOP: [&str; 12] = [
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "README.md",
+    "benches",
+    "config",
+    "cross.toml",
+    "rules",
+    "src",
+    "systemd",
+    "target",
+    "tests",
+];
+
 const MOST_LINES: usize = 400;
 
 /// What does not belong into a product: places of the machine it was made on, hosts of package registries, and numbers of
@@ -239,6 +255,16 @@ fn a_file_holds_one_concept() {
         }
     }
     nothing("files of more than 400 lines; split them by concept", long);
+}
+
+#[test]
+fn the_top_folder_holds_only_what_belongs_there() {
+    let entries = fs::read_dir(root()).expect("the folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.filter_map(|name| name.into_string().ok());
+    // What begins with a dot configures a tool.
+    let strange = names.filter(|name| !name.starts_with('.') && !TOP.contains(&name.as_str()));
+    nothing("files that somebody has left at the top", strange.collect());
 }
 
 #[test]
