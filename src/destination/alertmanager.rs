@@ -23,16 +23,6 @@ const LASTS_MS: i64 = 4 * 60 * 1000;
 /// The most instances.
 const MOST: usize = 10;
 
-/// What it takes without `events`: all that changes what stands there.
-const EVENTS: [EventKind; 6] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct Alertmanager {
     access: Access,
@@ -69,7 +59,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     );
     let kind = Alertmanager {
         sign: read_sign(section),
-        events: events::read(section, &EVENTS),
+        events: events::read(section, &events::UNTAKEN),
         access: access?,
     };
     Some((Arc::new(kind), terms))

@@ -23,16 +23,6 @@ const THEIRS: [&str; 5] = ["information", "warning", "critical", "unknown", "urg
 /// The longest output, in characters; ours, as it says nothing.
 const OUTPUT: usize = 1000;
 
-/// What it takes without `events`.
-const EVENTS: [EventKind; 6] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct Harp {
     access: Access,
@@ -53,7 +43,7 @@ enum Links {
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(60)));
-    let events = events::read(section, &EVENTS);
+    let events = events::read(section, &events::UNTAKEN);
     let levels = Levels::read(
         section,
         &THEIRS,

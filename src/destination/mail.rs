@@ -17,17 +17,6 @@ use crate::{
 /// The most recipients of one mail.
 const MOST: usize = 50;
 
-/// What it takes without `events`.
-pub(super) const EVENTS: [EventKind; 7] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Acknowledged,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct Mail {
     relay: Relay,
@@ -41,7 +30,7 @@ struct Mail {
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let relay = Relay::read(section, Duration::from_secs(30));
     let terms = Terms::read(section, terms(Rate::per_minute(60)));
-    let events = events::read(section, &EVENTS);
+    let events = events::read(section, &events::LIFE);
     let from = section.required("from");
     let to = recipients(section);
     let reply_to = section.optional("reply_to");

@@ -11,7 +11,7 @@ use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
     Terms, Told, Veiled,
     card::Card,
-    events, mail, phone,
+    events, mail,
     text::{harmless, shorten},
 };
 use crate::{
@@ -47,7 +47,7 @@ struct Authorization {
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read_known(section, Duration::from_secs(10), URL);
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(60)));
-    let events = events::read(section, &phone::EVENTS);
+    let events = events::read(section, &events::UNTAKEN);
     let app_id = section.required::<String>("app_id");
     let app_id = app_id.filter(|id| is_uuid(section, id));
     let words = [("key", "Key"), ("basic", "Basic"), ("bearer", "Bearer")];
@@ -234,31 +234,14 @@ impl OneSignal {
 mod tests {
     use super::*;
     use crate::destination::{
-        testbed::{attempt, meant, notice, read, sent},
+        testbed::{self, attempt, notice, read, sent},
         tests::golden::HOSTILE,
     };
 
     const CONFIG: &str = include_str!("../../tests/formats/onesignal.toml");
 
-    /// What this answer means: an end, a wait, a retry, or acceptance.
     fn verdict(status: u16, body: &str) -> &'static str {
-        let destination = read(CONFIG).expect("a destination");
-        let answer = Answer {
-            status,
-            body: body.to_owned(),
-            synchronised: true,
-            ..Answer::default()
-        };
-        match meant(&destination, EventKind::Triggered, &answer).0 {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Failed {
-                retry_after: None, ..
-            } => "retry",
-            Outcome::Failed { .. } => "pause",
-            Outcome::Refused { give_up: true, .. } => "given up",
-            Outcome::Refused { .. } => "mended",
-            Outcome::Unreachable { .. } => "unreachable",
-        }
+        testbed::verdict(CONFIG, status, body)
     }
 
     #[test]

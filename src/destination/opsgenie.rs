@@ -38,17 +38,6 @@ const DETAILS: usize = 8_000;
 const TAGS: usize = 20;
 const TAG: usize = 50;
 
-/// What it takes without `events`.
-const EVENTS: [EventKind; 7] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Acknowledged,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct Opsgenie {
     of: Maker,
@@ -85,7 +74,7 @@ pub(super) fn read_jira(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>
 fn read_as(section: &Section<'_>, of: Maker, url: &str) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read_known(section, Duration::from_secs(10), url);
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(60)));
-    let events = events::read(section, &EVENTS);
+    let events = events::read(section, &events::LIFE);
     let levels = Levels::read(
         section,
         &["P1", "P2", "P3", "P4", "P5"],

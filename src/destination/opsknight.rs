@@ -23,17 +23,6 @@ use crate::{
 const SUMMARY: usize = 500;
 const SOURCE: usize = 200;
 
-/// What it takes without `events`.
-const EVENTS: [EventKind; 7] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Acknowledged,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct OpsKnight {
     access: Access,
@@ -55,7 +44,7 @@ enum Key {
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(120)));
-    let events = events::read(section, &EVENTS);
+    let events = events::read(section, &events::LIFE);
     let key = read_key(section);
     let sign = read_sign(section);
     if !matches!(sign, None | Some(Signing::Body { .. })) {

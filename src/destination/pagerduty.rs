@@ -27,17 +27,6 @@ const KEY: usize = 32;
 /// Stands for the routing key until it is read.
 const KEY_MARK: &str = "ROUTING-KEY";
 
-/// What it takes without `events`.
-const EVENTS: [EventKind; 7] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Acknowledged,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
-
 #[derive(Debug)]
 struct PagerDuty {
     access: Access,
@@ -50,7 +39,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let url = section.word("region", &[("us", US), ("eu", EU)]);
     let access = Access::read_known(section, Duration::from_secs(10), url.unwrap_or(US));
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(120)));
-    let events = events::read(section, &EVENTS);
+    let events = events::read(section, &events::LIFE);
     let routing_key = section.required("routing_key");
     if section.raw("url").is_none() {
         routing_key.iter().for_each(|key| check_key(section, key));

@@ -3,23 +3,10 @@
 use std::time::Duration;
 
 use super::Rate;
-use crate::{
-    alert::event::EventKind,
-    config::{
-        section::Read,
-        tree::{Node, Value},
-    },
+use crate::config::{
+    section::Read,
+    tree::{Node, Value},
 };
-
-/// What goes to a telephone without `events`: each message costs, so that somebody has taken an alert is not told.
-pub(super) const EVENTS: [EventKind; 6] = [
-    EventKind::Triggered,
-    EventKind::Updated,
-    EventKind::Escalated,
-    EventKind::Resolved,
-    EventKind::Reopened,
-    EventKind::Closed,
-];
 
 /// What one number can send.
 pub(super) const ONE_A_SECOND: Rate = Rate {

@@ -34,7 +34,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
         per: Duration::from_secs(1),
     };
     let terms = Terms::read(section, mail::terms(rate));
-    let events = events::read(section, &mail::EVENTS);
+    let events = events::read(section, &events::LIFE);
     let key = mail::api_key(section, "re_");
     let (from, to) = (section.required("from"), mail::recipients(section));
     let reply_to = section.optional("reply_to");
@@ -169,29 +169,12 @@ fn written(mailbox: &Mailbox) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::destination::testbed::{attempt, meant, notice, read, sent};
+    use crate::destination::testbed::{self, attempt, notice, read, sent};
 
     const CONFIG: &str = include_str!("../../tests/formats/resend.toml");
 
-    /// What this answer means: an end, a wait, a retry, or acceptance.
     fn verdict(status: u16, body: &str) -> &'static str {
-        let destination = read(CONFIG).expect("a destination");
-        let answer = Answer {
-            status,
-            body: body.to_owned(),
-            synchronised: true,
-            ..Answer::default()
-        };
-        match meant(&destination, EventKind::Triggered, &answer).0 {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Failed {
-                retry_after: None, ..
-            } => "retry",
-            Outcome::Failed { .. } => "pause",
-            Outcome::Refused { give_up: true, .. } => "given up",
-            Outcome::Refused { .. } => "mended",
-            Outcome::Unreachable { .. } => "unreachable",
-        }
+        testbed::verdict(CONFIG, status, body)
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let url = section.word("region", &[("global", GLOBAL), ("eu", EU)]);
     let access = Access::read_known(section, Duration::from_secs(10), url.unwrap_or(GLOBAL));
     let terms = Terms::read(section, mail::terms(Rate::per_minute(600)));
-    let events = events::read(section, &mail::EVENTS);
+    let events = events::read(section, &events::LIFE);
     let key = mail::api_key(section, "SG.");
     let (from, to) = (section.required("from"), mail::recipients(section));
     let reply_to = section.optional("reply_to");
@@ -125,30 +125,13 @@ fn address(mailbox: &Mailbox) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::destination::testbed::{meant, read};
+
+    use crate::destination::testbed::{self};
 
     const CONFIG: &str = include_str!("../../tests/formats/sendgrid.toml");
 
-    /// What this answer means: an end, a wait, a retry, or acceptance.
     fn verdict(status: u16, body: &str) -> &'static str {
-        let destination = read(CONFIG).expect("a destination");
-        let answer = Answer {
-            status,
-            body: body.to_owned(),
-            synchronised: true,
-            ..Answer::default()
-        };
-        match meant(&destination, EventKind::Triggered, &answer).0 {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Failed {
-                retry_after: None, ..
-            } => "retry",
-            Outcome::Failed { .. } => "pause",
-            Outcome::Refused { give_up: true, .. } => "given up",
-            Outcome::Refused { .. } => "mended",
-            Outcome::Unreachable { .. } => "unreachable",
-        }
+        testbed::verdict(CONFIG, status, body)
     }
 
     #[test]

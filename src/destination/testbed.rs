@@ -154,3 +154,24 @@ pub(in crate::destination) fn meant(
     let (notice, attempt) = (notice(kind), attempt());
     destination.interpret(&destination.told(&notice, &attempt, None), answer)
 }
+
+/// What this answer to a trigger means at the destination of this configuration: an end, a wait, a retry, or acceptance.
+pub(in crate::destination) fn verdict(config: &str, status: u16, body: &str) -> &'static str {
+    let destination = read(config).expect("a destination");
+    let answer = Answer {
+        status,
+        body: body.to_owned(),
+        synchronised: true,
+        ..Answer::default()
+    };
+    match meant(&destination, EventKind::Triggered, &answer).0 {
+        Outcome::Accepted { .. } => "accepted",
+        Outcome::Failed {
+            retry_after: None, ..
+        } => "retry",
+        Outcome::Failed { .. } => "pause",
+        Outcome::Refused { give_up: true, .. } => "given up",
+        Outcome::Refused { .. } => "mended",
+        Outcome::Unreachable { .. } => "unreachable",
+    }
+}

@@ -58,7 +58,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     );
     let access = Access::read_known(section, Duration::from_secs(10), &url);
     let terms = Terms::read(section, Terms::of_people(phone::ONE_A_SECOND));
-    let events = events::read(section, &phone::EVENTS);
+    let events = events::read(section, &events::UNTAKEN);
     let api_key = section.optional::<String>("api_key");
     let api_key = api_key.filter(|key| is_sid(section, "api_key", "SK", key));
     let secret = section.required::<Secret>("auth_token");
@@ -224,31 +224,14 @@ fn advice(code: u64, status: u16) -> &'static str {
 mod tests {
     use super::*;
     use crate::destination::{
-        testbed::{attempt, meant, notice, read, sent},
+        testbed::{self, attempt, notice, read, sent},
         tests::golden::HOSTILE,
     };
 
     const CONFIG: &str = include_str!("../../tests/formats/twilio.toml");
 
-    /// What this answer means: an end, a wait, a retry, or acceptance.
     fn verdict(status: u16, body: &str) -> &'static str {
-        let destination = read(CONFIG).expect("a destination");
-        let answer = Answer {
-            status,
-            body: body.to_owned(),
-            synchronised: true,
-            ..Answer::default()
-        };
-        match meant(&destination, EventKind::Triggered, &answer).0 {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Failed {
-                retry_after: None, ..
-            } => "retry",
-            Outcome::Failed { .. } => "pause",
-            Outcome::Refused { give_up: true, .. } => "given up",
-            Outcome::Refused { .. } => "mended",
-            Outcome::Unreachable { .. } => "unreachable",
-        }
+        testbed::verdict(CONFIG, status, body)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
     Signing, Terms, Told, events,
-    phone::{self, Phone},
+    phone::Phone,
     text::{self, harmless, shorten},
 };
 use crate::{alert::event::EventKind, config::section::Section};
@@ -79,7 +79,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     );
     let access = Access::read_known(section, Duration::from_secs(10), &url);
     let terms = Terms::read(section, Terms::of_people(RATE));
-    let events = events::read(section, &phone::EVENTS);
+    let events = events::read(section, &events::UNTAKEN);
     let (token, to) = (section.required("token"), section.required("to"));
     let mode = mode(section);
     let most =
@@ -280,31 +280,14 @@ fn advice(code: u64) -> &'static str {
 mod tests {
     use super::*;
     use crate::destination::{
-        testbed::{attempt, meant, notice, read, sent},
+        testbed::{self, attempt, notice, read, sent},
         tests::golden::HOSTILE,
     };
 
     const CONFIG: &str = include_str!("../../tests/formats/whatsapp.toml");
 
-    /// What this answer means: an end, a wait, a retry, or acceptance.
     fn verdict(status: u16, body: &str) -> &'static str {
-        let destination = read(CONFIG).expect("a destination");
-        let answer = Answer {
-            status,
-            body: body.to_owned(),
-            synchronised: true,
-            ..Answer::default()
-        };
-        match meant(&destination, EventKind::Triggered, &answer).0 {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Failed {
-                retry_after: None, ..
-            } => "retry",
-            Outcome::Failed { .. } => "pause",
-            Outcome::Refused { give_up: true, .. } => "given up",
-            Outcome::Refused { .. } => "mended",
-            Outcome::Unreachable { .. } => "unreachable",
-        }
+        testbed::verdict(CONFIG, status, body)
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let url = format!("https://sns.{host}.amazonaws.com{suffix}/");
     let access = Access::read_known(section, Duration::from_secs(10), &url);
     let (rate, takes) = match &target {
-        Some(Target::Phone(..)) => (phone::ONE_A_SECOND, &phone::EVENTS[..]),
+        Some(Target::Phone(..)) => (phone::ONE_A_SECOND, &events::UNTAKEN[..]),
         _ => (Rate::per_minute(600), &EventKind::ALL[..]),
     };
     let terms = Terms::read(section, Terms::of_people(rate));

@@ -1,29 +1,13 @@
 //! What SNS answers, and what it is sent.
 
 use super::{target::region_of, *};
-use crate::destination::testbed::{attempt, meant, notice, read, sent};
+use crate::destination::testbed::{self, attempt, notice, read, sent};
 
 const CONFIG: &str = include_str!("../../../tests/formats/sns.toml");
 
 /// What this answer means: an end, a wait, a retry, or acceptance.
 fn verdict(status: u16, body: &str) -> &'static str {
-    let destination = read(CONFIG).expect("a destination");
-    let answer = Answer {
-        status,
-        body: body.to_owned(),
-        synchronised: true,
-        ..Answer::default()
-    };
-    match meant(&destination, EventKind::Triggered, &answer).0 {
-        Outcome::Accepted { .. } => "accepted",
-        Outcome::Failed {
-            retry_after: None, ..
-        } => "retry",
-        Outcome::Failed { .. } => "pause",
-        Outcome::Refused { give_up: true, .. } => "given up",
-        Outcome::Refused { .. } => "mended",
-        Outcome::Unreachable { .. } => "unreachable",
-    }
+    testbed::verdict(CONFIG, status, body)
 }
 
 #[test]

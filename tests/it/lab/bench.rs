@@ -267,24 +267,25 @@ impl Bench {
                 "not drained in {limit:?}: {} unacknowledged, {pending:?} pending: {status:#?}",
                 self.broker.unacknowledged()
             );
-            // A refusal waits five minutes for a person, so here is one. Everything else must come by itself; but hundreds of kills earn
-            // waits of up to five minutes for what failed too, and this is no test of patience.
+            // A refusal waits five minutes for a person, so here is one. Everything else must come by itself, except after hundreds of
+            // kills, when what failed has earned waits as long.
             if asked.elapsed() > Duration::from_secs(2) {
-                self.retry_refused(std::env::var_os("ANDON_LONG").is_some());
+                self.ask_by_hand(std::env::var_os("ANDON_LONG").is_some());
                 asked = wait::now();
             }
             wait::pause(Duration::from_millis(50));
         }
     }
 
-    fn retry_refused(&self, failed_too: bool) {
+    fn ask_by_hand(&self, failed_too: bool) {
+        // The oldest of a lane holds all others up, and is the last of this list.
         let waiting = self.agent.json("outbox", &["--json", "--limit", "1000"]);
-        let refused = |one: &&serde_json::Value| {
+        let wanted = |one: &&serde_json::Value| {
             let result = one["result"].as_str();
             result.is_some_and(|result| failed_too || result.starts_with("refused"))
         };
         let waiting = waiting.as_array().into_iter().flatten();
-        for one in waiting.filter(refused) {
+        for one in waiting.filter(wanted) {
             self.agent
                 .post(&format!("/v1/outbox/{}/retry", one["id"]), "{}");
         }
