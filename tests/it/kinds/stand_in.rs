@@ -30,6 +30,8 @@ pub(crate) enum Mood {
     Broken,
     /// Nobody is there. The stand-in is dropped for it and never asked.
     Gone,
+    /// It refuses what it is sent and repeats all of it, secrets too. Only HTTP can be met so, and no service is asked how.
+    Parrot,
 }
 
 /// Everything that is trouble.
@@ -58,7 +60,9 @@ pub(crate) trait StandIn {
     fn fill(&self, config: &str) -> String;
     /// How it is from now on.
     fn becomes(&self, mood: Mood);
-    /// What was sent since this was asked last.
+    /// What was sent up to now and not taken, while it may go on.
+    fn so_far(&self) -> Vec<Seen>;
+    /// What was sent since this was asked last, when nobody is about to send more.
     fn take(&self) -> Vec<Seen>;
 }
 
@@ -97,7 +101,7 @@ pub(crate) fn usual(mood: Mood) -> Reply {
         Mood::Wrong => reply(400, "that is wrong"),
         Mood::Denied => reply(401, "who are you"),
         Mood::Broken => reply(500, "out of order"),
-        Mood::Gone => unreachable!("nobody is there to be asked"),
+        Mood::Gone | Mood::Parrot => unreachable!("no service is asked about {mood:?}"),
     }
 }
 
@@ -157,6 +161,10 @@ impl StandIn for Http {
         *lock(&self.shared.mood) = mood;
     }
 
+    fn so_far(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
+    }
+
     fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut lock(&self.shared.seen))
     }
@@ -183,7 +191,10 @@ impl Shared {
                 headers: request.headers,
                 body: request.body,
             };
-            let reply = (self.answers)(*lock(&self.mood), &seen);
+            let reply = match *lock(&self.mood) {
+                Mood::Parrot => repeated(&seen),
+                mood => (self.answers)(mood, &seen),
+            };
             lock(&self.seen).push(seen);
             let headers = reply.headers.iter();
             let headers: String = headers
@@ -198,6 +209,12 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn repeated(seen: &Seen) -> Reply {
+    let headers = seen.headers.values().cloned().collect::<Vec<_>>();
+    let said = format!("{} {} {}", seen.line, headers.join(" "), seen.body);
+    reply(400, &said)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
