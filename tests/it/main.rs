@@ -22,6 +22,7 @@ mod oauth2;
 mod offline;
 mod pipeline;
 mod record;
+mod recording;
 mod restarts;
 mod simulation;
 mod support;
