@@ -221,6 +221,7 @@ impl Engine {
             Bad::Exception(_) | Bad::Malformed => {
                 "Check the tag's address and type, and the device."
             }
+            Bad::Unlisted => "Add the text to the tag's `values`, or check its address and length.",
             Bad::NeverHeard | Bad::Stale => "Check that whatever sends it is running.",
             Bad::Unreachable | Bad::NoAnswer => "Check power and cable.",
         };

@@ -97,6 +97,9 @@ pub struct NoticeAlert {
     /// The value, a number or a boolean.
     #[serde(skip_serializing_if = "is_empty")]
     pub value: Option<serde_json::Value>,
+    /// The name of that value, if it has one: `stopped`.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub label: Option<String>,
     /// Engineering unit.
     #[serde(skip_serializing_if = "is_empty")]
     pub unit: String,
@@ -246,6 +249,10 @@ impl NoticeAlert {
             Value::Number(number) => serde_json::Number::from_f64(number).map(Into::into),
             Value::Bool(bit) => Some(bit.into()),
         };
+        let label = |measured: &Measured| {
+            let label = measured.labels.of(measured.value?.as_number())?;
+            Some(harmless(label, NAME))
+        };
         let labels = alert.labels.iter();
         Self {
             id: alert.id.to_string(),
@@ -267,6 +274,7 @@ impl NoticeAlert {
             action: harmless(&alert.action, text::LIMIT),
             tag: measured.map(|measured| measured.tag.to_string()),
             value: measured.and_then(value),
+            label: measured.and_then(label),
             unit: measured.map_or_else(String::new, |measured| measured.unit.to_string()),
             limit: measured.and_then(|measured| measured.limit),
             rule: alert.rule.to_string(),

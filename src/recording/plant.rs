@@ -9,7 +9,7 @@ use crate::{
         self, Category, Condition, Level, Machine, MachineIx, Plant, Policy, Rule, Severity,
         Source, SourceIx, Step, Tag, Times, Unit, UnitIx, Watch, When,
     },
-    sample::TagId,
+    sample::{Labels, TagId},
 };
 
 /// A plant that is shared.
@@ -127,6 +127,8 @@ struct TagShape {
     modbus_unit: Option<UnitIx>,
     unit: Arc<str>,
     decimals: u8,
+    #[serde(default, with = "labels", skip_serializing_if = "Labels::is_empty")]
+    labels: Labels,
     stale_after: Duration,
 }
 
@@ -247,6 +249,20 @@ struct SourceIxShape(u32);
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "TagId")]
 struct TagIdShape(u32);
+
+mod labels {
+    use serde::{Deserializer, Serializer};
+
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(labels.iter())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Labels, D::Error> {
+        Vec::deserialize(from).map(Labels::new)
+    }
+}
 
 mod modbus_unit {
     use serde::{Deserializer, Serializer};

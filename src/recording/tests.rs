@@ -25,7 +25,7 @@ use crate::{
         },
     },
     clock::Wall,
-    sample::{Bad, Reading, Sample, TagId, Value},
+    sample::{Bad, Labels, Reading, Sample, TagId, Value},
 };
 
 /// A run under way, with whoever listens to it.
@@ -337,6 +337,7 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
     let mut plant = busy_plant(300);
     plant.machines[0].labels = [("hall".into(), "2".into())].into();
     plant.tags[1].modbus_unit = None;
+    plant.tags[1].labels = Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
     plant.policies[0].when = When {
         category: Category::ALL.to_vec(),
         label: [("hall".into(), vec!["2".into()])].into(),

@@ -18,6 +18,7 @@ mod heartbeat;
 mod kinds;
 mod lab;
 mod mail;
+mod modbus;
 mod oauth2;
 mod offline;
 mod pipeline;

@@ -59,6 +59,7 @@ fn plant() -> Plant {
         modbus_unit: Some(UnitIx(machine)),
         unit: "°C".into(),
         decimals: 1,
+        labels: crate::sample::Labels::default(),
         stale_after: secs(10_000_000),
     };
     Plant {

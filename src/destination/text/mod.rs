@@ -248,7 +248,9 @@ fn resolved(event: &Event, what: &str) -> String {
             let back = back.map_or_else(|| "normal".to_owned(), |value| format!("back to {value}"));
             let peak = measured
                 .peak
+                // Of two states neither is the highest.
                 .filter(|_| !matches!(measured.value, Some(Value::Bool(_))))
+                .filter(|_| measured.labels.is_empty())
                 .map(|peak| {
                     let word = if measured.peak_is_low {
                         "lowest"

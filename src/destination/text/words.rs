@@ -42,13 +42,17 @@ pub(super) fn coarse(seconds: u64) -> String {
     }
 }
 
-/// Value and limit with their unit. Where rounding makes them look equal and they are not, with as many more decimals as it
-/// takes: "95.0, limit 95.0" helps nobody.
+/// Value and limit with their unit, or by their labels. Where rounding makes them look equal and they are not, with as many more
+/// decimals as it takes: "95.0, limit 95.0" helps nobody.
 pub(super) fn value_and_limit(measured: &Measured) -> (Option<String>, Option<String>) {
     let value = match measured.value {
-        Some(Value::Bool(bit)) => {
-            let limit = measured.limit.map(|limit| (limit != 0.0).to_string());
-            return (Some(bit.to_string()), limit);
+        Some(Value::Bool(_)) => {
+            let shown = |number: f64| match measured.labels.of(number) {
+                Some(label) => label.to_string(),
+                None => (number != 0.0).to_string(),
+            };
+            let value = measured.value.map(|value| shown(value.as_number()));
+            return (value, measured.limit.map(shown));
         }
         Some(Value::Number(value)) => Some(value),
         None => None,
@@ -67,7 +71,11 @@ pub(super) fn value_and_limit(measured: &Measured) -> (Option<String>, Option<St
     (value.map(shown), measured.limit.map(shown))
 }
 
+/// A number by its label, else with its unit.
 pub(super) fn quantity(number: f64, measured: &Measured, decimals: u8) -> String {
+    if let Some(label) = measured.labels.of(number) {
+        return label.to_string();
+    }
     let number = format!("{number:.0$}", usize::from(decimals));
     // "-0.0" is a rounding, not a value.
     let number = if number.trim_matches(['-', '0', '.']).is_empty() {

@@ -135,6 +135,7 @@ impl ModbusConfig {
             tag: tag.name.clone(),
             unit: tag.unit.clone(),
             decimals: tag.decimals,
+            labels: tag.decoder.labels.clone(),
             stale_after: unit.stale_after,
             modbus_unit: Some(unit.id),
         };

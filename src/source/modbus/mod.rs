@@ -1,11 +1,13 @@
 //! Modbus: one task per link, which polls the units behind it and says what it read.
 //!
-//! `config` and `tag` read what the user wrote, `plan` and `decode` are pure, `link` is the connection and alone knows the protocol's crate, `unit`
+//! `config` and `tag` read what the user wrote, `plan`, `point`, `form` and `decode` are pure, `link` is the connection and alone knows the protocol's crate, `unit`
 //! remembers what a unit refuses, and `poll` takes turns. It only reads: there is no write in this version, and no serial line.
 
 pub mod config;
 pub mod decode;
+pub mod form;
 pub mod plan;
+pub mod point;
 pub mod tag;
 
 mod backoff;

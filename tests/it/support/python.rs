@@ -74,36 +74,45 @@ pub(crate) fn read(requests: &[Received]) -> Vec<Value> {
     ask("webhook_formats.py", requests)
 }
 
+/// The registers that Python's `struct` and pymodbus make of each `{ type, order, value }`.
+pub(crate) fn registers(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let lines: Vec<String> = values.map(|value| value.to_string()).collect();
+    answers(&mut script("modbus_values.py"), &lines)
+}
+
 /// Gives each request to a script as a line of JSON, and takes a line of JSON for each.
 fn ask(name: &str, requests: &[Received]) -> Vec<Value> {
-    let mut child = script(name)
-        .arg(KEY)
+    let line = |request: &Received| {
+        let line = json!({
+            "method": request.method,
+            "path": request.path,
+            "headers": request.headers,
+            "body": request.body,
+        });
+        line.to_string()
+    };
+    let lines: Vec<String> = requests.iter().map(line).collect();
+    answers(script(name).arg(KEY), &lines)
+}
+
+/// Gives a script these lines, and takes a line of JSON for each.
+fn answers(script: &mut Command, lines: &[String]) -> Vec<Value> {
+    let mut child = script
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python runs");
     let mut stdin = child.stdin.take().expect("its input");
-    let lines: String = requests
-        .iter()
-        .map(|request| {
-            let line = json!({
-                "method": request.method,
-                "path": request.path,
-                "headers": request.headers,
-                "body": request.body,
-            });
-            format!("{line}\n")
-        })
-        .collect();
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     // It answers while it reads, and neither side may wait for the other.
-    let writing = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let writing = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
     let output = child.wait_with_output().expect("python ends");
     writing.join().expect("written").expect("python listens");
     let said = String::from_utf8_lossy(&output.stdout);
     let answers: Vec<Value> = said
         .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
         .collect();
-    assert_eq!(answers.len(), requests.len(), "{said}");
+    assert_eq!(answers.len(), lines.len(), "{said}");
     answers
 }

@@ -53,14 +53,7 @@ fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
             start: *start,
             count: 1,
         },
-        decoder: Decoder {
-            form: Form::U16,
-            order: Order::Abcd,
-            scale: 1.0,
-            offset: 0.0,
-            valid: None,
-            invalid: Vec::new(),
-        },
+        decoder: Decoder::plain(Form::U16, Order::Abcd),
         unit: "".into(),
         decimals: 0,
     };

@@ -3,8 +3,11 @@
 //! A sample has no name in it: names become a [`TagId`] where samples are made, and its arrival time travels beside it
 //! as [`crate::clock::Now`]. Decoding, scaling and plausibility are done by the source, before a sample exists.
 
+mod labels;
+
 use std::{borrow::Cow, fmt};
 
+pub use self::labels::Labels;
 use crate::clock::Wall;
 
 /// The index of a tag in the [`crate::alert::plant::Plant`] that the sources were started with.
@@ -76,6 +79,8 @@ pub enum Bad {
     Malformed,
     /// The value lies outside `valid` or is listed in `invalid`: a broken sensor.
     SensorFault,
+    /// A text that `values` does not list, so that it has no number.
+    Unlisted,
 }
 
 impl Bad {
@@ -97,6 +102,7 @@ impl Bad {
             Self::NoAnswer => "no_answer",
             Self::Malformed => "malformed",
             Self::SensorFault => "sensor_fault",
+            Self::Unlisted => "unlisted",
         }
         .into()
     }
@@ -110,6 +116,7 @@ impl Bad {
             "no_answer" => Self::NoAnswer,
             "malformed" => Self::Malformed,
             "sensor_fault" => Self::SensorFault,
+            "unlisted" => Self::Unlisted,
             _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
         })
     }
@@ -130,6 +137,7 @@ impl fmt::Display for Bad {
             }
             Self::Malformed => f.write_str("answer not understood"),
             Self::SensorFault => f.write_str("sensor fault"),
+            Self::Unlisted => f.write_str("unlisted text"),
         }
     }
 }
@@ -179,6 +187,7 @@ mod tests {
             Bad::Exception(255),
             Bad::Malformed,
             Bad::SensorFault,
+            Bad::Unlisted,
         ];
         for bad in all {
             assert_eq!(Bad::from_word(&bad.word()), Some(bad));
