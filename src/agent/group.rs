@@ -66,6 +66,7 @@ impl Loop {
             self.recorder.fall_back(row, now).await?;
         }
         self.keep_house();
+        self.engine.let_go();
         Ok(())
     }
 
@@ -176,6 +177,7 @@ impl Loop {
             Order::DropDelivery { id, why, reply } => {
                 let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;
             }
+            Order::Record { by, reply } => self.record(&by, reply),
             Order::Keep(keep) => self.keep(keep).await?,
             Order::Command { .. } => {}
         }

@@ -7,10 +7,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::audience::Audiences;
+use super::{audience::Audiences, core::Core};
 use crate::{
     alert::{
-        engine::Engine,
         event::Event,
         plant::Severity,
         state::{self, Durable, SavedCore, SavedEpisode, SavedWatch},
@@ -51,11 +50,11 @@ impl Recorder {
     /// whether it is on disk, or only in memory.
     pub(super) async fn commit(
         &mut self,
-        engine: &mut Engine,
+        core: &mut Core,
         events: Vec<Event>,
         now: Now,
     ) -> Result<bool, StoreError> {
-        let changes = engine.take_changes(&self.boot);
+        let changes = core.take_changes(&self.boot);
         let mut commit = Commit {
             mark: Mark::new(&self.boot, now),
             ..Commit::default()

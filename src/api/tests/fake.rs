@@ -57,6 +57,8 @@ pub(crate) struct Script {
     pub(crate) view: Option<View>,
     /// A reload finds these mistakes.
     pub(crate) mistakes: Vec<String>,
+    /// Nothing can be recorded.
+    pub(crate) no_recording: bool,
     /// The history cannot be read.
     pub(crate) no_history: bool,
     /// What the record says of itself.
@@ -173,6 +175,12 @@ async fn answer(
             }
             Order::TestDestination { name, reply } => {
                 let _ = reply.send(attempted(&name));
+            }
+            Order::Record { reply, .. } => {
+                let _ = reply.send(match script.no_recording {
+                    true => Err("2 recordings run already; end one of them first".to_owned()),
+                    false => Ok(crate::recording::tests::short()),
+                });
             }
             Order::Keep(keep) => kept(keep),
             Order::RetryDelivery { id, reply } | Order::DropDelivery { id, reply, .. } => {
