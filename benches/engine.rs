@@ -42,6 +42,7 @@ fn plant() -> Plant {
         modbus_unit: None,
         unit: "".into(),
         decimals: 1,
+        labels: andon::sample::Labels::default(),
         stale_after: Duration::from_secs(3600),
     };
     let watch = |index: u32| Watch {

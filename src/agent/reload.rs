@@ -54,7 +54,7 @@ impl Loop {
             .send(Job::Reload(start::receivers(&loaded)))
             .await;
         self.recorder
-            .commit(&mut self.engine, decided.events, now)
+            .commit(&mut self.engine, &decided.events, now)
             .await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake, self.credentials.seen());
         self.credentials.reload(&loaded.settings);

@@ -15,7 +15,7 @@ use crate::{
         dispatch::{Job, Standing},
         schedule::Deactivated,
     },
-    sample::{TagId, Value},
+    sample::{Labels, TagId, Value},
 };
 
 /// The first look for old history comes this much sooner than an hour after the start.
@@ -147,6 +147,7 @@ impl Loop {
         let measured = alert.measured.as_ref();
         let unit = measured.map_or("", |measured| &measured.unit);
         let decimals = measured.map_or(0, |measured| measured.decimals);
+        let labels = measured.map_or_else(Labels::default, |measured| measured.labels.clone());
         AlertView {
             number: format!("A-{}", alert.number),
             id: alert.id.to_string(),
@@ -161,10 +162,10 @@ impl Loop {
             text: crate::destination::text::of_alert(alert, &self.recorder.site),
             value: measured
                 .and_then(|measured| measured.value)
-                .map(|value| quantity(value, decimals, unit)),
+                .map(|value| quantity(value, decimals, unit, &labels)),
             limit: measured
                 .and_then(|measured| measured.limit)
-                .map(|limit| quantity(Value::Number(limit), decimals, unit)),
+                .map(|limit| quantity(Value::Number(limit), decimals, unit, &labels)),
             occurrences: alert.occurrences,
             created: alert.created.to_string(),
             ended: alert.ended.map(|ended| ended.to_string()),
@@ -220,7 +221,7 @@ impl Loop {
                 tag: tag.name.to_string(),
                 value: state
                     .value
-                    .map(|value| quantity(value, tag.decimals, &tag.unit)),
+                    .map(|value| quantity(value, tag.decimals, &tag.unit, &tag.labels)),
                 age_seconds: (state.age.as_secs_f64() * 10.0).round() / 10.0,
                 bad: state.bad.map(|(why, _)| why.to_string()),
                 bad_since: state.bad.map(|(_, since)| since.to_string()),
@@ -302,12 +303,15 @@ fn since(off: &Deactivated, standing: &Standing, now: Now) -> String {
     )
 }
 
-/// A value with its decimals and unit.
-fn quantity(value: Value, decimals: u8, unit: &str) -> String {
+/// A value with its decimals and unit; one that has a label by it, with the number beside it.
+fn quantity(value: Value, decimals: u8, unit: &str, labels: &Labels) -> String {
     let text = match value {
         Value::Number(number) => format!("{number:.*}", usize::from(decimals)),
         Value::Bool(bit) => bit.to_string(),
     };
+    if let Some(label) = labels.of(value.as_number()) {
+        return format!("{label} ({text})");
+    }
     if unit.is_empty() {
         text
     } else {

@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use super::plant::Severity;
-use crate::{clock::Wall, sample::Value};
+use crate::{
+    clock::Wall,
+    sample::{Labels, Value},
+};
 
 /// One fact about an alert.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,6 +164,8 @@ pub struct Measured {
     pub unit: Arc<str>,
     /// Decimals to show.
     pub decimals: u8,
+    /// Names of its numbers, if they have any.
+    pub labels: Labels,
     /// The last good value, unknown after a restart until the first one.
     pub value: Option<Value>,
     /// The limit it was compared with.

@@ -10,7 +10,7 @@ pub use super::{
     category::Category,
     when::{Traits, When},
 };
-use crate::sample::TagId;
+use crate::sample::{Labels, TagId};
 
 /// Everything that the core needs to know of a configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,6 +97,8 @@ pub struct Tag {
     pub unit: Arc<str>,
     /// Decimals to show, 0 to 9.
     pub decimals: u8,
+    /// Names of its numbers, if they have any.
+    pub labels: Labels,
     /// Without a sample for this long the tag is stale.
     pub stale_after: Duration,
 }

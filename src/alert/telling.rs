@@ -72,6 +72,7 @@ impl Engine {
                 tag: tag.name.clone(),
                 unit: tag.unit.clone(),
                 decimals: tag.decimals,
+                labels: tag.labels.clone(),
                 value: self.tags[definition.tag.0 as usize].value,
                 limit: episode.limit,
                 peak: episode.peak,

@@ -15,7 +15,9 @@ mod exit;
 mod init;
 mod outbox;
 mod panics;
+mod record;
 mod reload;
+mod replay;
 mod restore;
 mod routes;
 mod run;
@@ -75,6 +77,8 @@ enum Verb {
     Check(check::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
+    /// Decide again what a recording says, and list the events
+    Replay(replay::Args),
     /// List the routes, or say who would hear of an alert
     Routes(routes::Args),
     #[command(flatten)]
@@ -104,6 +108,8 @@ enum Talk {
     Verify(verify::Args),
     /// Copy the agent's database into a file, while it runs
     Backup(backup::Args),
+    /// Record everything that moves the agent, samples included, into a file
+    Record(record::Args),
     /// Make the agent read its configuration again
     Reload,
 }
@@ -143,6 +149,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
+        Verb::Replay(args) => replay::run(&args, terminal),
         Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Talk(Talk::Verify(args)) if args.needs_no_agent() => verify::alone(&args, terminal),
@@ -174,6 +181,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
         Talk::Verify(args) => verify::run(&args, &client, terminal).await,
         Talk::Backup(args) => backup::run(&args, &client, terminal).await,
+        Talk::Record(args) => record::run(&args, &client, terminal).await,
         Talk::Reload => reload::run(&client, terminal).await,
     }
 }

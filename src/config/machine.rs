@@ -25,8 +25,8 @@ pub struct MachineConfig {
     pub limits: Vec<(String, Placed<Limit>)>,
 }
 
-/// A limit as it is written: one number, a pair, or for conditions on booleans true or false.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A limit as it is written: one number, a pair, or for conditions on states true, false or a name.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Limit {
     /// `92.0`
     One(f64),
@@ -34,6 +34,8 @@ pub enum Limit {
     Pair(f64, f64),
     /// `true`
     Bool(bool),
+    /// `"running"`, one of the tag's `values`.
+    Label(Arc<str>),
 }
 
 impl Read for Limit {
@@ -41,6 +43,7 @@ impl Read for Limit {
     fn read(node: &Node) -> Result<Self, String> {
         match &node.value {
             Value::Bool(bit) => Ok(Self::Bool(*bit)),
+            Value::Text(label) => Ok(Self::Label(label.as_str().into())),
             Value::Int(_) | Value::Float(_) => f64::read(node).map(Self::One),
             Value::List(items) => match items.as_slice() {
                 [low, high] => Ok(Self::Pair(f64::read(low)?, f64::read(high)?)),

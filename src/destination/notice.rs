@@ -97,6 +97,9 @@ pub struct NoticeAlert {
     /// The value, a number or a boolean.
     #[serde(skip_serializing_if = "is_empty")]
     pub value: Option<serde_json::Value>,
+    /// The name of that value, if it has one: `stopped`.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub label: Option<String>,
     /// Engineering unit.
     #[serde(skip_serializing_if = "is_empty")]
     pub unit: String,
@@ -211,6 +214,7 @@ fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
 impl Notice {
     /// The notice of an event: all that will ever be told about it. `durable` says whether it was on disk first.
     pub fn of(event: &Event, site: &Site, durable: bool) -> Self {
+        let alert = NoticeAlert::of(event, site);
         Self {
             id: event.id.to_string(),
             kind: event.kind.word().to_owned(),
@@ -220,11 +224,11 @@ impl Notice {
             site_name: harmless(&site.name, NAME),
             agent: site.agent.clone(),
             dedup_key: event.alert.dedup_key.to_string(),
-            text: text::of(event, site),
+            text: text::of(event, site, &alert.message),
             test: false,
             drill: false,
             durable,
-            alert: NoticeAlert::of(event, site),
+            alert,
             by: event.by.as_ref().map(|by| NoticeBy::of(by, event)),
             escalation: event.escalation.as_ref().map(|step| NoticeEscalation {
                 policy: step.policy.to_string(),
@@ -245,6 +249,10 @@ impl NoticeAlert {
         let value = |measured: &Measured| match measured.value? {
             Value::Number(number) => serde_json::Number::from_f64(number).map(Into::into),
             Value::Bool(bit) => Some(bit.into()),
+        };
+        let label = |measured: &Measured| {
+            let label = measured.labels.of(measured.value?.as_number())?;
+            Some(harmless(label, NAME))
         };
         let labels = alert.labels.iter();
         Self {
@@ -267,6 +275,7 @@ impl NoticeAlert {
             action: harmless(&alert.action, text::LIMIT),
             tag: measured.map(|measured| measured.tag.to_string()),
             value: measured.and_then(value),
+            label: measured.and_then(label),
             unit: measured.map_or_else(String::new, |measured| measured.unit.to_string()),
             limit: measured.and_then(|measured| measured.limit),
             rule: alert.rule.to_string(),

@@ -19,6 +19,9 @@ use crate::{
     source::TagIds,
 };
 
+/// So many values are named in one message.
+const NAMED: usize = 12;
+
 /// A plant and the way from names into it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compiled {
@@ -67,25 +70,32 @@ struct Binder<'b> {
 impl Binder<'_> {
     fn watches_of(&self, tags: &[Tag], config: &RuleConfig) -> Vec<Watch> {
         let mut watches = Vec::new();
-        let levels: Vec<Level> = config
+        let written: Vec<Level> = config
             .levels
             .iter()
             .map(|level| level.value.clone())
             .collect();
-        let shared = Arc::new(built(config, levels.clone()));
+        let shared = Arc::new(built(config, written.clone()));
         for (ix, machine) in self.machines_of(config) {
-            let Some(tag) = self.tag_of(&machine.machine, config) else {
+            let Some(id) = self.tag_of(&machine.machine, config) else {
                 continue;
             };
-            self.check_unit(&tags[tag.0 as usize], &machine.machine, config);
-            let rule = match self.own_levels(machine, config, &levels) {
+            let tag = &tags[id.0 as usize];
+            self.check_unit(tag, &machine.machine, config);
+            let named = match &config.label {
+                Some(label) => self.named_level(tag, &machine.machine, config, label),
+                None => Some(written.clone()),
+            };
+            let Some(levels) = named else { continue };
+            let rule = match self.own_levels(machine, tag, config, &levels) {
                 Some(levels) => Arc::new(built(config, levels)),
+                None if config.label.is_some() => Arc::new(built(config, levels)),
                 None => shared.clone(),
             };
             watches.push(Watch {
                 rule,
                 machine: ix,
-                tag,
+                tag: id,
             });
         }
         watches
@@ -173,10 +183,35 @@ impl Binder<'_> {
         self.error(&unit.place, config, ".unit", message);
     }
 
+    /// The one level of a rule that compares with a label, with the number that this tag has for it.
+    fn named_level(
+        &self,
+        tag: &Tag,
+        machine: &Machine,
+        config: &RuleConfig,
+        label: &str,
+    ) -> Option<Vec<Level>> {
+        let written = config.levels.first()?;
+        let mut level = written.value.clone();
+        let key = read::key(level.condition);
+        let limit = Limit::Label(label.into());
+        match read::build(key, &limit, |label| number_of(label, tag, machine)) {
+            Ok(condition) => {
+                level.condition = condition;
+                Some(vec![level])
+            }
+            Err(message) => {
+                self.error(&written.place, config, &format!(".{key}"), message);
+                None
+            }
+        }
+    }
+
     /// The levels with the machine's own limits in them, if it has any for this rule.
     fn own_levels(
         &self,
         machine: &MachineConfig,
+        tag: &Tag,
         config: &RuleConfig,
         levels: &[Level],
     ) -> Option<Vec<Level>> {
@@ -188,7 +223,8 @@ impl Binder<'_> {
                 .iter()
                 .position(|level| is_limit_of(name, config, level));
             let Some(at) = level else { continue };
-            match read::build(read::key(own[at].condition), limit.value) {
+            let number = |label: &str| number_of(label, tag, &machine.machine);
+            match read::build(read::key(own[at].condition), &limit.value, number) {
                 Ok(condition) => own[at].condition = condition,
                 Err(message) => {
                     failed = true;
@@ -278,6 +314,30 @@ fn built(config: &RuleConfig, levels: Vec<Level>) -> Rule {
         action: config.action.clone(),
         runbook: config.runbook.clone(),
     }
+}
+
+/// The number behind a label of a tag.
+fn number_of(label: &str, tag: &Tag, machine: &Machine) -> Result<f64, String> {
+    let (machine, name) = (&machine.id, &tag.name);
+    tag.labels.number(label).ok_or_else(|| {
+        if tag.labels.is_empty() {
+            return format!(
+                "is \"{label}\", but {machine}/{name} has no `values` that say which number that is"
+            );
+        }
+        let known: Vec<&str> = tag.labels.names().collect();
+        let first: Vec<String> = known
+            .iter()
+            .take(NAMED)
+            .map(|known| format!("\"{known}\""))
+            .collect();
+        let more = if known.len() > NAMED { ", .." } else { "" };
+        format!(
+            "is \"{label}\", but the values of {machine}/{name} are {}{more}{}",
+            first.join(", "),
+            hint(label, known.into_iter())
+        )
+    })
 }
 
 fn is_for(rule: &RuleConfig, machine: &Machine) -> bool {

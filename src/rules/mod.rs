@@ -47,6 +47,8 @@ pub struct RuleConfig {
     pub unit: Option<Placed<Arc<str>>>,
     /// The levels, mildest first, each with its place.
     pub levels: Vec<Placed<Level>>,
+    /// The label that its one level compares with: which number that is, the tag knows. Until then the level has 0.
+    pub label: Option<Arc<str>>,
     /// How far a value must come back.
     pub deadband: f64,
     /// How long it must be gone.

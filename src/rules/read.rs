@@ -61,7 +61,7 @@ fn rule(id: &str, section: Section<'_>, default_off_delay: Duration) -> Option<R
         Duration::ZERO..=LONGEST_DELAY,
     );
     let latched = section.get("latched", false);
-    let levels = levels(&section);
+    let (levels, label) = levels(&section);
     let message = message(&section, &levels);
     let action = section.get("action", Arc::default());
     let runbook = section.optional("runbook");
@@ -80,6 +80,7 @@ fn rule(id: &str, section: Section<'_>, default_off_delay: Duration) -> Option<R
         tag: tag?,
         unit,
         levels: (!levels.is_empty()).then_some(levels)?,
+        label,
         deadband,
         off_delay,
         latched,
@@ -121,8 +122,8 @@ fn target(section: &Section<'_>) -> Option<Placed<Target>> {
     }
 }
 
-/// The list `levels`, or the one level that is written on the rule itself.
-fn levels(section: &Section<'_>) -> Vec<Placed<Level>> {
+/// The list `levels`, or the one level that is written on the rule itself; and the label that it compares with, if it does.
+fn levels(section: &Section<'_>) -> (Vec<Placed<Level>>, Option<Arc<str>>) {
     // Asked for in any case, so that hints know these keys.
     let inline: Vec<&str> = CONDITIONS
         .into_iter()
@@ -130,7 +131,8 @@ fn levels(section: &Section<'_>) -> Vec<Placed<Level>> {
         .filter(|key| section.raw(key).is_some())
         .collect();
     if section.raw("levels").is_none() {
-        return level(section, false).into_iter().collect();
+        let (level, label) = level(section, false).unzip();
+        return (level.into_iter().collect(), label.flatten());
     }
     if let Some(key) = inline.first() {
         section.error(key, "stands beside `levels`; it belongs into one of them");
@@ -144,15 +146,19 @@ fn levels(section: &Section<'_>) -> Vec<Placed<Level>> {
         );
         section.error("levels", message);
     }
-    let mut levels = Vec::new();
+    let (mut levels, mut labels) = (Vec::new(), Vec::new());
     for section in sections {
-        levels.extend(level(&section, true));
+        if let Some((level, label)) = level(&section, true) {
+            levels.push(level);
+            labels.extend(label);
+        }
         section.finish();
     }
-    levels
+    // With more than one level it is a mistake, and reported as such.
+    (levels, labels.into_iter().next())
 }
 
-fn level(section: &Section<'_>, listed: bool) -> Option<Placed<Level>> {
+fn level(section: &Section<'_>, listed: bool) -> Option<(Placed<Level>, Option<Arc<str>>)> {
     let name: Option<Id> = if listed {
         section.required("name")
     } else {
@@ -161,14 +167,14 @@ fn level(section: &Section<'_>, listed: bool) -> Option<Placed<Level>> {
     let condition = condition(section);
     let severity: Option<Severity> = section.required("severity");
     let on_delay = section.ranged("on_delay", Duration::ZERO, Duration::ZERO..=LONGEST_DELAY);
-    let (key, condition) = condition?;
+    let (key, condition, label) = condition?;
     let name = match name {
         Some(name) => name.0,
         None if listed => return None,
         // The level of a rule without a list is called what it does: `oven-hot.above`.
         None => key.into(),
     };
-    Some(Placed {
+    let level = Placed {
         value: Level {
             name,
             condition,
@@ -179,10 +185,11 @@ fn level(section: &Section<'_>, listed: bool) -> Option<Placed<Level>> {
             .raw(key)
             .map_or(section.place(), |node| &node.place)
             .clone(),
-    })
+    };
+    Some((level, label))
 }
 
-fn condition(section: &Section<'_>) -> Option<(&'static str, Condition)> {
+fn condition(section: &Section<'_>) -> Option<(&'static str, Condition, Option<Arc<str>>)> {
     let given: Vec<(&'static str, Option<Limit>)> = CONDITIONS
         .into_iter()
         .filter(|key| section.raw(key).is_some())
@@ -200,11 +207,16 @@ fn condition(section: &Section<'_>) -> Option<(&'static str, Condition)> {
             None
         }
         [(key, limit)] => {
-            let condition = build(key, (*limit)?);
+            let limit = limit.as_ref()?;
+            let condition = build(key, limit, |_| Ok(0.0));
             if let Err(message) = &condition {
                 section.error(key, message.clone());
             }
-            Some((key, condition.ok()?))
+            let label = match limit {
+                Limit::Label(label) => Some(label.clone()),
+                _ => None,
+            };
+            Some((key, condition.ok()?, label))
         }
         [(first, _), (second, _), ..] => {
             section.error(
@@ -216,21 +228,34 @@ fn condition(section: &Section<'_>) -> Option<(&'static str, Condition)> {
     }
 }
 
-/// The condition that a key and a limit make. It is also how a machine's own limit replaces the rule's.
-pub(super) fn build(key: &str, limit: Limit) -> Result<Condition, String> {
+/// The condition that a key and a limit make; `number` says which number a label is. It is also how a machine's own limit replaces
+/// the rule's.
+pub(super) fn build(
+    key: &str,
+    limit: &Limit,
+    number: impl Fn(&str) -> Result<f64, String>,
+) -> Result<Condition, String> {
     let bit = |bit: bool| f64::from(u8::from(bit));
     Ok(match (key, limit) {
-        ("above", Limit::One(limit)) => Condition::Above(limit),
-        ("below", Limit::One(limit)) => Condition::Below(limit),
-        ("outside", Limit::Pair(low, high)) => Condition::Outside { low, high },
-        ("inside", Limit::Pair(low, high)) => Condition::Inside { low, high },
-        ("equals", Limit::One(limit)) => Condition::Equals(limit),
-        ("equals", Limit::Bool(limit)) => Condition::Equals(bit(limit)),
-        ("not_equals", Limit::One(limit)) => Condition::NotEquals(limit),
-        ("not_equals", Limit::Bool(limit)) => Condition::NotEquals(bit(limit)),
+        ("above", Limit::One(limit)) => Condition::Above(*limit),
+        ("below", Limit::One(limit)) => Condition::Below(*limit),
+        ("outside", Limit::Pair(low, high)) => Condition::Outside {
+            low: *low,
+            high: *high,
+        },
+        ("inside", Limit::Pair(low, high)) => Condition::Inside {
+            low: *low,
+            high: *high,
+        },
+        ("equals", Limit::One(limit)) => Condition::Equals(*limit),
+        ("equals", Limit::Bool(limit)) => Condition::Equals(bit(*limit)),
+        ("equals", Limit::Label(label)) => Condition::Equals(number(label)?),
+        ("not_equals", Limit::One(limit)) => Condition::NotEquals(*limit),
+        ("not_equals", Limit::Bool(limit)) => Condition::NotEquals(bit(*limit)),
+        ("not_equals", Limit::Label(label)) => Condition::NotEquals(number(label)?),
         ("above" | "below", _) => return Err("must be a number".to_owned()),
         ("outside" | "inside", _) => return Err("must be [low, high]".to_owned()),
-        _ => return Err("must be a number, true or false".to_owned()),
+        _ => return Err("must be a number, true, false or one of the tag's `values`".to_owned()),
     })
 }
 

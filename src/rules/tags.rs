@@ -122,6 +122,7 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
                 modbus_unit,
                 unit: spec.unit.clone(),
                 decimals: spec.decimals,
+                labels: spec.labels.clone(),
                 stale_after: spec.stale_after,
             });
             owners.insert(id, source.name.clone());

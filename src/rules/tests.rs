@@ -30,6 +30,7 @@ id = "mill"
 tags = [
   { tag = "spindle_temp", read = "holding:100", type = "f32", unit = "°C", decimals = 1 },
   { tag = "door_open", read = "discrete:3" },
+  { tag = "state", read = "holding:200", values = { 1 = "running", 2 = "stopped", 3 = "fault" } },
 ]
 [[source.modbus]]
 name = "hall-2"
@@ -145,6 +146,26 @@ fn a_class_rule_becomes_one_watch_for_each_machine_with_its_own_limits() {
 }
 
 #[test]
+fn a_name_of_a_state_is_the_number_that_the_tag_of_each_machine_has_for_it() {
+    let text = "[[rule]]\nid = 'state'\nmachine_class = 'cnc-mill'\ntag = 'state'\nnot_equals = 'running'\nseverity = 'info'\n";
+    let plant = PLANT
+        .replacen("class = ", "limits = { 'state.not_equals' = 'fault' }\nclass = ", 1)
+        .replace("{ id = 2, machine = \"mill-2\", profile = \"mill\" }", "{ id = 2, machine = \"mill-2\", tags = [{ tag = 'state', read = 'holding:7', type = 'string', length = 4, values = { 'running' = 8 } }] }");
+    let compiled = compiled(&plant, text, Path::new("r.toml")).unwrap();
+    let condition = |at: usize| compiled.plant.watches[at].rule.levels[0].condition;
+    assert_eq!(
+        condition(0),
+        Condition::NotEquals(3.0),
+        "a limit of its own"
+    );
+    assert_eq!(condition(1), Condition::NotEquals(8.0));
+    assert_eq!(
+        &*compiled.plant.watches[0].rule.levels[0].name,
+        "not_equals"
+    );
+}
+
+#[test]
 fn machines_without_limits_of_their_own_share_one_rule() {
     let compiled = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
     let watches = &compiled.plant.watches;
@@ -183,7 +204,7 @@ fn a_tag_of_an_unknown_machine_or_of_two_sources_is_a_mistake_of_the_source() {
     assert_eq!(
         said(&unknown),
         [
-            "andon.toml:21: source.modbus.hall-2.units[0].machine: there is no machine \"mil-1\"; did you mean \"mill-1\"?"
+            "andon.toml:22: source.modbus.hall-2.units[0].machine: there is no machine \"mil-1\"; did you mean \"mill-1\"?"
         ]
     );
     let twice = PLANT.replace(
@@ -192,6 +213,6 @@ fn a_tag_of_an_unknown_machine_or_of_two_sources_is_a_mistake_of_the_source() {
     );
     assert_eq!(
         said(&twice),
-        ["andon.toml:22: source.mqtt.cell: reads mill-1/spindle_temp, which hall-2 reads already"]
+        ["andon.toml:23: source.mqtt.cell: reads mill-1/spindle_temp, which hall-2 reads already"]
     );
 }

@@ -6,6 +6,7 @@
 pub mod modbus;
 pub mod mqtt;
 mod trouble;
+mod values;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{
     clock::Now,
-    sample::{Sample, TagId},
+    sample::{Labels, Sample, TagId},
 };
 
 /// What a source promises about one tag: its names and how people read it.
@@ -28,6 +29,8 @@ pub struct TagSpec {
     pub unit: Arc<str>,
     /// Decimals to show, 0 to 9.
     pub decimals: u8,
+    /// Names of its numbers, if they have any.
+    pub labels: Labels,
     /// Without a sample for this long the tag is stale.
     pub stale_after: Duration,
     /// The Modbus unit id that it is read from, if it is.

@@ -6,17 +6,16 @@ use ipnet::IpNet;
 
 pub use self::{
     allowed::Allowed,
-    bind::Bind,
     identity::Identity,
     proxy::Proxy,
     relay::{Protection, Relay},
     server::Server,
 };
 use super::Veiled;
+pub use crate::config::values::Bind;
 use crate::config::{section::Section, values::FileBeside};
 
 mod allowed;
-mod bind;
 mod identity;
 mod proxy;
 mod relay;

@@ -83,6 +83,7 @@ fn notice(kind: EventKind) -> Notice {
             action: "Reduce feed.".to_owned(),
             tag: text("spindle_temp"),
             value: Some(97.3.into()),
+            label: text("hot"),
             unit: "°C".to_owned(),
             limit: Some(95.0),
             rule: "spindle-overtemp".to_owned(),

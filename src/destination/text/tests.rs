@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use ulid::Ulid;
 
-use super::*;
+use super::{of as sentence, *};
 use crate::{
     alert::{
         event::{Alert, By, DedupKey, Escalation, State},
@@ -70,6 +70,7 @@ pub(in crate::destination) fn event(kind: EventKind) -> Event {
                 tag: "spindle_temp".into(),
                 unit: "°C".into(),
                 decimals: 1,
+                labels: crate::sample::Labels::default(),
                 value: Some(Value::Number(value)),
                 limit: Some(95.0),
                 peak: Some(98.9),
@@ -102,6 +103,10 @@ pub(in crate::destination) fn event(kind: EventKind) -> Event {
         until: (kind == EventKind::Shelved).then(|| created + after + 120 * minute),
         after_unknown_downtime: false,
     }
+}
+
+fn of(event: &Event, site: &Site) -> String {
+    sentence(event, site, &message(event, site))
 }
 
 fn said(change: impl FnOnce(&mut Event)) -> String {
@@ -194,6 +199,34 @@ fn a_value_close_to_its_limit_is_shown_with_more_decimals() {
     assert_eq!(number(95.0, 95.0, 1), "95.0 °C/95.0 °C");
     assert_eq!(number(-0.04, 3.0, 1), "0.0 °C/3.0 °C");
     assert_eq!(number(12.0, 3.0, 0), "12 °C/3 °C");
+}
+
+#[test]
+fn a_state_is_called_by_its_name_and_has_no_highest() {
+    let labels = crate::sample::Labels::new(vec![(1.0, "running".into()), (2.0, "stopped".into())]);
+    let state = |event: &mut Event, value: Value| {
+        let measured = event.alert.measured.as_mut().expect("a value");
+        measured.labels = labels.clone();
+        (measured.value, measured.limit, measured.decimals) = (Some(value), Some(1.0), 0);
+        event.alert.message = "mill is {value}, not {limit}".into();
+    };
+    let text = said(|event| state(event, Value::Number(2.0)));
+    assert!(
+        text.contains(": mill is stopped, not running, since"),
+        "{text}"
+    );
+    let text = said(|event| state(event, Value::Bool(true)));
+    assert!(text.contains("mill is running, not running"), "{text}");
+    // What has no name is the number that it is.
+    let text = said(|event| state(event, Value::Number(7.0)));
+    assert!(text.contains("mill is 7 °C, not running"), "{text}");
+    let mut resolved = event(EventKind::Resolved);
+    state(&mut resolved, Value::Number(1.0));
+    let text = of(&resolved, &site());
+    assert!(
+        text.contains("back to running after") && !text.contains("highest"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -11,9 +11,23 @@ pub fn harmless(text: &str, limit: usize) -> String {
         c.is_control()
             || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
-    let plain = text.replace(obeyed, " ");
-    let words: Vec<&str> = plain.split(' ').filter(|word| !word.is_empty()).collect();
-    shorten(&words.join(" "), limit)
+    let mut plain = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c == ' ' || obeyed(c) {
+            gap = !plain.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            plain.push(' ');
+        }
+        plain.push(c);
+    }
+    // No text has more characters than bytes, and most are short.
+    match plain.len() <= limit {
+        true => plain,
+        false => shorten(&plain, limit),
+    }
 }
 
 /// `14 min`, `2 h 5 min`, `3 d 4 h`: two units at most.
@@ -42,13 +56,17 @@ pub(super) fn coarse(seconds: u64) -> String {
     }
 }
 
-/// Value and limit with their unit. Where rounding makes them look equal and they are not, with as many more decimals as it
-/// takes: "95.0, limit 95.0" helps nobody.
+/// Value and limit with their unit, or by their labels. Where rounding makes them look equal and they are not, with as many more
+/// decimals as it takes: "95.0, limit 95.0" helps nobody.
 pub(super) fn value_and_limit(measured: &Measured) -> (Option<String>, Option<String>) {
     let value = match measured.value {
-        Some(Value::Bool(bit)) => {
-            let limit = measured.limit.map(|limit| (limit != 0.0).to_string());
-            return (Some(bit.to_string()), limit);
+        Some(Value::Bool(_)) => {
+            let shown = |number: f64| match measured.labels.of(number) {
+                Some(label) => label.to_string(),
+                None => (number != 0.0).to_string(),
+            };
+            let value = measured.value.map(|value| shown(value.as_number()));
+            return (value, measured.limit.map(shown));
         }
         Some(Value::Number(value)) => Some(value),
         None => None,
@@ -67,7 +85,11 @@ pub(super) fn value_and_limit(measured: &Measured) -> (Option<String>, Option<St
     (value.map(shown), measured.limit.map(shown))
 }
 
+/// A number by its label, else with its unit.
 pub(super) fn quantity(number: f64, measured: &Measured, decimals: u8) -> String {
+    if let Some(label) = measured.labels.of(number) {
+        return label.to_string();
+    }
     let number = format!("{number:.0$}", usize::from(decimals));
     // "-0.0" is a rounding, not a value.
     let number = if number.trim_matches(['-', '0', '.']).is_empty() {
@@ -81,8 +103,11 @@ pub(super) fn quantity(number: f64, measured: &Measured, decimals: u8) -> String
     }
 }
 
-/// Fills in one pass, so that a name with braces in it is not filled again.
-pub(super) fn fill(template: &str, fields: &[(&str, String)]) -> String {
+/// A place in a message, and what stands there.
+pub(super) type Field<'a> = (&'static str, &'a dyn Fn() -> String);
+
+/// Fills in one pass, so that a name with braces in it is not filled again. Only what a message names is made.
+pub(super) fn fill(template: &str, fields: &[Field<'_>]) -> String {
     let mut text = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some(at) = rest.find('{') {
@@ -90,7 +115,7 @@ pub(super) fn fill(template: &str, fields: &[(&str, String)]) -> String {
         rest = &rest[at..];
         match fields.iter().find(|(name, _)| rest.starts_with(name)) {
             Some((name, value)) => {
-                text.push_str(value);
+                text.push_str(&value());
                 rest = &rest[name.len()..];
             }
             None => {

@@ -59,6 +59,7 @@ pub(in crate::destination) fn payload<'n>(
             action: &alert.action,
             metric_name: alert.tag.as_deref(),
             metric_value: alert.value.as_ref(),
+            metric_label: alert.label.as_deref(),
             unit: &alert.unit,
             threshold_value: alert.limit,
             rule_id: &alert.rule,
@@ -121,6 +122,8 @@ struct NativeAlert<'n> {
     action: &'n str,
     metric_name: Option<&'n str>,
     metric_value: Option<&'n serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metric_label: Option<&'n str>,
     unit: &'n str,
     threshold_value: Option<f64>,
     rule_id: &'n str,

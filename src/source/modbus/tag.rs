@@ -4,11 +4,19 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::config::section::{Id, Section};
+use crate::{
+    config::{
+        section::{Id, Section},
+        tree::Value,
+    },
+    sample::Labels,
+    source::values,
+};
 
 use super::{
-    decode::{Decoder, Form, Order},
-    plan::{Kind, Span},
+    decode::{Decoder, Form, Order, Part},
+    plan::Span,
+    point::Point,
 };
 
 /// A tag as a unit's configuration or a profile describes it.
@@ -46,17 +54,17 @@ impl TagConfig {
 
     fn read(section: &Section<'_>) -> Option<Self> {
         let name = section.required::<Id>("tag");
-        let at = section
-            .required::<String>("read")
-            .and_then(|text| match read_point(&text) {
-                Ok(at) => Some(at),
-                Err(message) => {
-                    section.error("read", message);
-                    None
-                }
-            });
-        let form = section.word("type", &Form::WORDS);
-        let order = section.word("order", &Order::WORDS);
+        let at = section.required::<String>("read");
+        let at = at.and_then(|text| {
+            let point = Point::parse(&text);
+            point.map_err(|why| section.error("read", why)).ok()
+        });
+        let length = section
+            .optional::<i64>("length")
+            .map(|given| section.ranged("length", given, 1..=125));
+        let typed = section.word("type", &Form::WORDS);
+        let order = read_order(section);
+        let mask = section.optional::<i64>("mask");
         let scale = section.optional::<f64>("scale");
         let offset = section.optional::<f64>("offset");
         let valid = read_valid(section);
@@ -65,53 +73,38 @@ impl TagConfig {
         let decimals = section
             .optional::<i64>("decimals")
             .map(|given| section.ranged("decimals", given, 0..=9));
+        let known = section.raw("values").is_some();
 
-        let (kind, start) = at?;
-        let form = match (kind.is_bits(), form) {
-            (true, None | Some(Form::Bool)) => Form::Bool,
-            (true, Some(_)) => {
-                section.error(
-                    "type",
-                    format!("a {} is a bit, its type is bool", kind.word()),
-                );
-                return None;
-            }
-            (false, Some(Form::Bool)) => {
-                section.error("type", "a register is no bool, and single bits of registers are not supported by this version; read it as u16");
-                return None;
-            }
-            (false, form) => form.unwrap_or(Form::U16),
+        let at = at?;
+        let form = read_form(section, at, typed, length)?;
+        check_keys(section, form, order);
+        let labels = match form {
+            _ if !known => Labels::default(),
+            Form::Text(_) => values::read_texts(section),
+            _ => values::read_numbers(section),
         };
-        if order.is_some() && form.width() != 2 {
-            section.error("order", "is for the 32-bit types i32, u32 and f32; a single register arrives as the protocol has it");
-        }
-        if form == Form::Bool {
-            let given = [
-                ("scale", scale.is_some()),
-                ("offset", offset.is_some()),
-                ("valid", section.raw("valid").is_some()),
-                ("invalid", invalid.is_some()),
-            ];
-            for (key, _) in given.iter().filter(|(_, given)| *given) {
-                section.error(key, "is for numbers, this tag is a bool");
-            }
+        if form == Form::Bool
+            && labels
+                .iter()
+                .any(|(number, _)| ![0.0, 1.0].contains(&number))
+        {
+            section.error("values", "is for a bool, which is 0 or 1 and nothing else");
         }
         if scale == Some(0.0) {
             section.error("scale", "must not be 0: every value would be the same");
         }
         let span = Span {
-            kind,
-            start,
+            kind: at.kind,
+            start: at.start,
             count: form.width(),
         };
         if span.end() > 65_536 {
-            section.error(
-                "read",
-                format!(
-                    "{}:{start} is the last address, and its type takes two",
-                    kind.word()
-                ),
+            let (start, takes) = (at.start, form.width());
+            let message = format!(
+                "{}:{start} is too near to the last address, 65535: its type takes {takes}",
+                at.kind.word()
             );
+            section.error("read", message);
         }
         let scale = scale.filter(|scale| *scale != 0.0).unwrap_or(1.0);
         let decimals = decimals.and_then(|given| u8::try_from(given).ok());
@@ -119,48 +112,150 @@ impl TagConfig {
             name: name?.0,
             span,
             unit,
-            decimals: decimals.unwrap_or_else(|| usual_decimals(form, scale)),
+            decimals: decimals.unwrap_or_else(|| usual_decimals(form, scale, &labels)),
             decoder: Decoder {
                 form,
                 order: order.unwrap_or_default(),
+                part: at.part,
+                mask: mask.and_then(|mask| check_mask(section, form, mask)),
                 scale,
                 offset: offset.unwrap_or(0.0),
                 valid,
                 invalid: invalid.unwrap_or_default(),
+                labels,
             },
         })
     }
 }
 
-/// `holding:100`: the kind and the 0-based address.
-fn read_point(text: &str) -> Result<(Kind, u16), String> {
-    const RIGHT: &str = "must be like \"holding:100\": holding, input, coil or discrete, and an address from 0 to 65535";
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some((word, address)) = text.split_once(':') else {
-        let hint = if digits(text) && text.len() >= 5 {
-            "; a number like 40101 counts from 1, that one is \"holding:100\""
-        } else {
-            ""
-        };
-        return Err(format!("{RIGHT}, not \"{text}\"{hint}"));
+/// The form of a tag, of its type and of what `read` takes of a register. Mistakes are reported.
+fn read_form(
+    section: &Section<'_>,
+    at: Point,
+    typed: Option<Form>,
+    length: Option<i64>,
+) -> Option<Form> {
+    let start = at.start;
+    let word = at.kind.word();
+    let form = match (at.part, typed) {
+        _ if at.kind.is_bits() => match typed {
+            None | Some(Form::Bool) => Ok(Form::Bool),
+            Some(_) => Err(format!("a {word} is a bit, its type is bool")),
+        },
+        (Part::Bit(_), None | Some(Form::Bool)) => Ok(Form::Bool),
+        (Part::Bit(_), Some(_)) => Err(format!("{at} is a bit, its type is bool")),
+        (Part::High | Part::Low, None) => Ok(Form::U8),
+        (Part::High | Part::Low, Some(form)) if form.is_byte() => Ok(form),
+        (Part::High | Part::Low, Some(_)) => Err(format!("{at} is a byte, its type is u8 or i8")),
+        (Part::Whole, Some(Form::Bool)) => Err(format!(
+            "a register has 16 bits; say which: read = \"{word}:{start}.0\" (the least significant) to \"{word}:{start}.15\""
+        )),
+        (Part::Whole, Some(form)) if form.is_byte() => Err(format!(
+            "a register has two bytes; say which: read = \"{word}:{start}.hi\" or \"{word}:{start}.lo\""
+        )),
+        (Part::Whole, form) => Ok(form.unwrap_or(Form::U16)),
     };
-    let kind = Kind::WORDS
-        .iter()
-        .find(|(name, _)| *name == word)
-        .map(|(_, kind)| *kind);
-    if let Some((register, bit)) = address.split_once('.')
-        && digits(register)
-        && digits(bit)
-    {
-        return Err(format!(
-            "\"{text}\": single bits of registers are not supported by this version; read \"{word}:{register}\" as u16"
-        ));
+    match form {
+        Ok(Form::Text(_)) => {
+            if length.is_none() {
+                section.error("length", "is missing; it says how many registers the string takes, two characters in each");
+            }
+            u8::try_from(length?).ok().map(Form::Text)
+        }
+        Ok(form) => Some(form),
+        Err(message) => {
+            section.error("type", message);
+            None
+        }
     }
-    let address = Some(address)
-        .filter(|text| digits(text))
-        .and_then(|text| text.parse().ok());
-    kind.zip(address)
-        .ok_or_else(|| format!("{RIGHT}, not \"{text}\""))
+}
+
+/// Reports keys that mean nothing for a tag of this form.
+fn check_keys(section: &Section<'_>, form: Form, order: Option<Order>) {
+    let given = |key: &'static str| section.raw(key).is_some();
+    let is_text = matches!(form, Form::Text(_));
+    let refuse = |keys: &[&'static str], why: &str| {
+        for key in keys.iter().filter(|key| given(key)) {
+            section.error(key, why);
+        }
+    };
+    match form {
+        Form::Bool => refuse(
+            &["scale", "offset", "valid", "invalid"],
+            "is for numbers, this tag is a bool",
+        ),
+        Form::Text(_) => refuse(
+            &["scale", "offset", "valid", "invalid", "decimals"],
+            "is for numbers, this tag is a string; `values` says which texts it may be",
+        ),
+        _ if given("values") => refuse(
+            &["scale", "offset"],
+            "stands beside `values`, which names the numbers as they are read",
+        ),
+        _ => {}
+    }
+    if is_text && !given("values") {
+        section.error(
+            "values",
+            "is missing; it says which number each text is: values = { \"RUN\" = 1, \"STOP\" = 2 }",
+        );
+    }
+    if !is_text {
+        refuse(&["length"], "is for type = \"string\"");
+    }
+    if form.most_masked().is_none() {
+        refuse(
+            &["mask"],
+            "takes bits of u8, u16, u32 and u64; a single bit is read as \"holding:100.3\"",
+        );
+    }
+    let one_register = form.width() == 1 || is_text;
+    if matches!(form, Form::Bool) || form.is_byte() {
+        refuse(
+            &["order"],
+            "is for whole registers; a bit or a byte is told by `read`",
+        );
+    } else if one_register && order.is_some_and(Order::swaps_registers) {
+        refuse(
+            &["order"],
+            "has no registers to swap here: abcd, or badc where the two bytes of each register are swapped",
+        );
+    }
+}
+
+fn read_order(section: &Section<'_>) -> Option<Order> {
+    const LONG: [(&str, &str); 4] = [
+        ("abcdefgh", "abcd"),
+        ("badcfehg", "badc"),
+        ("ghefcdab", "cdab"),
+        ("hgfedcba", "dcba"),
+    ];
+    let written = section.raw("order").map(|node| &node.value);
+    if let Some(Value::Text(text)) = written
+        && let Some((long, short)) = LONG.iter().find(|(long, _)| long == text)
+    {
+        let message =
+            format!("is written by its four-letter word, for 64 bits too: {long} is \"{short}\"");
+        section.error("order", message);
+        return None;
+    }
+    section.word("order", &Order::WORDS)
+}
+
+/// A mask with a bit in it, and none outside the type. Those that do not fit are reported.
+fn check_mask(section: &Section<'_>, form: Form, mask: i64) -> Option<u64> {
+    let most = form.most_masked()?;
+    let fine = u64::try_from(mask)
+        .ok()
+        .filter(|mask| (1..=most).contains(mask));
+    if fine.is_none() {
+        let most = most.min(i64::MAX.cast_unsigned());
+        section.error(
+            "mask",
+            format!("must be 0x1 to {most:#X} for {}", form.word()),
+        );
+    }
+    fine
 }
 
 fn read_valid(section: &Section<'_>) -> Option<(f64, f64)> {
@@ -181,12 +276,12 @@ fn read_valid(section: &Section<'_>) -> Option<(f64, f64)> {
     }
 }
 
-/// As many as the scale has, so that 0.01 shows 85.31; one for a float; none for what counts whole things.
-fn usual_decimals(form: Form, scale: f64) -> u8 {
+/// As many as the scale has, so that 0.01 shows 85.31; one for a float; none for what counts whole things or has names.
+fn usual_decimals(form: Form, scale: f64, labels: &Labels) -> u8 {
     let written = scale.to_string();
     let places = written
         .split_once('.')
         .map_or(0, |(_, places)| places.len());
-    let least = u8::from(form == Form::F32);
+    let least = u8::from(form.is_float() && labels.is_empty());
     u8::try_from(places.min(3)).unwrap_or(3).max(least)
 }

@@ -64,6 +64,10 @@ pub(crate) trait StandIn {
     fn so_far(&self) -> Vec<Seen>;
     /// What was sent since this was asked last, when nobody is about to send more.
     fn take(&self) -> Vec<Seen>;
+    /// What keeps its port from others when it is dropped, if it has one of ours.
+    fn port(&self) -> Option<Arc<Port>> {
+        None
+    }
 }
 
 /// An answer over HTTP.
@@ -110,7 +114,7 @@ type Answers = fn(Mood, &Seen) -> Reply;
 
 /// A service over HTTP. `{url}` becomes its origin, and what allows to go there is put before the configuration.
 pub(crate) fn http(answers: Answers) -> Box<dyn StandIn> {
-    let port = Port::reserve();
+    let port = Arc::new(Port::reserve());
     let listener = TcpListener::bind(("127.0.0.1", port.number)).expect("our port");
     let shared = Arc::new(Shared {
         answers,
@@ -136,7 +140,7 @@ pub(crate) fn http(answers: Answers) -> Box<dyn StandIn> {
 }
 
 struct Http {
-    port: Port,
+    port: Arc<Port>,
     shared: Arc<Shared>,
     listening: Option<JoinHandle<()>>,
 }
@@ -159,6 +163,10 @@ impl StandIn for Http {
 
     fn becomes(&self, mood: Mood) {
         *lock(&self.shared.mood) = mood;
+    }
+
+    fn port(&self) -> Option<Arc<Port>> {
+        Some(Arc::clone(&self.port))
     }
 
     fn so_far(&self) -> Vec<Seen> {

@@ -72,6 +72,7 @@ fn scene() -> Scene {
             modbus_unit: None,
             unit: "".into(),
             decimals: 1,
+            labels: andon::sample::Labels::default(),
             stale_after: secs(10_000_000),
         });
         plant.watches.push(Watch {

@@ -126,6 +126,7 @@ fn plant(variant: u8) -> Arc<Plant> {
                 modbus_unit: Some(UnitIx(index)),
                 unit: "".into(),
                 decimals: 1,
+                labels: andon::sample::Labels::default(),
                 stale_after: secs(if index == 2 { 600 } else { 10_000_000 }),
             });
         }

@@ -29,34 +29,37 @@ pub(super) fn up_to_date(wanted: &Path, folder: &Path, installed: &Path, install
 }
 
 /// Gives each request to a program as a line of JSON, and takes a line of JSON for each.
-pub(super) fn ask(mut program: Command, requests: &[Received]) -> Vec<Value> {
+pub(super) fn ask(program: Command, requests: &[Received]) -> Vec<Value> {
+    let line = |request: &Received| {
+        json!({
+            "method": request.method,
+            "path": request.path,
+            "headers": request.headers,
+            "body": request.body,
+        })
+    };
+    answers(program, requests.iter().map(line))
+}
+
+/// Gives a program these lines of JSON, and takes a line of JSON for each.
+pub(super) fn answers(mut program: Command, lines: impl Iterator<Item = Value>) -> Vec<Value> {
     let mut child = program
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it runs");
     let mut stdin = child.stdin.take().expect("its input");
-    let lines: String = requests
-        .iter()
-        .map(|request| {
-            let line = json!({
-                "method": request.method,
-                "path": request.path,
-                "headers": request.headers,
-                "body": request.body,
-            });
-            format!("{line}\n")
-        })
-        .collect();
+    let lines: Vec<String> = lines.map(|line| format!("{line}\n")).collect();
+    let asked = lines.len();
     // It answers while it reads, and neither side may wait for the other.
-    let writing = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
+    let writing = std::thread::spawn(move || stdin.write_all(lines.concat().as_bytes()));
     let output = child.wait_with_output().expect("it ends");
     writing.join().expect("written").expect("it listens");
     let said = String::from_utf8_lossy(&output.stdout);
     let answers: Vec<Value> = said
         .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
         .collect();
-    assert_eq!(answers.len(), requests.len(), "{said}");
+    assert_eq!(answers.len(), asked, "{said}");
     answers
 }

@@ -49,3 +49,8 @@ pub(crate) fn read(requests: &[Received]) -> Vec<Value> {
     script.arg(KEY);
     outside::ask(script, requests)
 }
+
+/// The registers that Python's `struct` and pymodbus make of each `{ type, order, value }`.
+pub(crate) fn registers(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    outside::answers(script("modbus_values.py"), values)
+}

@@ -8,7 +8,11 @@ use crate::config::{
     tree::{Node, Place, Value},
 };
 
-use crate::source::modbus::{ModbusConfig, decode::Form, plan::Kind};
+use crate::source::modbus::{
+    ModbusConfig,
+    decode::{Form, Part},
+    plan::Kind,
+};
 
 /// The configuration's tree of a TOML text; each node says line 1, lines are the tree reader's business.
 fn tree(value: toml::Value) -> Node {
@@ -101,9 +105,9 @@ fn a_source_reads_profiles_and_tags_of_its_own() {
           { id = 3, machine = "mill-2", profile = "haas-vf2", tags = [{ tag = "rpm", read = "holding:7", type = "i16" }] },
         ]"#,
     );
-    assert_eq!(config.address.to_string(), "192.168.10.21:502");
+    assert_eq!(config.link.address.to_string(), "192.168.10.21:502");
     assert_eq!(
-        (config.timeout, config.max_gap),
+        (config.link.timeout, config.max_gap),
         (Duration::from_secs(1), 16)
     );
     let temp = &config.units[0].tags[0];
@@ -136,43 +140,97 @@ fn a_source_reads_profiles_and_tags_of_its_own() {
 }
 
 #[test]
-fn addresses_are_tcp_and_nothing_else() {
-    let with = |address: &str| {
-        format!(
-            "address = \"{address}\"\nunits = [{{ id = 1, machine = \"m\", profile = \"haas-vf2\" }}]"
-        )
-    };
-    for (address, shown) in [
-        ("tcp://plc.hall-2.local:1502", "plc.hall-2.local:1502"),
-        ("tcp://[fe80::1]", "[fe80::1]:502"),
-    ] {
-        assert_eq!(fine(&with(address)).address.to_string(), shown);
-    }
-    for address in ["rtu:///dev/ttyUSB0?baud=19200", "rtu+tcp://10.0.0.7:4001"] {
-        refused(
-            &with(address),
+fn each_mistake_in_a_link_is_named() {
+    let units = r#"units = [{ id = 1, machine = "m", profile = "haas-vf2" }]"#;
+    for (link, path, message) in [
+        (r#"address = "10.0.0.7""#, "source.address", "must be like"),
+        (
+            r#"address = "rtu+tcp://a""#,
             "source.address",
-            "is not supported by this version",
-        );
-    }
-    for address in [
-        "10.0.0.7",
-        "10.0.0.7:502",
-        "http://a",
-        "tcp://",
-        "tcp:a",
-        "tcp://a:0",
-        "tcp://a:70000",
-        "tcp://u@a",
-        "tcp://a/x",
-        "tcp://a?x=1",
+            "has no port",
+        ),
+        ("", "source.address", "is missing"),
+        (
+            "address = \"tcp://a\"\nbackup = \"b\"",
+            "source.backup",
+            "must be like",
+        ),
+        (
+            "address = \"tcp://a\"\nbackup = \"tcp://a:502\"",
+            "source.backup",
+            "is the address itself",
+        ),
+        (
+            "address = \"tcp://a\"\necho = true",
+            "source.echo",
+            "is for serial lines",
+        ),
+        (
+            "address = \"tcp://a\"\nmax_response = \"2s\"",
+            "source.max_response",
+            "is for serial lines",
+        ),
+        (
+            "address = \"rtu:///dev/ttyS1\"\nbind = \"eth1\"",
+            "source.bind",
+            "is for connections over the network",
+        ),
+        (
+            "address = \"tcp://a\"\nconnect_pause = \"31s\"",
+            "source.connect_pause",
+            "must be 0ms to 30s",
+        ),
     ] {
-        refused(
-            &with(address),
-            "source.address",
-            "must be like \"tcp://192.168.10.21:502\"",
-        );
+        refused(&format!("{link}\n{units}"), path, message);
     }
+    let link = fine(&format!(
+        "address = \"tcp://a\"\nbackup = \"rtu:///dev/ttyS1\"\nmax_response = \"2s\"\nrequest_gap = \"20ms\"\n{units}"
+    ))
+    .link;
+    assert_eq!(link.backup.unwrap().to_string(), "/dev/ttyS1");
+    assert_eq!(
+        (link.max_response, link.request_gap),
+        (Duration::from_secs(2), Duration::from_millis(20))
+    );
+}
+
+#[test]
+fn a_tag_says_which_part_of_which_registers_it_takes() {
+    let of = |entry: &str| fine(&tag(entry)).units[0].tags[0].clone();
+    let bit = of(r#"tag = "a", read = "holding:100.3", values = { 0 = "shut", 1 = "open" }"#);
+    assert_eq!(
+        (bit.decoder.form, bit.decoder.part),
+        (Form::Bool, Part::Bit(3))
+    );
+    assert_eq!(bit.decoder.labels.number("open"), Some(1.0));
+    let byte = of(r#"tag = "a", read = "input:9.lo""#);
+    assert_eq!(
+        (byte.decoder.form, byte.decoder.part),
+        (Form::U8, Part::Low)
+    );
+    let masked =
+        of(r#"tag = "a", read = "holding:1", mask = 0x00F0, values = { 1 = "running", -3 = "x" }"#);
+    assert_eq!((masked.decoder.mask, masked.decimals), (Some(0xF0), 0));
+    let text = of(
+        r#"tag = "a", read = "holding:7", type = "string", length = 8, order = "badc", values = { "RUN" = 1, "E STOP" = 2 }"#,
+    );
+    assert_eq!((text.decoder.form, text.span.count), (Form::Text(8), 8));
+    assert_eq!(
+        text.decoder.labels.of(2.0).map(AsRef::as_ref),
+        Some("E STOP")
+    );
+    for (kind, width) in [("u64", 4), ("f64", 4), ("bcd32", 2), ("f16", 1)] {
+        let one = of(&format!(
+            r#"tag = "a", read = "holding:7", type = "{kind}""#
+        ));
+        assert_eq!(one.span.count, width, "{kind}");
+    }
+    assert_eq!(
+        of(r#"tag = "a", read = "holding:7", type = "f64""#).decimals,
+        1
+    );
+    let specs = fine(&tag(r#"tag = "a", read = "coil:1", values = { 1 = "on" }"#)).tags();
+    assert_eq!(specs[0].labels.number("on"), Some(1.0));
 }
 
 #[test]
@@ -181,7 +239,7 @@ fn each_mistake_in_a_tag_is_named() {
         (
             r#"tag = "a", read = "holding:65535", type = "f32""#,
             "read",
-            "takes two",
+            "takes 2",
         ),
         (
             r#"tag = "a", read = "holding:65536""#,
@@ -200,14 +258,34 @@ fn each_mistake_in_a_tag_is_named() {
         ),
         (r#"tag = "a", read = "40101""#, "read", "counts from 1"),
         (
-            r#"tag = "a", read = "holding:100.3""#,
+            r#"tag = "a", read = "holding:100.16""#,
             "read",
-            "single bits of registers are not supported",
+            "0 (the least significant) to 15",
+        ),
+        (
+            r#"tag = "a", read = "holding:100.3", type = "u16""#,
+            "type",
+            "is a bit, its type is bool",
+        ),
+        (
+            r#"tag = "a", read = "holding:100.hi", type = "u16""#,
+            "type",
+            "is a byte, its type is u8 or i8",
         ),
         (
             r#"tag = "a", read = "holding:1", type = "bool""#,
             "type",
-            "read it as u16",
+            "say which: read = \"holding:1.0\"",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "i8""#,
+            "type",
+            "say which: read = \"holding:1.hi\"",
+        ),
+        (
+            r#"tag = "a", read = "coil:1.0""#,
+            "read",
+            "is one bit already",
         ),
         (
             r#"tag = "a", read = "coil:1", type = "u16""#,
@@ -227,7 +305,17 @@ fn each_mistake_in_a_tag_is_named() {
         (
             r#"tag = "a", read = "holding:1", order = "cdab""#,
             "order",
-            "is for the 32-bit types",
+            "has no registers to swap",
+        ),
+        (
+            r#"tag = "a", read = "holding:1.3", order = "badc""#,
+            "order",
+            "is for whole registers",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "u64", order = "ghefcdab""#,
+            "order",
+            "ghefcdab is \"cdab\"",
         ),
         (
             r#"tag = "a", read = "holding:1", type = "f32", order = "cadb""#,
@@ -235,9 +323,94 @@ fn each_mistake_in_a_tag_is_named() {
             "did you mean \"cdab\"?",
         ),
         (
-            r#"tag = "a", read = "holding:1", type = "f64""#,
+            r#"tag = "a", read = "holding:65533", type = "f64""#,
+            "read",
+            "its type takes 4",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "f23""#,
             "type",
-            "must be one of",
+            "did you mean \"f32\"?",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", mask = 0"#,
+            "mask",
+            "must be 0x1 to 0xFFFF for u16",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", mask = 0x1_0000"#,
+            "mask",
+            "must be 0x1 to 0xFFFF for u16",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "i16", mask = 1"#,
+            "mask",
+            "takes bits of u8, u16, u32 and u64",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "string", values = { RUN = 1 }"#,
+            "length",
+            "how many registers",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "string", length = 126, values = { RUN = 1 }"#,
+            "length",
+            "must be 1 to 125",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "string", length = 4"#,
+            "values",
+            "which number each text is",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "string", length = 4, scale = 2, values = { RUN = 1 }"#,
+            "scale",
+            "this tag is a string",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", type = "string", length = 4, values = { 1 = "RUN" }"#,
+            "values.1",
+            "must be a whole number, not a text",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", length = 4"#,
+            "length",
+            "is for type = \"string\"",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", values = { RUN = 1 }"#,
+            "values.RUN",
+            "must be a text, not a whole number",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", values = { RUN = "1" }"#,
+            "values",
+            "has \"RUN\", which must be a whole number",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", values = { 1 = "on", 01 = "off" }"#,
+            "values",
+            "has \"01\", which must be a whole number",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", values = { 1 = "on", 2 = "on" }"#,
+            "values",
+            "has \"on\" twice",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", values = { 1 = " on" }"#,
+            "values",
+            "no space at its ends",
+        ),
+        (
+            r#"tag = "a", read = "holding:1", scale = 2, values = { 1 = "on" }"#,
+            "scale",
+            "stands beside `values`",
+        ),
+        (
+            r#"tag = "a", read = "coil:1", values = { 2 = "on" }"#,
+            "values",
+            "which is 0 or 1",
         ),
         (
             r#"tag = "a", read = "holding:1", scale = 0"#,

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::config::{section::Read, tree::Node};
+use super::{section::Read, tree::Node};
 
 /// The longest name of an interface that Linux has.
 const LONGEST: usize = 15;

@@ -1,0 +1,3 @@
+//! Modbus against implementations that share nothing with ours.
+
+mod values;
