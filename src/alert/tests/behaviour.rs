@@ -404,7 +404,7 @@ fn a_wholly_blind_source_is_one_alert_and_its_return_resolves_it() {
     let alert = &story.engine.open_alerts(now(500.0))[0];
     assert_eq!(
         &*alert.message,
-        "no connection from 10.0.0.1; not watched: overtemp"
+        "no connection from 10.0.0.1; not watched: mill-1/overtemp, mill-2/overtemp"
     );
     assert_eq!(&*alert.machine_name, "source hall");
     // Reached again, and nothing comes: another cause, the same alert.
@@ -416,7 +416,7 @@ fn a_wholly_blind_source_is_one_alert_and_its_return_resolves_it() {
     assert_eq!(
         (&*alert.message, &*alert.action),
         (
-            "nothing heard yet from 10.0.0.1; not watched: overtemp",
+            "nothing heard yet from 10.0.0.1; not watched: mill-1/overtemp, mill-2/overtemp",
             "Check that whatever sends it is running."
         )
     );
