@@ -129,12 +129,13 @@ impl Loop {
         let state_is_due =
             obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
+            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
+            self.committed = now.mono;
+            self.concerns.stored(durable);
+            // The log too says only what is decided, and nobody waits for it.
             for event in &events {
                 self.journal.note(event, now.mono);
             }
-            let durable = self.recorder.commit(&mut self.engine, events, now).await?;
-            self.committed = now.mono;
-            self.concerns.stored(durable);
         } else if changed {
             return Ok(());
         }
@@ -150,12 +151,12 @@ impl Loop {
         let arrived = self.gather();
         let (events, _) = self.step_all(arrived, began);
         let now = self.clock.now();
+        let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
+        self.committed = now.mono;
+        self.concerns.stored(durable);
         for event in &events {
             tracing::info!("{}", line(event));
         }
-        let durable = self.recorder.commit(&mut self.engine, events, now).await?;
-        self.committed = now.mono;
-        self.concerns.stored(durable);
         for (source, receipt) in std::mem::take(&mut self.held) {
             self.sources.acknowledge(source, receipt);
         }

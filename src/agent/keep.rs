@@ -102,7 +102,7 @@ impl Loop {
                 .engine
                 .step(now, Input::Watches(Box::new((boot, go_on))));
             let events = decided.events;
-            let durable = self.recorder.commit(&mut self.engine, events, now).await?;
+            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
             self.committed = now.mono;
             self.concerns.stored(durable);
         }

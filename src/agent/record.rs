@@ -51,7 +51,7 @@ impl Recorder {
     pub(super) async fn commit(
         &mut self,
         core: &mut Core,
-        events: Vec<Event>,
+        events: &[Event],
         now: Now,
     ) -> Result<bool, StoreError> {
         let changes = core.take_changes(&self.boot);
@@ -92,7 +92,7 @@ impl Recorder {
             .collect();
         let committed = self.store.commit(commit).await?;
         let made = committed.deliveries.into_iter().zip(withdrawable);
-        self.hand_over(&events, made.collect(), now).await?;
+        self.hand_over(events, made.collect(), now).await?;
         self.audiences.forget_some();
         Ok(committed.durable)
     }

@@ -301,7 +301,7 @@ impl Loop {
             return Ok(());
         }
         let now = self.clock.now();
-        self.recorder.commit(&mut self.engine, ends, now).await?;
+        self.recorder.commit(&mut self.engine, &ends, now).await?;
         Ok(())
     }
 }

@@ -143,7 +143,7 @@ impl Desk {
             after_unknown_downtime: false,
         };
         let (engine, events) = (&mut self.engine, vec![event]);
-        let committed = self.recorder.commit(engine, events, now).await;
+        let committed = self.recorder.commit(engine, &events, now).await;
         committed.expect("a commit");
     }
 

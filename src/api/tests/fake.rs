@@ -67,6 +67,8 @@ pub(crate) struct Script {
     pub(crate) record: Vec<Entry>,
     /// The loop has ended.
     pub(crate) no_agent: bool,
+    /// So many deliveries more, with lower numbers.
+    pub(crate) older: i64,
 }
 
 impl Fake {
@@ -84,6 +86,7 @@ impl Fake {
             broken: script.no_history,
             account: script.account.clone(),
             record: script.record.clone(),
+            older: script.older,
         });
         tokio::spawn(answer(script, orders, Arc::clone(&commands)));
         let stop = CancellationToken::new();
@@ -379,6 +382,7 @@ struct Scripted {
     broken: bool,
     account: Account,
     record: Vec<Entry>,
+    older: i64,
 }
 
 impl Scripted {
@@ -441,7 +445,7 @@ impl History for Scripted {
                 && page.state.as_ref().is_none_or(|state| *state == one.state)
                 && page.before.is_none_or(|before| one.id < before)
         };
-        let all = [8, 7].into_iter().map(delivery);
+        let all = (7 - self.older..=8).rev().map(delivery);
         self.reading(all.filter(matches).take(page.limit).collect())
     }
 

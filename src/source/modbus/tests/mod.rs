@@ -1,6 +1,9 @@
-//! What Modbus promises, tested over real connections: against a peer that misbehaves and against the crate's own server.
+//! What Modbus promises, tested over real connections and in stopped time: against a peer that misbehaves and the crate's own server.
 
 mod config;
 mod hostile;
+mod line;
 mod link;
 mod poll;
+mod serial;
+mod weather;
