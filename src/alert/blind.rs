@@ -33,8 +33,9 @@ const NAMED_WATCHES: usize = 10;
 /// What is known of a tag.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TagState {
-    /// The last good value, and when it was heard.
+    /// The last good value.
     pub(super) value: Option<Value>,
+    /// When that was heard, of a tag that is bad; of another one it is what was heard last.
     pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
@@ -67,6 +68,14 @@ impl TagState {
             stamp: None,
             late: 0,
             bad: None,
+        }
+    }
+
+    /// When the last good value was heard, if there is one.
+    pub(super) fn good_at(&self) -> Mono {
+        match self.bad {
+            Some(_) => self.measured,
+            None => self.heard,
         }
     }
 }
@@ -122,6 +131,7 @@ impl Engine {
         } else {
             Bad::Stale
         };
+        self.tags[tag.0 as usize].measured = state.heard;
         self.goes_blind(tag, why, at);
         if let Some(blindness) = &mut self.tags[tag.0 as usize].bad {
             // It has been silent since it was last heard, not since we noticed.

@@ -39,7 +39,7 @@ impl Engine {
         let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,
-            good: state.value.map(|_| now.mono.since(state.measured)),
+            good: state.value.map(|_| now.mono.since(state.good_at())),
             age: now.mono.since(state.heard),
             bad,
             late: state.late,

@@ -17,7 +17,10 @@ async fn a_recording_is_written_and_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.jsonl");
     let said = record(&path, &[]).await;
-    assert_eq!(said.error, "the agent has ended the recording");
+    assert_eq!(
+        said.error,
+        "the agent went away, so the recording ends here"
+    );
     assert!(said.out.contains(": 4 lines, "), "{said:?}");
     let text = fs::read_to_string(&path).unwrap();
     assert!(
