@@ -36,7 +36,7 @@ use crate::{
             ModbusConfig,
             config::{Address, UnitConfig},
             decode::{Decoder, Form, Order},
-            plan::{Kind, Span},
+            plan::{Kind, Limits, Span},
             run,
             tag::TagConfig,
         },
@@ -62,6 +62,7 @@ fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
         machine: format!("m{id}").into(),
         poll,
         stale_after: poll * 5,
+        limits: Limits::default(),
         tags: registers.iter().map(tag).collect(),
     }
 }
@@ -88,7 +89,6 @@ impl Running {
                 port,
             },
             timeout: Duration::from_millis(timeout_millis),
-            max_gap: 16,
             units,
         };
         let specs = config.tags();
