@@ -229,7 +229,7 @@ fn small(
     u16::try_from(read).unwrap_or(default)
 }
 
-fn read_address(text: &str) -> Result<Address, String> {
+pub(super) fn read_address(text: &str) -> Result<Address, String> {
     const RIGHT: &str = "must be like \"tcp://192.168.10.21:502\"";
     let Some((scheme, rest)) = text.split_once(':') else {
         return Err(format!("{RIGHT}, not \"{text}\""));

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod form;
 pub mod plan;
 pub mod point;
+pub mod probe;
 pub mod share;
 pub mod tag;
 

@@ -1,3 +1,4 @@
 //! Modbus against implementations that share nothing with ours.
 
+mod probe;
 mod values;

@@ -72,7 +72,7 @@ fn read(source: &str) -> (Option<ModbusConfig>, Vec<String>) {
     (config, told)
 }
 
-fn fine(source: &str) -> ModbusConfig {
+pub(super) fn fine(source: &str) -> ModbusConfig {
     let (config, told) = read(source);
     assert!(told.is_empty(), "{told:#?}");
     config.unwrap()
@@ -87,7 +87,7 @@ fn refused(source: &str, path: &str, message: &str) {
     assert!(expected && told.len() == 1, "{source}\n{told:#?}");
 }
 
-fn tag(entry: &str) -> String {
+pub(super) fn tag(entry: &str) -> String {
     format!(
         "address = \"tcp://a\"\nunits = [{{ id = 1, machine = \"mill-1\", tags = [{{ {entry} }}] }}]"
     )

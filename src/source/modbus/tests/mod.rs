@@ -4,3 +4,4 @@ mod config;
 mod hostile;
 mod link;
 mod poll;
+mod probe;
