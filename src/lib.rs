@@ -14,8 +14,8 @@
 //! |---|---|---|
 //! | [`agent`] | the pipeline: build, loop, ordered stop | everything |
 //! | [`alert`] | the pure core: which alerts there are | `sample`, the types of `clock` |
-//! | [`api`] | HTTP over a Unix socket: views and commands | `alert::command`, `clock` |
-//! | [`cli`] | one file per verb | `api`, `config`, `link::http`; `store` for files of backups; `agent` and `demo` to start them |
+//! | [`api`] | HTTP over a Unix socket: views and commands | `alert::command`, `clock`, `recording` |
+//! | [`cli`] | one file per verb | `api`, `config`, `link::http`, `recording`; `store` for files of backups; `agent` and `demo` to start them |
 //! | [`clock`] | the only reader of system clocks | nothing |
 //! | [`config`] | what the user typed, into what the program needs | the readers of the other rooms |
 //! | [`delivery`] | routes, the schedule (the second pure core), attempts, signatures | `destination`, `link`, `store`, `alert::event` |
@@ -23,6 +23,7 @@
 //! | [`destination`] | one file per kind: an event into a request, an answer into an outcome | `alert::event` |
 //! | [`health`] | systemd, the heartbeat, alerts about the agent itself | `alert::signal`, `link` |
 //! | [`link`] | every outward connection and what may be dialled | nothing |
+//! | [`recording`] | what moved the core in a run, as lines, and the core moved by them again | `alert`, `clock`, `sample` |
 //! | [`rules`] | rule files, into watches | `config`, `alert::plant` |
 //! | [`sample`] | what a source says about a tag | nothing |
 //! | [`source`] | connections that yield samples | `sample`, `clock`, `link` |
@@ -43,6 +44,7 @@ pub mod demo;
 pub mod destination;
 pub mod health;
 pub mod link;
+pub mod recording;
 pub mod rules;
 pub mod sample;
 pub mod source;

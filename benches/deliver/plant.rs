@@ -35,6 +35,7 @@ impl Plant {
             },
             env: Env(BTreeMap::new()),
             strict: true,
+            record: None,
             reload: Arc::new(Notify::new()),
         };
         let stop = CancellationToken::new();

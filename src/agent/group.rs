@@ -66,6 +66,7 @@ impl Loop {
             self.recorder.fall_back(row, now).await?;
         }
         self.keep_house();
+        self.engine.let_go();
         Ok(())
     }
 
@@ -128,12 +129,13 @@ impl Loop {
         let state_is_due =
             obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
+            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
+            self.committed = now.mono;
+            self.concerns.stored(durable);
+            // The log too says only what is decided, and nobody waits for it.
             for event in &events {
                 self.journal.note(event, now.mono);
             }
-            let durable = self.recorder.commit(&mut self.engine, events, now).await?;
-            self.committed = now.mono;
-            self.concerns.stored(durable);
         } else if changed {
             return Ok(());
         }
@@ -149,12 +151,12 @@ impl Loop {
         let arrived = self.gather();
         let (events, _) = self.step_all(arrived, began);
         let now = self.clock.now();
+        let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
+        self.committed = now.mono;
+        self.concerns.stored(durable);
         for event in &events {
             tracing::info!("{}", line(event));
         }
-        let durable = self.recorder.commit(&mut self.engine, events, now).await?;
-        self.committed = now.mono;
-        self.concerns.stored(durable);
         for (source, receipt) in std::mem::take(&mut self.held) {
             self.sources.acknowledge(source, receipt);
         }
@@ -176,6 +178,7 @@ impl Loop {
             Order::DropDelivery { id, why, reply } => {
                 let _ = self.recorder.jobs.send(Job::Drop(id, why, reply)).await;
             }
+            Order::Record { by, reply } => self.record(&by, reply),
             Order::Keep(keep) => self.keep(keep).await?,
             Order::Command { .. } => {}
         }

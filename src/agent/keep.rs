@@ -3,13 +3,13 @@
 //! The work itself is done beside the loop, in short jobs of the store. Only alerts that are taken up go through the loop, because
 //! the core decides about them: as at a restart, they go on from what was saved.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{AgentError, Loop};
 use crate::{
-    alert::{engine::Engine, plant::Plant, state::SavedWatch},
+    alert::{engine::Input, state::SavedWatch},
     api::keep::{BackupBegun, Imported, Keep},
     clock::{BootId, Clock},
     delivery::dispatch::{Job, Owed},
@@ -97,9 +97,12 @@ impl Loop {
         };
         let count = go_on.len() as u64;
         if count > 0 {
-            let plant = Arc::clone(self.engine.plant());
-            let events = resume_with(&mut self.engine, plant, go_on, now, &self.recorder.boot);
-            let durable = self.recorder.commit(&mut self.engine, events, now).await?;
+            let boot = self.recorder.boot.clone();
+            let decided = self
+                .engine
+                .step(now, Input::Watches(Box::new((boot, go_on))));
+            let events = decided.events;
+            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
             self.committed = now.mono;
             self.concerns.stored(durable);
         }
@@ -117,30 +120,6 @@ impl Loop {
         }
         Ok(())
     }
-}
-
-/// An engine that goes on exactly where this one is, with other saved states for some of its watches.
-fn resume_with(
-    engine: &mut Engine,
-    plant: Arc<Plant>,
-    watches: Vec<SavedWatch>,
-    now: crate::clock::Now,
-    boot: &BootId,
-) -> Vec<crate::alert::event::Event> {
-    let mut snapshot = engine.snapshot(boot);
-    let durable = &mut snapshot.durable;
-    for saved in watches {
-        let number = saved.episode.as_ref().map_or(0, |episode| episode.number);
-        let core = durable.core.get_or_insert_default();
-        core.next_number = core.next_number.max(number + 1);
-        durable
-            .watches
-            .retain(|other| (&other.rule, &other.subject) != (&saved.rule, &saved.subject));
-        durable.watches.push(saved);
-    }
-    let (resumed, events) = Engine::resume(plant, &snapshot, now, boot);
-    *engine = resumed;
-    events
 }
 
 /// One import, beside the loop.

@@ -6,6 +6,7 @@
 
 mod audience;
 mod concerns;
+mod core;
 mod credentials;
 mod fallback;
 mod group;
@@ -13,6 +14,7 @@ mod history;
 mod journal;
 mod keep;
 mod record;
+mod recording;
 mod reload;
 mod sight;
 mod sources;
@@ -24,19 +26,20 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
 use self::{
     concerns::Concerns,
+    core::Core,
     credentials::Credentials,
     journal::Journal,
     record::Recorder,
     sources::{Run, Sources},
 };
 use crate::{
-    alert::{engine::Engine, signal::Signal},
+    alert::signal::Signal,
     api::{DoorError, order::Order},
     clock::{Clock, Mono},
     config::{Env, Loaded, Paths, section::Problem},
@@ -54,6 +57,8 @@ pub struct Start {
     pub env: Env,
     /// Refuse to start with a refused configuration instead of running the last good one.
     pub strict: bool,
+    /// Where to record everything from the start on, and how large that may become.
+    pub record: Option<(PathBuf, u64)>,
     /// Notified by whoever wants the configuration read again without the socket: SIGHUP.
     pub reload: Arc<Notify>,
 }
@@ -108,7 +113,7 @@ type Tasks = JoinSet<(&'static str, Result<(), AgentError>)>;
 
 /// Everything that the loop works with.
 pub(crate) struct Loop {
-    engine: Engine,
+    engine: Core,
     clock: Clock,
     recorder: Recorder,
     store: Store,
@@ -136,6 +141,8 @@ pub(crate) struct Loop {
     taken_up: (mpsc::Sender<keep::TakenUp>, mpsc::Receiver<keep::TakenUp>),
     /// The database came from a backup, and that is not told yet.
     put_back: bool,
+    /// What writes the recording of this run.
+    recording: Option<JoinHandle<()>>,
 }
 
 impl Loop {
@@ -189,6 +196,7 @@ impl Loop {
         if let Err(error) = self.last_commit().await {
             tracing::error!("the last commit failed: {error}");
         }
+        self.engine.end_recordings("the agent stopped");
         self.tasks_stop.cancel();
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE + LOOK, all).await.is_err() {
@@ -198,6 +206,9 @@ impl Loop {
 
     async fn stop(mut self) {
         self.housekeeping.abort_all();
+        if let Some(recording) = self.recording.take() {
+            let _ = tokio::time::timeout(GRACE, recording).await;
+        }
         if let Err(error) = self.store.close().await {
             tracing::error!("the store did not close: {error}");
         }

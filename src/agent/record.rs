@@ -7,10 +7,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::audience::Audiences;
+use super::{audience::Audiences, core::Core};
 use crate::{
     alert::{
-        engine::Engine,
         event::Event,
         plant::Severity,
         state::{self, Durable, SavedCore, SavedEpisode, SavedWatch},
@@ -51,11 +50,11 @@ impl Recorder {
     /// whether it is on disk, or only in memory.
     pub(super) async fn commit(
         &mut self,
-        engine: &mut Engine,
-        events: Vec<Event>,
+        core: &mut Core,
+        events: &[Event],
         now: Now,
     ) -> Result<bool, StoreError> {
-        let changes = engine.take_changes(&self.boot);
+        let changes = core.take_changes(&self.boot);
         let mut commit = Commit {
             mark: Mark::new(&self.boot, now),
             ..Commit::default()
@@ -93,7 +92,7 @@ impl Recorder {
             .collect();
         let committed = self.store.commit(commit).await?;
         let made = committed.deliveries.into_iter().zip(withdrawable);
-        self.hand_over(&events, made.collect(), now).await?;
+        self.hand_over(events, made.collect(), now).await?;
         self.audiences.forget_some();
         Ok(committed.durable)
     }

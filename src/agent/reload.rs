@@ -54,7 +54,7 @@ impl Loop {
             .send(Job::Reload(start::receivers(&loaded)))
             .await;
         self.recorder
-            .commit(&mut self.engine, decided.events, now)
+            .commit(&mut self.engine, &decided.events, now)
             .await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake, self.credentials.seen());
         self.credentials.reload(&loaded.settings);
@@ -150,25 +150,20 @@ impl Loop {
         let destinations = &self.loaded.settings.parts.destinations;
         let named = destinations.iter().find(|of| *of.name == *name);
         let ends = named.is_none_or(|named| named.abilities().ends_tests);
-        let kinds: &[&str] = match ends {
-            true => &["triggered", "resolved"],
-            false => &["triggered"],
-        };
-        let notices: Vec<Notice> = kinds
-            .iter()
-            .map(|kind| test_notice(&self.recorder.site, &name, kind, now))
-            .collect();
+        let begin = test_notice(&self.recorder.site, &name, now);
         self.housekeeping.spawn(async move {
-            let mut answers = Vec::new();
-            for notice in notices {
+            let attempt = async |notice: Notice| {
                 let (sender, answer) = tokio::sync::oneshot::channel();
-                let _ = jobs
-                    .send(Job::Test(name.clone(), Box::new(notice), sender))
-                    .await;
-                answers.push(answer.await.ok().flatten());
+                let job = Job::Test(name.clone(), Box::new(notice), sender);
+                let _ = jobs.send(job).await;
+                answer.await.ok().flatten()
+            };
+            let end = ends.then(|| end_of_test(&begin));
+            let tested = attempt(begin).await;
+            // Sent for the receiver's sake: what the person wants to see is the alert. What nobody took needs no end.
+            if let Some(end) = end.filter(|_| tested.as_ref().is_some_and(|it| it.accepted)) {
+                attempt(end).await;
             }
-            // The end of the test is sent for the receiver's sake; what the person wants to see is the alert.
-            let tested = answers.swap_remove(0);
             let _ = reply.send(tested.map(|tested| Attempted {
                 accepted: tested.accepted,
                 request: tested.request,
@@ -202,18 +197,12 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<String> {
 fn test_notice(
     site: &crate::destination::notice::Site,
     destination: &str,
-    kind: &str,
     now: crate::clock::Now,
 ) -> Notice {
     use crate::alert::event::DedupKey;
-    let random = u128::from(fastrand::u64(..));
-    let time = u64::try_from(now.wall.as_millis()).unwrap_or(0);
-    let id =
-        || ulid::Ulid::from_parts(time, random << 16 | u128::from(fastrand::u16(..))).to_string();
-    let over = kind == "resolved";
     Notice {
-        id: id(),
-        kind: kind.to_owned(),
+        id: random_id(now.wall.as_millis()),
+        kind: "triggered".to_owned(),
         at: now.wall.as_millis(),
         synchronised: now.synchronised,
         site: site.id.clone(),
@@ -227,18 +216,31 @@ fn test_notice(
         test: true,
         durable: false,
         alert: NoticeAlert {
-            id: id(),
+            id: random_id(now.wall.as_millis()),
             machine: "andon".to_owned(),
             machine_name: "andon".to_owned(),
             severity: "info".to_owned(),
-            state: if over { "resolved" } else { "active" }.to_owned(),
+            state: "active".to_owned(),
             message: "test, nothing is wrong".to_owned(),
             rule: "andon.test".to_owned(),
             occurrences: 1,
             created: now.wall.as_millis(),
-            ended: over.then_some(now.wall.as_millis()),
             ..NoticeAlert::default()
         },
         ..Notice::default()
     }
+}
+
+/// The end of the same alert.
+fn end_of_test(begin: &Notice) -> Notice {
+    let mut end = begin.clone();
+    (end.id, end.kind) = (random_id(begin.at), "resolved".to_owned());
+    (end.alert.state, end.alert.ended) = ("resolved".to_owned(), Some(begin.at));
+    end
+}
+
+/// A ULID of this time.
+fn random_id(millis: i64) -> String {
+    let random = u128::from(fastrand::u64(..)) << 16 | u128::from(fastrand::u16(..));
+    ulid::Ulid::from_parts(u64::try_from(millis).unwrap_or(0), random).to_string()
 }

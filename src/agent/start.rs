@@ -12,10 +12,12 @@ use super::{
     AgentError, GRACE, Loop, Start, Tasks,
     audience::Audiences,
     concerns::Concerns,
+    core::Core,
     credentials::Credentials,
     history::StoreHistory,
     journal::Journal,
     record::{self, Recorder},
+    recording,
     sources::Sources,
     view,
 };
@@ -58,7 +60,18 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     }
     let store = opened.store;
     let durable = record::durable(&opened.restored, &store).await?;
-    let (engine, ends) = Engine::restore(Arc::clone(&loaded.plant), &durable, now, &boot, seed());
+    let seed = seed();
+    let (engine, ends) = Engine::restore(Arc::clone(&loaded.plant), &durable, now, &boot, seed);
+    let mut engine = Core::new(engine);
+    let recording = start.record.as_ref().and_then(|(path, most)| {
+        let began = recording::Began {
+            durable,
+            seed,
+            ends: &ends,
+            at: now,
+        };
+        recording::of_run(&mut engine, began, &loaded, &boot, path, *most)
+    });
 
     let (jobs, jobs_in) = mpsc::channel(QUEUE);
     let (signals_out, signals) = mpsc::channel(QUEUE);
@@ -156,6 +169,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         housekeeping: JoinSet::new(),
         taken_up: mpsc::channel(1),
         put_back: opened.restored.put_back.is_some(),
+        recording,
         clock,
         loaded,
         start,
@@ -287,7 +301,7 @@ impl Loop {
             return Ok(());
         }
         let now = self.clock.now();
-        self.recorder.commit(&mut self.engine, ends, now).await?;
+        self.recorder.commit(&mut self.engine, &ends, now).await?;
         Ok(())
     }
 }

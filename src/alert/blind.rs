@@ -33,8 +33,9 @@ const NAMED_WATCHES: usize = 5;
 /// What is known of a tag.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TagState {
-    /// The last good value.
+    /// The last good value, and when it was heard.
     pub(super) value: Option<Value>,
+    pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
     /// The last time stamp of the payload's own.
@@ -61,6 +62,7 @@ impl TagState {
     pub(super) fn new(start: Mono) -> Self {
         Self {
             value: None,
+            measured: start,
             heard: start,
             stamp: None,
             late: 0,

@@ -19,6 +19,11 @@ pub(super) enum Width {
     Source,
 }
 
+impl Width {
+    /// All, the narrowest first: each stands at its own number.
+    pub(super) const ALL: [Self; 4] = [Self::Tag, Self::Machine, Self::Unit, Self::Source];
+}
+
 /// What a blind alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {

@@ -22,11 +22,12 @@ use super::{
     plant::{Plant, WatchIx},
     shelving::Shelves,
     signal::Signal,
+    state::SavedWatch,
     timers::{Timer, Timers},
     watch::LiveWatch,
 };
 use crate::{
-    clock::{Mono, Now, Wall},
+    clock::{BootId, Mono, Now, Wall},
     sample::{Reading, Sample, TagId},
 };
 
@@ -41,6 +42,8 @@ pub enum Input {
     Signal(Box<Signal>),
     /// The configuration has changed. Tags are counted anew: samples made for the old plant must not follow.
     Plant(Arc<Plant>),
+    /// Alerts that were open in another database go on here: their watches as they were saved there, in this boot or another.
+    Watches(Box<(BootId, Vec<SavedWatch>)>),
     /// Only time has passed.
     Tick,
 }
@@ -104,6 +107,7 @@ impl Engine {
             Input::Command(command) => refused = self.command(now, *command).err(),
             Input::Signal(signal) => self.signal(now, *signal),
             Input::Plant(plant) => self.replace_plant(now, plant),
+            Input::Watches(saved) => self.take_up(now, saved.1, &saved.0),
             Input::Tick => {}
         }
         if !self.events.is_empty() || refused.is_some() {
@@ -118,6 +122,11 @@ impl Engine {
     /// When the engine wants a [`Input::Tick`] at the latest; always later than the last step.
     pub fn next_deadline(&self) -> Option<Mono> {
         self.timers.next()
+    }
+
+    /// The instant of the last step.
+    pub fn now(&self) -> Now {
+        self.now
     }
 
     /// The plant that it runs.
@@ -195,7 +204,9 @@ impl Engine {
             }
             Reading::Bad(why) => return self.goes_blind(sample.tag, why, now),
         };
-        if self.tags[index].value.replace(value).is_none() {
+        let tag = &mut self.tags[index];
+        tag.measured = now.mono;
+        if tag.value.replace(value).is_none() {
             // A blind alert from before a restart waits for the first value.
             self.review_soon(now.mono);
         }

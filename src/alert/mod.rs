@@ -39,4 +39,4 @@ pub use blind::BLIND_RULE;
 pub use watch::Face;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,9 +15,9 @@ use super::{
     ladder::Ladder,
     passage::{PATIENCE, Passage},
     plant::{Plant, WatchIx},
-    saving::{is_forgotten, phase_of, read_by, read_face, read_ids},
+    saving::{is_forgotten, phase_of, read_by, read_face, read_ids, read_tag},
     shelving::Shelf,
-    state::{Durable, Mark, SavedCore, SavedPhase, SavedWatch},
+    state::{Durable, Mark, SavedCore, SavedLive, SavedPhase, SavedWatch},
     telling::Extra,
     timers::Timer,
     watch::{Face, LiveWatch},
@@ -32,14 +32,8 @@ use crate::{
 pub struct Snapshot {
     /// What a restart would find on disk.
     pub durable: Durable,
-    live: Live,
-}
-
-/// Last values and the like, by names, so that they find their place in another plant.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Live {
-    tags: HashMap<(Arc<str>, Arc<str>), TagState>,
-    review: Option<Mono>,
+    /// Last values and the like, by names, so that they find their place in another plant.
+    pub live: SavedLive,
 }
 
 /// What has changed since it was last asked for and belongs on disk.
@@ -95,19 +89,11 @@ impl Engine {
         let watches = (0..self.watches.len())
             .map(|index| self.save_watch(WatchIx(index as u32), &mark))
             .collect();
-        let name = |index: usize| {
-            let tag = &self.plant.tags[index];
-            (
-                self.plant.machines[tag.machine.0 as usize].id.clone(),
-                tag.name.clone(),
-            )
-        };
-        let tags = (0..self.tags.len())
-            .map(|index| (name(index), self.tags[index]))
-            .collect();
-        let live = Live {
-            tags,
-            review: self.timers.due(Timer::Blind),
+        let live = SavedLive {
+            tags: (0..self.tags.len())
+                .map(|index| self.save_tag(index))
+                .collect(),
+            review: self.timers.due(Timer::Blind).map(Mono::as_nanos),
         };
         Snapshot {
             durable: Durable {
@@ -168,7 +154,28 @@ impl Engine {
     pub(super) fn replace_plant(&mut self, now: Now, plant: Arc<Plant>) {
         let boot = BootId("this one".to_owned());
         let snapshot = self.snapshot(&boot);
-        let (mut engine, ends) = Self::resume(plant, &snapshot, now, &boot);
+        self.go_on(plant, &snapshot, now, &boot);
+    }
+
+    /// Watches of another database go on from what was saved there, instead of what is known of them here.
+    pub(super) fn take_up(&mut self, now: Now, watches: Vec<SavedWatch>, boot: &BootId) {
+        let mut snapshot = self.snapshot(boot);
+        let durable = &mut snapshot.durable;
+        for saved in watches {
+            let number = saved.episode.as_ref().map_or(0, |episode| episode.number);
+            let core = durable.core.get_or_insert_default();
+            core.next_number = core.next_number.max(number + 1);
+            durable
+                .watches
+                .retain(|other| (&other.rule, &other.subject) != (&saved.rule, &saved.subject));
+            durable.watches.push(saved);
+        }
+        let plant = Arc::clone(&self.plant);
+        self.go_on(plant, &snapshot, now, boot);
+    }
+
+    fn go_on(&mut self, plant: Arc<Plant>, snapshot: &Snapshot, now: Now, boot: &BootId) {
+        let (mut engine, ends) = Self::resume(plant, snapshot, now, boot);
         let mut events = std::mem::take(&mut self.events);
         events.extend(ends);
         engine.events = events;
@@ -179,7 +186,7 @@ impl Engine {
     fn rebuild(
         plant: Arc<Plant>,
         durable: &Durable,
-        live: Option<&Live>,
+        live: Option<&SavedLive>,
         now: Now,
         boot: &BootId,
         seed: [u8; 16],
@@ -262,14 +269,16 @@ impl Engine {
         );
     }
 
-    fn take_live(&mut self, live: &Live) {
+    fn take_live(&mut self, live: &SavedLive) {
+        let saved: HashMap<(&str, &str), TagState> = live
+            .tags
+            .iter()
+            .map(|tag| ((&*tag.machine, &*tag.tag), read_tag(tag)))
+            .collect();
         for index in 0..self.tags.len() {
             let tag = &self.plant.tags[index];
-            let name = (
-                self.plant.machines[tag.machine.0 as usize].id.clone(),
-                tag.name.clone(),
-            );
-            if let Some(state) = live.tags.get(&name) {
+            let machine = &self.plant.machines[tag.machine.0 as usize].id;
+            if let Some(state) = saved.get(&(&**machine, &*tag.name)) {
                 self.tags[index] = *state;
                 if state.bad.is_some() {
                     self.set_timer(Timer::Stale(TagId(index as u32)), None);
@@ -278,7 +287,7 @@ impl Engine {
                 }
             }
         }
-        self.set_timer(Timer::Blind, live.review);
+        self.set_timer(Timer::Blind, live.review.map(Mono::from_nanos));
     }
 
     fn load_watch(&mut self, watch: WatchIx, saved: &SavedWatch, passage: &Passage) {

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    blind::{Blindness, TagState},
     command::Target,
+    cover::Width,
     engine::Engine,
     event::By,
     ids::Ids,
@@ -11,12 +13,15 @@ use super::{
     plant::{Severity, WatchIx},
     shelving::Shelf,
     state::{
-        Mark, SavedAck, SavedBy, SavedCore, SavedDelay, SavedEpisode, SavedFace, SavedPhase,
-        SavedRun, SavedShelf, SavedWatch,
+        Mark, SavedAck, SavedBlindness, SavedBy, SavedCore, SavedDelay, SavedEpisode, SavedFace,
+        SavedPhase, SavedRun, SavedShelf, SavedTag, SavedValue, SavedWatch,
     },
     watch::{Ack, Episode, Face, Run},
 };
-use crate::clock::{Now, Wall};
+use crate::{
+    clock::{Mono, Now, Wall},
+    sample::{Bad, Value},
+};
 
 impl Engine {
     pub(super) fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
@@ -42,6 +47,26 @@ impl Engine {
             episode: live.episode.as_ref().map(save_episode),
             face: live.face.as_ref().map(save_face),
             mark: mark.clone(),
+        }
+    }
+
+    pub(super) fn save_tag(&self, index: usize) -> SavedTag {
+        let (tag, state) = (&self.plant.tags[index], &self.tags[index]);
+        let blindness = |bad: Blindness| SavedBlindness {
+            why: bad.why.word().into_owned(),
+            since: bad.since.as_millis(),
+            from: bad.from.as_nanos(),
+            width: bad.width.map(|width| width as u8),
+        };
+        SavedTag {
+            machine: self.plant.machines[tag.machine.0 as usize].id.clone(),
+            tag: tag.name.clone(),
+            value: state.value.map(SavedValue::from),
+            measured: state.value.map(|_| state.measured.as_nanos()),
+            heard: state.heard.as_nanos(),
+            stamp: state.stamp.map(Wall::as_millis),
+            late: state.late,
+            bad: state.bad.map(blindness),
         }
     }
 
@@ -89,6 +114,44 @@ pub(super) fn is_forgotten(saved: &SavedWatch, now: Now, reopen_within: Duration
         Some(episode) => episode.ended.is_some_and(long_over),
     };
     over && !saved.rule.starts_with("andon.")
+}
+
+pub(super) fn read_tag(saved: &SavedTag) -> TagState {
+    let blindness = |bad: &SavedBlindness| Blindness {
+        // A reason that this version does not know is a reason all the same.
+        why: Bad::from_word(&bad.why).unwrap_or(Bad::Malformed),
+        since: Wall::from_millis(bad.since),
+        from: Mono::from_nanos(bad.from),
+        width: bad
+            .width
+            .and_then(|width| Width::ALL.get(usize::from(width)).copied()),
+    };
+    TagState {
+        value: saved.value.map(Value::from),
+        measured: Mono::from_nanos(saved.measured.unwrap_or(saved.heard)),
+        heard: Mono::from_nanos(saved.heard),
+        stamp: saved.stamp.map(Wall::from_millis),
+        late: saved.late,
+        bad: saved.bad.as_ref().map(blindness),
+    }
+}
+
+impl From<Value> for SavedValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Bool(bit) => Self::Bool(bit),
+            Value::Number(number) => Self::Number(number),
+        }
+    }
+}
+
+impl From<SavedValue> for Value {
+    fn from(saved: SavedValue) -> Self {
+        match saved {
+            SavedValue::Bool(bit) => Self::Bool(bit),
+            SavedValue::Number(number) => Self::Number(number),
+        }
+    }
 }
 
 pub(super) fn phase_of(saved: &SavedWatch, level: &str) -> SavedPhase {

@@ -4,6 +4,8 @@
 //! [`Mark`] beside it. Fields only ever get added, each with a default; a shape that cannot be read costs its watch its
 //! delays, never its alert.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// What is as it would be read without it is not written: a state is written at every turn of its watch.
@@ -187,7 +189,8 @@ pub struct SavedShelf {
 }
 
 /// All that is on disk when the agent starts.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Durable {
     /// None on a new database.
     pub core: Option<SavedCore>,
@@ -195,4 +198,66 @@ pub struct Durable {
     pub watches: Vec<SavedWatch>,
     /// The last mark, which may be later than those of the watches.
     pub mark: Mark,
+}
+
+/// What lives only in memory, as far as a copy of it is ever made: for a reload, and for a recording that begins in the middle.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedLive {
+    /// What is known of each tag.
+    pub tags: Vec<SavedTag>,
+    /// When it is looked next at what is blind, monotonic nanoseconds.
+    pub review: Option<i64>,
+}
+
+/// What is known of a tag.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedTag {
+    /// The machine's id.
+    pub machine: Arc<str>,
+    /// The tag's name.
+    pub tag: Arc<str>,
+    /// The last good value.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub value: Option<SavedValue>,
+    /// When that was heard, monotonic nanoseconds.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub measured: Option<i64>,
+    /// When anything was heard, monotonic nanoseconds.
+    pub heard: i64,
+    /// The last time stamp of the payload's own, milliseconds.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub stamp: Option<i64>,
+    /// How many stamps were not newer than the last.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub late: u64,
+    /// Why it is bad, if it is.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub bad: Option<SavedBlindness>,
+}
+
+/// A value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SavedValue {
+    /// A boolean.
+    Bool(bool),
+    /// A finite number.
+    Number(f64),
+}
+
+/// That a tag is bad.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedBlindness {
+    /// The word of the reason.
+    pub why: String,
+    /// Since when, milliseconds.
+    pub since: i64,
+    /// From when its time counts, monotonic nanoseconds.
+    pub from: i64,
+    /// The width of what covered it last: 0 is a tag.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub width: Option<u8>,
 }

@@ -81,6 +81,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 impl Caller {
+    /// The user.
+    pub(super) fn name(&self) -> String {
+        self.0.name()
+    }
+
     /// Who acts: the user, or whoever that user says.
     pub(super) fn by(&self, typed: Option<&str>) -> Result<By, ApiError> {
         let typed = match typed {

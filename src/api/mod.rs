@@ -15,6 +15,7 @@ mod names;
 pub mod order;
 mod peer;
 mod record;
+mod recording;
 mod site;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -129,6 +130,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/outbox/{id}/drop", post(deliveries::give_up))
         .route("/v1/record", get(record::list))
         .route("/v1/record/account", get(record::account))
+        .route("/v1/recording", post(recording::begin))
         .fallback(async || ApiError::Unknown("there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || ApiError::Method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

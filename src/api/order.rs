@@ -13,6 +13,7 @@ use super::view::{Attempted, Obeyed, Reloaded, View};
 use crate::{
     alert::command::{Command, Refusal},
     clock::Now,
+    recording::reel::Reel,
 };
 
 /// A handle on the running agent.
@@ -50,6 +51,13 @@ pub enum Order {
         id: i64,
         /// Whether there was one that waits.
         reply: oneshot::Sender<bool>,
+    },
+    /// Record every input from now on; a refusal is a sentence for the caller.
+    Record {
+        /// Who asked.
+        by: String,
+        /// What is heard.
+        reply: oneshot::Sender<Result<Reel, String>>,
     },
     /// Copies of the database.
     Keep(Keep),

@@ -1,6 +1,11 @@
 //! The verbs' way to the running agent: its API over the Unix socket.
 
-use std::{io, os::unix::net::UnixStream, path::Path, time::Duration};
+use std::{
+    io,
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
@@ -12,11 +17,13 @@ use super::{
 use crate::{
     api::{view::SiteView, wire::Fault},
     clock::Wall,
-    link::http::{Call, HttpClient, Reply},
+    link::http::{Call, Flow, HttpClient, Reply},
 };
 
 /// Longer than anything takes there: a test of a destination waits for somebody outside.
 const TIMEOUT: Duration = Duration::from_secs(100);
+/// For what has no end of its own.
+const FOREVER: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// The longest answer, in bytes: a site with tens of thousands of tags.
 const ANSWER_LIMIT: usize = 64 << 20;
 /// The host that the URLs name; the socket leads to the agent whatever it is.
@@ -25,6 +32,7 @@ const BASE: &str = "http://andon/v1";
 /// A client of one agent.
 pub(super) struct Client {
     http: HttpClient,
+    socket: PathBuf,
     now: Wall,
 }
 
@@ -34,7 +42,8 @@ impl Client {
         UnixStream::connect(socket).map_err(|error| nobody(socket, &error))?;
         let http = HttpClient::over_unix_socket(socket, TIMEOUT, ANSWER_LIMIT)
             .map_err(|error| Failure::not_fine(error.to_string()))?;
-        Ok(Self { http, now })
+        let socket = socket.to_owned();
+        Ok(Self { http, socket, now })
     }
 
     /// Asks for something.
@@ -55,6 +64,21 @@ impl Client {
         let body = serde_json::to_string(body);
         let body = body.map_err(|error| Failure::not_fine(error.to_string()))?;
         self.exchange("POST", path, &[], body).await
+    }
+
+    /// Asks for something that is told as it happens; the caller says when it has enough.
+    pub(super) async fn follow(&self, path: &[&str]) -> Result<Flow, Failure> {
+        let call = Call {
+            method: "POST",
+            url: url(path, &[]),
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let http = HttpClient::over_unix_socket(&self.socket, FOREVER, ANSWER_LIMIT)
+            .map_err(|error| Failure::not_fine(error.to_string()))?;
+        let flow = http.open(&call).await;
+        let flow = flow.map_err(|error| Failure::not_fine(format!("the agent: {error}")))?;
+        flow.map_err(|reply| refused(&reply))
     }
 
     /// Times are told from here on as the agent's texts tell them: in the site's zone, and ages by its clock. Where it does not

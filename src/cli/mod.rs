@@ -16,7 +16,9 @@ mod init;
 mod outbox;
 mod panics;
 mod probe;
+mod record;
 mod reload;
+mod replay;
 mod restore;
 mod routes;
 mod run;
@@ -78,6 +80,8 @@ enum Verb {
     Probe(probe::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
+    /// Decide again what a recording says, and list the events
+    Replay(replay::Args),
     /// List the routes, or say who would hear of an alert
     Routes(routes::Args),
     #[command(flatten)]
@@ -107,6 +111,8 @@ enum Talk {
     Verify(verify::Args),
     /// Copy the agent's database into a file, while it runs
     Backup(backup::Args),
+    /// Record everything that moves the agent, samples included, into a file
+    Record(record::Args),
     /// Make the agent read its configuration again
     Reload,
 }
@@ -146,6 +152,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
+        Verb::Replay(args) => replay::run(&args, terminal),
         Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Probe(args) => on_one_thread(probe::run(&args, terminal)),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
@@ -178,6 +185,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
         Talk::Verify(args) => verify::run(&args, &client, terminal).await,
         Talk::Backup(args) => backup::run(&args, &client, terminal).await,
+        Talk::Record(args) => record::run(&args, &client, terminal).await,
         Talk::Reload => reload::run(&client, terminal).await,
     }
 }

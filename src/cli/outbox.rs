@@ -141,15 +141,7 @@ async fn import(
 }
 
 async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
-    let limit = args.limit.to_string();
-    let mut query = vec![("limit", limit.as_str())];
-    if args.state != "all" {
-        query.push(("state", &args.state));
-    }
-    if let Some(destination) = &args.destination {
-        query.push(("destination", destination));
-    }
-    let deliveries: Vec<DeliveryView> = client.get(&["outbox"], &query).await?;
+    let deliveries = all(args, client).await?;
     match (args.json, deliveries.is_empty()) {
         (true, _) => terminal.json(&deliveries)?,
         (false, true) if args.state == "pending" => terminal.line("nothing waits")?,
@@ -160,6 +152,32 @@ async fn list(args: &Args, client: &Client, terminal: &mut Terminal<'_>) -> Resu
         }
     }
     Ok(Exit::Fine)
+}
+
+/// As many as were asked for, page by page: what holds a lane up is its oldest, and stands on the last.
+async fn all(args: &Args, client: &Client) -> Result<Vec<DeliveryView>, Failure> {
+    let mut found: Vec<DeliveryView> = Vec::new();
+    loop {
+        let limit = (args.limit - found.len()).min(ROWS);
+        let before = found.last().map(|last| last.id.to_string());
+        let limit_text = limit.to_string();
+        let mut query = vec![("limit", limit_text.as_str())];
+        if args.state != "all" {
+            query.push(("state", &args.state));
+        }
+        if let Some(destination) = &args.destination {
+            query.push(("destination", destination));
+        }
+        if let Some(before) = &before {
+            query.push(("before", before));
+        }
+        let page: Vec<DeliveryView> = client.get(&["outbox"], &query).await?;
+        let is_last = page.len() < limit || limit == 0;
+        found.extend(page);
+        if is_last || found.len() >= args.limit {
+            return Ok(found);
+        }
+    }
 }
 
 /// Writes the table of deliveries, in the order in which they came.

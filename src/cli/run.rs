@@ -34,6 +34,12 @@ pub(super) struct Args {
     /// End with code 78 if the configuration is bad, instead of running the last good one
     #[arg(long)]
     strict: bool,
+    /// Record everything from the start on into this file, for `andon replay`; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// End that recording when the file would become larger
+    #[arg(long, value_name = "SIZE", value_parser = super::record::bytes, default_value = "256MiB", requires = "record")]
+    max_size: u64,
 }
 
 pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
@@ -43,11 +49,17 @@ pub(super) fn run(args: &Args, env: &Env) -> Result<Exit, Failure> {
     if !args.config.exists() && (args.strict || !has_last_good(&paths, env)) {
         return Err(nothing_to_run(&paths, env));
     }
-    start(paths, env, args.strict)
+    let record = args.record.clone().map(|path| (path, args.max_size));
+    start(paths, env, args.strict, record)
 }
 
 /// Runs the agent until systemd or a person stops it.
-fn start(paths: Paths, env: &Env, strict: bool) -> Result<Exit, Failure> {
+fn start(
+    paths: Paths,
+    env: &Env,
+    strict: bool,
+    record: Option<(PathBuf, u64)>,
+) -> Result<Exit, Failure> {
     log_to_stdout(&paths, env);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -58,6 +70,7 @@ fn start(paths: Paths, env: &Env, strict: bool) -> Result<Exit, Failure> {
         paths: paths.clone(),
         env: env.clone(),
         strict,
+        record,
         reload: Arc::default(),
     };
     let ended = runtime.block_on(async {

@@ -5,6 +5,7 @@
 //! to anything; a part that cannot be reached never refuses a configuration.
 
 pub mod agent;
+mod bind;
 pub mod env;
 mod fallback;
 pub mod file;

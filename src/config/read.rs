@@ -113,21 +113,23 @@ impl Read for Size {
         let Value::Text(text) = &node.value else {
             return Err(Self::mismatch(node));
         };
+        Self::parse(text).ok_or_else(|| format!("must be {}, not \"{text}\"", Self::EXPECTED))
+    }
+}
+
+impl Size {
+    /// Reads `"64MiB"`: a whole number with one of `B KiB MiB GiB`.
+    pub fn parse(text: &str) -> Option<Self> {
         let (number, unit) = split_number(text);
         let factor: u64 = match unit {
             "B" => 1,
             "KiB" => 1 << 10,
             "MiB" => 1 << 20,
             "GiB" => 1 << 30,
-            _ => return Err(format!("must be {}, not \"{text}\"", Self::EXPECTED)),
+            _ => return None,
         };
-        let bytes = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor));
-        bytes
-            .map(Size)
-            .ok_or_else(|| format!("must be {}, not \"{text}\"", Self::EXPECTED))
+        let number: u64 = number.parse().ok()?;
+        number.checked_mul(factor).map(Self)
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! Here is the list of rooms; what a key means is known to the file that owns the concept.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{
     agent::{self, Agent, Log},
@@ -141,15 +145,25 @@ fn parts<'a>(
     let mut parts = Parts::default();
     let problems = root.problems();
     if let Some(source) = root.table("source") {
+        let mut ports = BTreeMap::new();
         for (name, section) in source.named("modbus") {
             let before = problems.errors();
             let (node, path) = (section.node(), section.path().to_owned());
             let read = ModbusConfig::read(&name, &section, &profiles, &known.machines);
             section.finish();
             if let Some(config) = read {
+                for port in config.link.serial_ports() {
+                    if let Some(other) = ports.insert(port.to_owned(), config.name.clone()) {
+                        let port = port.display();
+                        let told = format!(
+                            "{port} is opened by source {other} already; a line has one master, so list all of its units there"
+                        );
+                        problems.error(Some(&node.place), &format!("{path}.address"), told);
+                    }
+                }
                 parts.tags.push(SourceTags {
                     name: config.name.clone(),
-                    address: config.address.to_string().into(),
+                    address: config.link.address.to_string().into(),
                     path,
                     place: node.place.clone(),
                     tags: config.tags(),

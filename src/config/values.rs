@@ -8,6 +8,7 @@ use std::{
 use jiff::tz::TimeZone;
 use url::Url;
 
+pub use super::bind::Bind;
 use super::{
     section::{Read, nearest},
     tree::{Node, Place, Value},

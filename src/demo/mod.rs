@@ -134,6 +134,7 @@ async fn run_at(
         // What is set for the real agent on this computer is not for the demo's.
         env: Env::default(),
         strict: true,
+        record: None,
         reload: std::sync::Arc::default(),
     };
     let agent = tokio::spawn(Box::pin(agent::run(start, agents_stop.clone())));

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Abilities, Answer, Carrier, Errand, Kind, MailRequest, Outcome, Rate, RenderError, Request,
-    Terms, Told, access::Relay, address::Mailbox, events, letter::Letter, text::harmless,
+    Terms, Told, access::Relay, address::Mailbox, events, letter::Letter, shape, text::harmless,
 };
 use crate::{
     alert::event::EventKind,
@@ -55,11 +55,9 @@ pub(super) fn terms(rate: Rate) -> Terms {
 /// Reads `api_key` of a service whose keys begin like this.
 pub(super) fn api_key(section: &Section<'_>, begin: &str) -> Option<Secret> {
     let key = section.required::<Secret>("api_key")?;
-    // Why it cannot be read was said when it was found.
-    if key.reveal().is_ok_and(|text| !text.starts_with(begin)) {
-        let message = format!("does not begin with `{begin}`, as the keys of this service do");
-        section.warn("api_key", message);
-    }
+    let odd = format!("does not begin with `{begin}`, as the keys of this service do");
+    let fine = |key: &str| key.starts_with(begin);
+    shape::should(section, "api_key", &key, fine, &odd);
     Some(key)
 }
 

@@ -99,6 +99,7 @@ mod request;
 mod resend;
 mod responders;
 mod sendgrid;
+mod shape;
 mod sign;
 mod slack;
 mod sms;
@@ -125,12 +126,10 @@ mod tests;
 /// A kind's name in the configuration and what reads it.
 type ReadKind = fn(&Section<'_>) -> Option<(Arc<dyn Kind>, Terms)>;
 
-/// All kinds there are.
+/// All kinds there are, by their words.
 const KINDS: &[(&str, ReadKind)] = &[
-    ("command", command::read),
     ("alertmanager", alertmanager::read),
-    ("file", file::read),
-    ("mqtt", mqtt::read),
+    ("command", command::read),
     ("discord", discord::read),
     ("file", file::read),
     ("google-chat", google_chat::read),
@@ -148,14 +147,11 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("slack", slack::read),
     ("slack-bot", slack::bot::read),
     ("sns", sns::read),
-    ("teams", teams::read),
-    ("teams-connector", teams::connector::read),
-    ("syslog", syslog::read),
-    ("twilio", twilio::read),
     ("syslog", syslog::read),
     ("teams", teams::read),
     ("teams-connector", teams::connector::read),
     ("telegram", telegram::read),
+    ("twilio", twilio::read),
     ("webhook", webhook::read),
     ("whatsapp", whatsapp::read),
 ];

@@ -214,6 +214,7 @@ fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
 impl Notice {
     /// The notice of an event: all that will ever be told about it. `durable` says whether it was on disk first.
     pub fn of(event: &Event, site: &Site, durable: bool) -> Self {
+        let alert = NoticeAlert::of(event, site);
         Self {
             id: event.id.to_string(),
             kind: event.kind.word().to_owned(),
@@ -223,11 +224,11 @@ impl Notice {
             site_name: harmless(&site.name, NAME),
             agent: site.agent.clone(),
             dedup_key: event.alert.dedup_key.to_string(),
-            text: text::of(event, site),
+            text: text::of(event, site, &alert.message),
             test: false,
             drill: false,
             durable,
-            alert: NoticeAlert::of(event, site),
+            alert,
             by: event.by.as_ref().map(|by| NoticeBy::of(by, event)),
             escalation: event.escalation.as_ref().map(|step| NoticeEscalation {
                 policy: step.policy.to_string(),

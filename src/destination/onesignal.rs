@@ -11,7 +11,8 @@ use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
     Terms, Told, Veiled,
     card::Card,
-    events, mail,
+    chat::{NOTHING, fit},
+    events, mail, shape,
     text::{harmless, shorten},
 };
 use crate::{
@@ -71,11 +72,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
 }
 
 fn is_uuid(section: &Section<'_>, id: &str) -> bool {
-    let lengths: Vec<usize> = id.split('-').map(str::len).collect();
-    let fine = lengths == [8, 4, 4, 4, 12]
-        && id
-            .bytes()
-            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    let fine = shape::is_uuid(id);
     if !fine {
         section.error(
             "app_id",
@@ -144,8 +141,8 @@ impl Kind for OneSignal {
             "app_id": self.app_id,
             "target_channel": "push",
             // This language is the one that has to be there; it is shown to everybody.
-            "contents": { "en": harmless(&card.text, TEXT) },
-            "headings": { "en": harmless(&card.title, TITLE) },
+            "contents": { "en": shown(&card.text, TEXT) },
+            "headings": { "en": shown(&card.title, TITLE) },
             "data": {
                 "event": told.kind()?.word(), "alert": format!("A-{}", alert.number), "severity": alert.severity,
                 "machine": shorten(&alert.machine, 100), "event_id": told.notice.id,
@@ -228,6 +225,16 @@ impl OneSignal {
         ]
         .join("-")
     }
+}
+
+/// A text in which nothing is a place that OneSignal fills in, as `{{ .. }}` and `{% .. %}` are.
+fn shown(text: &str, most: usize) -> String {
+    fit(&harmless(text, usize::MAX), most, |spot, text| {
+        if spot.follows('{') && matches!(spot.is, '{' | '%') {
+            text.push(NOTHING);
+        }
+        text.push(spot.is);
+    })
 }
 
 #[cfg(test)]

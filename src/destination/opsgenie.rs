@@ -17,7 +17,7 @@ use super::{
     events,
     incidents::Incidents,
     levels::Levels,
-    responders,
+    responders, shape,
     text::{self, harmless, shorten},
 };
 use crate::{
@@ -82,11 +82,18 @@ fn read_as(section: &Section<'_>, of: Maker, url: &str) -> Option<(Arc<dyn Kind>
         None,
     );
     let by_id = of == Maker::Jira;
+    let api_key: Secret = section.required("api_key")?;
+    // What speaks as they do elsewhere has keys of its own.
+    if section.raw("url").is_none() {
+        let odd =
+            "is not like 01234567-89ab-cdef-0123-456789abcdef, as the key of an API integration is";
+        shape::should(section, "api_key", &api_key, shape::is_uuid, odd);
+    }
     let kind = Opsgenie {
         of,
         responders: responders::read(section, by_id),
         tags: read_tags(section),
-        api_key: section.required("api_key")?,
+        api_key,
         access: access?,
         levels,
         events,

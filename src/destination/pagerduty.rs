@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Spelling, Terms, Told, Veiled, details::Details, events, incidents::Incidents, text,
+    Spelling, Terms, Told, Veiled, details::Details, events, incidents::Incidents, shape, text,
 };
 use crate::{
     alert::event::EventKind,
@@ -24,6 +24,8 @@ const EU: &str = "https://events.eu.pagerduty.com/v2/enqueue";
 const SUMMARY: usize = 1024;
 /// How long a routing key is, in characters.
 const KEY: usize = 32;
+const ODD_KEY: &str =
+    "is not 32 letters and digits, as the integration key of an \"Events API V2\" integration is";
 /// Stands for the routing key until it is read.
 const KEY_MARK: &str = "ROUTING-KEY";
 
@@ -41,8 +43,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let terms = Terms::read(section, Terms::of_people(Rate::per_minute(120)));
     let events = events::read(section, &events::LIFE);
     let routing_key = section.required("routing_key");
-    if section.raw("url").is_none() {
-        routing_key.iter().for_each(|key| check_key(section, key));
+    // Whoever takes the wrong key of several finds out now. Services that speak as PagerDuty does have keys of their own.
+    if let (None, Some(key)) = (section.raw("url"), &routing_key) {
+        let fine = |key: &str| shape::letters_and_digits(key, KEY);
+        shape::should(section, "routing_key", key, fine, ODD_KEY);
     }
     let kind = PagerDuty {
         access: access?,
@@ -50,20 +54,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
         events,
     };
     Some((Arc::new(kind), terms))
-}
-
-/// Whoever takes the wrong key of several finds out now. Services that speak as PagerDuty does have keys of their own.
-fn check_key(section: &Section<'_>, key: &Secret) {
-    let fine = |key: &str| {
-        let key = key.trim();
-        key.len() == KEY && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    };
-    if key.reveal().is_ok_and(|key| !fine(&key)) {
-        section.warn(
-            "routing_key",
-            "is not 32 letters and digits, as the integration key of an \"Events API V2\" integration is",
-        );
-    }
 }
 
 impl Kind for PagerDuty {

@@ -1,7 +1,7 @@
 //! How a request proves who sent it, as configured: `sign`. Reading the secrets and signing is done at each attempt, by
 //! `delivery::signature`.
 
-use super::{NO_KEY, OAuth2, headers::is_free, signing_key};
+use super::{NO_KEY, OAuth2, headers::is_free, shape, signing_key};
 use crate::config::{secret::Secret, section::Section};
 
 /// How a request proves who sent it.
@@ -227,13 +227,8 @@ fn check_keys(sign: &Section<'_>, keys: &[Secret]) {
     } else {
         "secrets"
     };
+    let fine = |text: &str| signing_key(text).is_some();
     for secret in keys {
-        match secret.reveal() {
-            Ok(text) if signing_key(&text).is_some() => {}
-            Ok(_) if secret.is_inline() => sign.error(key, NO_KEY),
-            Ok(_) => sign.warn(key, format!("cannot be used: the secret {NO_KEY}")),
-            // Why it cannot be read was said when it was found.
-            Err(_) => {}
-        }
+        shape::must(sign, key, secret, fine, NO_KEY);
     }
 }

@@ -85,6 +85,11 @@ impl Sms {
         }
     }
 
+    /// The most characters.
+    pub(super) fn most(self) -> usize {
+        self.most
+    }
+
     /// The sentence of what is told. What is too long is cut before the alert's number, by which people answer.
     pub(super) fn text(self, told: &Told<'_>) -> String {
         let sentence = text::for_attempt(told.notice, told.attempt);

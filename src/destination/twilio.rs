@@ -12,7 +12,9 @@ use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, RenderError, Signing,
     Terms, Told, events,
     phone::{self, Phone},
+    shape,
     sms::Sms,
+    whatsapp::sentence::sentence,
 };
 use crate::{
     alert::event::EventKind,
@@ -88,7 +90,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
 /// Ids of Twilio are two letters and 32 hexadecimal digits.
 fn is_sid(section: &Section<'_>, key: &str, begin: &str, sid: &str) -> bool {
     let digits = sid.strip_prefix(begin).unwrap_or_default();
-    let fine = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let fine = shape::hexadecimal(digits, 32);
     if !fine {
         let message = format!(
             "is \"{sid}\", must be {begin} and 32 hexadecimal digits, as Twilio's console shows it"
@@ -166,7 +168,11 @@ impl Kind for Twilio {
             From::Number(number) => form.append_pair("From", number),
             From::Service(sid) => form.append_pair("MessagingServiceSid", sid),
         };
-        form.append_pair("Body", &self.sms.text(told));
+        let text = match self.to.starts_with("whatsapp:") {
+            true => sentence(told, self.sms.most()),
+            false => self.sms.text(told),
+        };
+        form.append_pair("Body", &text);
         if let Some(valid) = self.valid_for {
             form.append_pair("ValidityPeriod", &valid.as_secs().to_string());
         }
@@ -232,6 +238,19 @@ mod tests {
 
     fn verdict(status: u16, body: &str) -> &'static str {
         testbed::verdict(CONFIG, status, body)
+    }
+
+    #[test]
+    fn what_goes_on_to_whatsapp_is_no_markup_there() {
+        let config = CONFIG.replace("to = \"+", "to = \"whatsapp:+");
+        let destination = read(&config).expect("a destination");
+        let mut notice = notice(EventKind::Triggered);
+        notice.text = "*b* °C".to_owned();
+        let body = sent(&destination, &notice, &attempt(), None).remove(0).body;
+        assert!(
+            body.contains("Body=%E2%80%8B*%E2%80%8Bb%E2%80%8B*%E2%80%8B+%C2%B0C"),
+            "{body}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 mod labels;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 pub use self::labels::Labels;
 use crate::clock::Wall;
@@ -91,7 +91,39 @@ impl Bad {
             Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer
         )
     }
+
+    /// The word of recordings and of the API: `no_answer`, `exception_2`.
+    pub fn word(self) -> Cow<'static, str> {
+        match self {
+            Self::Exception(code) => return format!("{EXCEPTION}{code}").into(),
+            Self::NeverHeard => "never_heard",
+            Self::Stale => "stale",
+            Self::Unreachable => "unreachable",
+            Self::NoAnswer => "no_answer",
+            Self::Malformed => "malformed",
+            Self::SensorFault => "sensor_fault",
+            Self::Unlisted => "unlisted",
+        }
+        .into()
+    }
+
+    /// The reason with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "never_heard" => Self::NeverHeard,
+            "stale" => Self::Stale,
+            "unreachable" => Self::Unreachable,
+            "no_answer" => Self::NoAnswer,
+            "malformed" => Self::Malformed,
+            "sensor_fault" => Self::SensorFault,
+            "unlisted" => Self::Unlisted,
+            _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
+        })
+    }
 }
+
+/// How the word of an exception begins; its code follows.
+const EXCEPTION: &str = "exception_";
 
 impl fmt::Display for Bad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,6 +174,28 @@ mod tests {
         assert!(Bad::NoAnswer.is_silence());
         assert!(!Bad::SensorFault.is_silence());
         assert!(!Bad::Exception(2).is_silence());
+    }
+
+    #[test]
+    fn every_reason_has_a_word_that_is_read_back() {
+        let all = [
+            Bad::NeverHeard,
+            Bad::Stale,
+            Bad::Unreachable,
+            Bad::NoAnswer,
+            Bad::Exception(2),
+            Bad::Exception(255),
+            Bad::Malformed,
+            Bad::SensorFault,
+            Bad::Unlisted,
+        ];
+        for bad in all {
+            assert_eq!(Bad::from_word(&bad.word()), Some(bad));
+        }
+        assert_eq!(Bad::Exception(2).word(), "exception_2");
+        for strange in ["", "exception_", "exception_256", "good"] {
+            assert_eq!(Bad::from_word(strange), None, "{strange}");
+        }
     }
 
     #[test]

@@ -8,10 +8,13 @@ use super::{
     ids::Id,
     numbers::Numbers,
     outbox, ready,
-    restore::put_now,
+    restore::{put_all_now, put_now},
     rows::{AlertRow, Commit, Committed, DeliveryState, Mark, NewDelivery, Owed, WatchRow},
 };
 use crate::verify::chain::Covered;
+
+/// Where the mark stands.
+const MARK: &str = "mark";
 
 /// Writes one commit; `durable` is left false for the caller to say.
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
@@ -57,7 +60,6 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
             });
         }
     }
-    numbers.put_back()?;
     for key in &commit.removed_watches {
         db.prepare_cached("DELETE FROM watches WHERE key = ?1")?
             .execute([Id(key)])?;
@@ -65,29 +67,38 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
     for watch in &commit.watches {
         put_watch(db, watch)?;
     }
-    if let Some(core) = &commit.core {
-        put_now(db, "core", core)?;
-    }
-    write_mark(db, &commit.mark)?;
+    let mut now = numbers.come_to();
+    now.extend(
+        commit
+            .core
+            .iter()
+            .map(|core| ("core".to_owned(), core.clone().into())),
+    );
+    now.push((MARK.to_owned(), written(&commit.mark).into()));
+    put_all_now(db, &now)?;
     ready::fill(db, commit, &mut committed)?;
     Ok(committed)
 }
 
 /// Writes the mark alone.
 pub(crate) fn write_mark(db: &Connection, mark: &Mark) -> rusqlite::Result<()> {
+    put_now(db, MARK, written(mark))
+}
+
+/// A mark as it is kept.
+fn written(mark: &Mark) -> String {
     let Mark {
         boot,
         mono,
         wall,
         synchronised,
     } = mark;
-    let text = format!(
+    format!(
         "{boot} {} {} {}",
         mono.as_nanos(),
         wall.as_millis(),
         u8::from(*synchronised)
-    );
-    put_now(db, "mark", &text)
+    )
 }
 
 /// What an event's row says.

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, types::Value};
 
 use super::{
     chain,
-    restore::{now, put_now},
+    restore::{now, put_all_now},
 };
 use crate::verify::chain::{Hash, link};
 
@@ -80,16 +80,18 @@ impl<'db> Numbers<'db> {
 
     /// Writes how far they have come.
     pub(crate) fn put_back(self) -> rusqlite::Result<()> {
-        if let Some(next) = self.event {
-            put_now(self.db, EVENT, next)?;
-        }
-        if let Some(head) = self.head {
-            put_now(self.db, chain::HEAD, head)?;
-        }
-        for (destination, next) in self.sequences {
-            put_now(self.db, &format!("{SEQUENCE}{destination}"), next)?;
-        }
-        Ok(())
+        put_all_now(self.db, &self.come_to())
+    }
+
+    /// How far they have come, for who writes more with it.
+    pub(crate) fn come_to(&self) -> Vec<(String, Value)> {
+        let event = self.event.map(|next| (EVENT.to_owned(), next.into()));
+        let head = self
+            .head
+            .map(|head| (chain::HEAD.to_owned(), head.to_vec().into()));
+        let sequences = self.sequences.iter();
+        let sequences = sequences.map(|(name, next)| (format!("{SEQUENCE}{name}"), (*next).into()));
+        event.into_iter().chain(head).chain(sequences).collect()
     }
 }
 

@@ -43,13 +43,17 @@ pub(super) fn fill(
                 found
             }
         };
-        let thread = db
-            .prepare_cached("SELECT body FROM threads WHERE alert = ?1 AND destination = ?2")?
-            .query_row(
-                params![event.alert.number.cast_signed(), owed.destination],
-                |row| row.get(0),
-            )
-            .optional()?;
+        // Of an alert that has just begun nobody remembers anything.
+        let thread = match event.kind == "triggered" {
+            true => None,
+            false => db
+                .prepare_cached("SELECT body FROM threads WHERE alert = ?1 AND destination = ?2")?
+                .query_row(
+                    params![event.alert.number.cast_signed(), owed.destination],
+                    |row| row.get(0),
+                )
+                .optional()?,
+        };
         owed.ready = Some(Box::new(Delivery {
             row: DeliveryRow {
                 id: owed.id,

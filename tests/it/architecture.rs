@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What a room may use of the others; `room::part` is that part only. A room that is not here may use everything.
-const ARROWS: [(&str, &str); 12] = [
+const ARROWS: [(&str, &str); 13] = [
     ("clock", ""),
     // A proof must not lean on what it proves.
     ("verify", ""),
@@ -32,6 +32,8 @@ const ARROWS: [(&str, &str); 12] = [
         "delivery",
         "clock store link destination alert::event alert::plant alert::signal alert::BLIND_RULE config::section config::tree config::values config::when config::secret",
     ),
+    // It is the core from outside: its inputs, its state, its events.
+    ("recording", "alert clock sample"),
     ("rules", "clock sample source config alert::plant"),
     (
         "config",
@@ -40,7 +42,7 @@ const ARROWS: [(&str, &str); 12] = [
     // The state is looked at through views and changed by commands, never in the engine.
     (
         "api",
-        "clock verify::rows sample config store delivery alert::command alert::event alert::plant alert::views",
+        "clock verify::rows sample config store delivery recording::reel alert::command alert::event alert::plant alert::views",
     ),
 ];
 

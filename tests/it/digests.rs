@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     pipeline::heard,
     support::{
-        Agent, Answer, Broker, Received, Receiver, destination, publishers, python, text, too_hot,
-        wait,
+        Agent, Answer, Broker, Received, Receiver, destination, publishers, signatures, text,
+        too_hot, wait,
     },
 };
 
@@ -90,7 +90,7 @@ fn adds_up(agent: &Agent, ops: &Receiver) {
     let file = file.display().to_string();
     let report = agent.json("verify", &["--received", &file, "--json"]);
     assert_eq!(report["fine"], true, "{report:#}");
-    python::verify(&ops.all());
+    signatures::verify(&ops.all());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Every format and every scheme from the real program, read by receivers with nothing of andon in them.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
-use crate::support::{Agent, KEY, Received, Receiver, cold_device, mill, python, too_hot, wait};
+use crate::support::{
+    Agent, KEY, Received, Receiver, cold_device, mill, python, signatures, to, too_hot, wait,
+};
 
 /// A name that breaks what does not escape it, on one line as all names are.
 const NAME: &str = "CNC \"Mill\" #1 & <b> {text} 100 % ö\\";
@@ -101,6 +103,28 @@ fn what_is_sent_in_each_format_is_understood_by_its_receivers() {
         assert!(!said.contains(KEY), "{said}");
     }
     assert!(!agent.log().contains(KEY));
+}
+
+#[test]
+fn while_keys_are_exchanged_each_of_them_verifies_and_no_other() {
+    const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const STRANGER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let (device, receiver) = (cold_device(), Receiver::start());
+    let both = "secrets = [{ file = \"new.key\" }, { file = \"ops.key\" }]";
+    let one = "secret = { file = \"ops.key\" }";
+    let config = (mill(&device) + &to(&receiver)).replace(one, both);
+    let mut agent = Agent::new(&config, &too_hot(""));
+    let new = agent.path("new.key");
+    fs::write(&new, NEW).expect("the new key");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("its mode");
+    agent.run();
+    let tested = agent.verb("destinations", &["test", "ops"]);
+    assert!(tested.status.success(), "{tested:?}");
+    let requests = receiver.accepted();
+    for key in [NEW, KEY] {
+        signatures::verify_with(key, &requests);
+    }
+    signatures::refuse_with(STRANGER, &requests);
 }
 
 fn path(request: &Received) -> &str {

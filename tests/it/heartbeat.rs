@@ -1,6 +1,6 @@
 //! Whoever watches the watcher gets a signed sign of life that says what matters.
 
-use crate::support::{Agent, Receiver, cold_device, mill, python, text, to, too_hot};
+use crate::support::{Agent, Receiver, cold_device, mill, signatures, text, to, too_hot};
 
 #[test]
 fn the_heartbeat_is_signed_and_says_what_runs_and_what_waits() {
@@ -36,5 +36,5 @@ sign = {{ scheme = "standard-webhooks", secret = {{ file = "ops.key" }} }}
     assert_eq!(body["undelivered"], 1);
     assert_eq!(body["open_alerts"], 1);
     assert_ne!(second.id(), first.id());
-    python::verify(&beats.all());
+    signatures::verify(&beats.all());
 }

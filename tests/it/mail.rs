@@ -22,7 +22,7 @@ const PASSWORD: &str = "canary-p:w %41\"ö";
 const NAME: &str = r"CNC Mill\r\nBcc: evil@example.com\r\n\r\n.\r\nöl <b>&amp; 🚨 \u202e";
 
 /// A relay with a certificate of its own authority.
-struct Relay {
+pub(crate) struct Relay {
     mode: &'static str,
     port: u16,
     heard: Arc<Mutex<Vec<Value>>>,
@@ -31,7 +31,7 @@ struct Relay {
 }
 
 impl Relay {
-    fn start(mode: &'static str) -> Self {
+    pub(crate) fn start(mode: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         certificate(folder.path());
         let at = |name: &str| folder.path().join(name).display().to_string();
@@ -67,7 +67,7 @@ impl Relay {
         self.heard.lock().expect("no panic").clone()
     }
 
-    fn mails(&self, count: usize) -> Vec<Value> {
+    pub(crate) fn mails(&self, count: usize) -> Vec<Value> {
         wait::until(&format!("{count} mails"), || {
             let heard = self.heard();
             let mails = heard.into_iter().filter(|mail| mail["from"].is_string());
@@ -77,7 +77,7 @@ impl Relay {
     }
 
     /// A destination of this name for these recipients.
-    fn destination(&self, name: &str, to: &str, more: &str) -> String {
+    pub(crate) fn destination(&self, name: &str, to: &str, more: &str) -> String {
         let scheme = if self.mode == "implicit" {
             "smtps"
         } else {

@@ -23,6 +23,7 @@ mod oauth2;
 mod offline;
 mod pipeline;
 mod record;
+mod recording;
 mod restarts;
 mod simulation;
 mod support;

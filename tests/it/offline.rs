@@ -9,7 +9,7 @@ use crate::{
     pipeline::heard,
     support::{
         Agent, Answer, Broker, Received, Receiver, cold_device, destination, mill, publishers,
-        python, text, to, too_hot, wait,
+        signatures, text, to, too_hot, wait,
     },
 };
 
@@ -66,7 +66,7 @@ fn what_was_decided_offline_arrives_in_order_when_the_receiver_is_back() {
             "{heard:?}"
         );
     }
-    python::verify(&receiver.all());
+    signatures::verify(&receiver.all());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_receiver_that_asks_for_time_gets_it_and_the_same_event_again() {
         stamps.len() > 1,
         "every attempt is signed afresh: {stamps:?}"
     );
-    python::verify(&attempts);
+    signatures::verify(&attempts);
 }
 
 #[test]

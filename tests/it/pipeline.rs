@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Agent, Broker, KEY, Receiver, cold_device, mill, publishers, python, text, to, too_hot,
+    Agent, Broker, KEY, Receiver, cold_device, mill, publishers, signatures, text, to, too_hot,
 };
 
 const TRIGGERED: &str = "alert.triggered mill-1/spindle-overtemp";
@@ -55,7 +55,7 @@ fn a_register_above_its_limit_reaches_the_receiver_signed_and_so_does_the_end() 
     assert_eq!(resolved["alert"]["id"], body["alert"]["id"]);
     assert_eq!(resolved["alert"]["state"], "resolved");
     assert_eq!(resolved["sequence"], 2);
-    python::verify(&receiver.all());
+    signatures::verify(&receiver.all());
 
     let alerts = agent.json("alerts", &["--all", "--json"]);
     let alerts = alerts.as_array().expect("a list");
@@ -83,7 +83,7 @@ fn a_topic_above_its_limit_reaches_the_receiver_and_so_does_the_end() {
     broker.publish("plant/m-1/temp", "20");
     let resolved = receiver.hears("alert.resolved m-1/spindle-overtemp").json();
     assert_eq!(resolved["alert"]["id"], triggered["alert"]["id"]);
-    python::verify(&receiver.all());
+    signatures::verify(&receiver.all());
 }
 
 #[test]
@@ -150,7 +150,8 @@ pub(crate) fn heard(agent: &Agent, broker: &Broker, machine: &str) {
     });
 }
 
-fn sha256(text: &str) -> String {
+/// In hexadecimal digits.
+pub(crate) fn sha256(text: &str) -> String {
     use sha2::{Digest as _, Sha256};
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

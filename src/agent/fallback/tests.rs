@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use super::*;
 use crate::{
-    agent::audience::Audiences,
+    agent::{audience::Audiences, core::Core},
     alert::{
         engine::Engine,
         event::{Alert, DedupKey, Escalation, Event, State},
@@ -26,7 +26,7 @@ use crate::{
 /// and owes again what a person wants; nothing is sent.
 struct Desk {
     recorder: Recorder,
-    engine: Engine,
+    engine: Core,
     clock: Clock,
     _folder: tempfile::TempDir,
 }
@@ -86,7 +86,7 @@ impl Desk {
         let (engine, _) = Engine::restore(plant, &durable, now, &recorder.boot, [7; 16]);
         Self {
             recorder,
-            engine,
+            engine: Core::new(engine),
             clock,
             _folder: folder,
         }
@@ -143,7 +143,7 @@ impl Desk {
             after_unknown_downtime: false,
         };
         let (engine, events) = (&mut self.engine, vec![event]);
-        let committed = self.recorder.commit(engine, events, now).await;
+        let committed = self.recorder.commit(engine, &events, now).await;
         committed.expect("a commit");
     }
 

@@ -1,7 +1,7 @@
 //! Behaviour of the core, told as stories: inputs at seconds go in, event lines come out.
 
 mod behaviour;
-mod properties;
+pub(crate) mod properties;
 mod restarts;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -26,7 +26,7 @@ const START: i64 = 1_775_298_600_000;
 /// Mono time of second 0.
 const BOOTED: i64 = 1_000_000_000_000;
 
-fn now(seconds: f64) -> Now {
+pub(crate) fn now(seconds: f64) -> Now {
     let millis = (seconds * 1000.0).round() as i64;
     Now {
         mono: Mono::from_nanos(BOOTED + millis * 1_000_000),
@@ -35,7 +35,7 @@ fn now(seconds: f64) -> Now {
     }
 }
 
-fn boot() -> BootId {
+pub(crate) fn boot() -> BootId {
     BootId("boot-1".to_owned())
 }
 

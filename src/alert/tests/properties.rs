@@ -9,13 +9,13 @@ use crate::alert::event::{EventKind, State};
 
 /// One input, a while after the one before.
 #[derive(Clone, Debug)]
-struct Act {
-    after: f64,
-    what: What,
+pub(crate) struct Act {
+    pub(crate) after: f64,
+    pub(crate) what: What,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+pub(crate) enum What {
     Good(u32, f64),
     Stamped(u32, f64, i64),
     Bad(u32),
@@ -27,7 +27,7 @@ enum What {
     Tick,
 }
 
-fn history() -> impl Strategy<Value = Vec<Act>> {
+pub(crate) fn history() -> impl Strategy<Value = Vec<Act>> {
     let value = prop_oneof![Just(20.0), Just(84.0), Just(90.0), Just(97.0), 80.0..100.0];
     let what = prop_oneof![
         10 => (0_u32..4, value.clone()).prop_map(|(tag, value)| What::Good(tag, value)),
@@ -47,7 +47,7 @@ fn history() -> impl Strategy<Value = Vec<Act>> {
     )
 }
 
-fn input(what: &What) -> Input {
+pub(crate) fn input(what: &What) -> Input {
     use crate::alert::signal::Signal;
     let target = |kind: u8| match kind {
         0 => Target::Site,
@@ -90,7 +90,7 @@ fn input(what: &What) -> Input {
     }
 }
 
-fn busy_plant(stale_after: u64) -> Plant {
+pub(crate) fn busy_plant(stale_after: u64) -> Plant {
     let mut plant = Plant {
         policies: vec![policy()],
         ..plant()

@@ -57,6 +57,8 @@ pub(crate) struct Script {
     pub(crate) view: Option<View>,
     /// A reload finds these mistakes.
     pub(crate) mistakes: Vec<String>,
+    /// Nothing can be recorded.
+    pub(crate) no_recording: bool,
     /// The history cannot be read.
     pub(crate) no_history: bool,
     /// What the record says of itself.
@@ -65,6 +67,8 @@ pub(crate) struct Script {
     pub(crate) record: Vec<Entry>,
     /// The loop has ended.
     pub(crate) no_agent: bool,
+    /// So many deliveries more, with lower numbers.
+    pub(crate) older: i64,
 }
 
 impl Fake {
@@ -82,6 +86,7 @@ impl Fake {
             broken: script.no_history,
             account: script.account.clone(),
             record: script.record.clone(),
+            older: script.older,
         });
         tokio::spawn(answer(script, orders, Arc::clone(&commands)));
         let stop = CancellationToken::new();
@@ -170,6 +175,12 @@ async fn answer(
             }
             Order::TestDestination { name, reply } => {
                 let _ = reply.send(attempted(&name));
+            }
+            Order::Record { reply, .. } => {
+                let _ = reply.send(match script.no_recording {
+                    true => Err("2 recordings run already; end one of them first".to_owned()),
+                    false => Ok(crate::recording::tests::short()),
+                });
             }
             Order::Keep(keep) => kept(keep),
             Order::RetryDelivery { id, reply } | Order::DropDelivery { id, reply, .. } => {
@@ -366,6 +377,7 @@ struct Scripted {
     broken: bool,
     account: Account,
     record: Vec<Entry>,
+    older: i64,
 }
 
 impl Scripted {
@@ -428,7 +440,7 @@ impl History for Scripted {
                 && page.state.as_ref().is_none_or(|state| *state == one.state)
                 && page.before.is_none_or(|before| one.id < before)
         };
-        let all = [8, 7].into_iter().map(delivery);
+        let all = (7 - self.older..=8).rev().map(delivery);
         self.reading(all.filter(matches).take(page.limit).collect())
     }
 

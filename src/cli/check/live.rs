@@ -11,7 +11,7 @@ use crate::{
     delivery::attempt::{HttpContact, settings_of, settings_of_server, urls_of},
     destination::{Access, Server},
     link::{dial::dial, guard::Guard, http::Bind},
-    source::modbus::config::Address,
+    source::modbus::{self, LinkSettings, address::Address},
 };
 
 /// How long one connection may take.
@@ -24,7 +24,7 @@ pub(super) struct Reached {
     pub(super) what: &'static str,
     /// Its name.
     pub(super) name: String,
-    /// Host and port, without anything that may be secret.
+    /// Host and port, or the serial port, without anything that may be secret.
     pub(super) address: String,
     /// Why it cannot be reached, if it cannot.
     pub(super) error: Option<String>,
@@ -35,12 +35,14 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
     let mut tries = JoinSet::new();
     for (at, peer) in peers(settings).into_iter().enumerate() {
         tries.spawn(async move {
-            let error = match &peer.address {
-                Ok((host, port)) => connect(&peer, host, *port).await.err(),
+            let error = match &peer.to {
+                Ok(To::Host(host, port)) => connect(&peer, host, *port).await.err(),
+                Ok(To::Device(link)) => modbus::reach(link, PATIENCE).await.err(),
                 Err(why) => Some(why.clone()),
             };
-            let address = match &peer.address {
-                Ok((host, port)) => format!("{host}:{port}"),
+            let address = match &peer.to {
+                Ok(To::Host(host, port)) => format!("{host}:{port}"),
+                Ok(To::Device(link)) => link.address.to_string(),
                 Err(_) => "-".to_owned(),
             };
             let (what, name) = (peer.what, peer.name);
@@ -61,23 +63,45 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
 struct Peer {
     what: &'static str,
     name: String,
-    /// Host and port, or why it has none.
-    address: Result<(String, u16), String>,
+    /// Where it is, or why that is not known.
+    to: Result<To, String>,
     /// Where events go is guarded; where samples come from is not.
     guard: Option<Guard>,
     /// Where the connection goes out from.
     bind: Option<Bind>,
 }
 
+enum To {
+    Host(String, u16),
+    /// What a Modbus source has of its own: serial ports, pauses.
+    Device(Box<LinkSettings>),
+}
+
 /// Everything that the agent would connect to.
 fn peers(settings: &Settings) -> Vec<Peer> {
     let parts = &settings.parts;
-    let modbus = parts.modbus.iter().map(|source| {
-        let Address::Tcp { host, port } = &source.address;
-        Peer::source("modbus", &source.name, host, *port)
+    let modbus = parts.modbus.iter().flat_map(|source| {
+        let backup = source.link.backup.as_ref().map(|backup| {
+            let name = format!("{} (backup)", source.name);
+            (name, backup)
+        });
+        let first = (source.name.to_string(), &source.link.address);
+        let device = |(name, address): (String, &Address)| {
+            let mut link = source.link.clone();
+            (link.address, link.backup) = (address.clone(), None);
+            Peer::source("modbus", &name, To::Device(Box::new(link)))
+        };
+        [first]
+            .into_iter()
+            .chain(backup)
+            .map(device)
+            .collect::<Vec<_>>()
     });
     let mqtt = parts.mqtt.iter();
-    let mqtt = mqtt.map(|source| Peer::source("mqtt", &source.name, &source.host, source.port));
+    let mqtt = mqtt.map(|source| {
+        let to = To::Host(source.host.clone(), source.port);
+        Peer::source("mqtt", &source.name, to)
+    });
     let destinations = parts.destinations.iter().flat_map(|destination| {
         let access = destination.access().into_iter();
         let over_http =
@@ -95,11 +119,11 @@ fn peers(settings: &Settings) -> Vec<Peer> {
 }
 
 impl Peer {
-    fn source(what: &'static str, name: &str, host: &str, port: u16) -> Self {
+    fn source(what: &'static str, name: &str, to: To) -> Self {
         Self {
             what,
             name: name.to_owned(),
-            address: Ok((host.to_owned(), port)),
+            to: Ok(to),
             guard: None,
             bind: None,
         }
@@ -110,7 +134,7 @@ impl Peer {
         Self {
             what: "destination",
             name: name.to_owned(),
-            address: Ok((server.host.clone(), server.port)),
+            to: Ok(To::Host(server.host.clone(), server.port)),
             guard: Some(settings.guard),
             bind: settings.bind,
         }
@@ -124,10 +148,10 @@ impl Peer {
             || settings.guard.clone(),
             |proxy| proxy.guard(&settings.guard),
         );
-        let peer = |address| Self {
+        let peer = |address: Result<(String, u16), String>| Self {
             what,
             name: name.to_owned(),
-            address,
+            to: address.map(|(host, port)| To::Host(host, port)),
             guard: Some(guard.clone()),
             bind: settings.bind.clone(),
         };

@@ -10,7 +10,6 @@ use crate::{
     cli::{table::Table, terminal::Terminal},
     config::Settings,
     destination::{Connection, Peer, Role},
-    source::modbus::config::Address,
 };
 
 /// What a firewall has to let through: a connection, and all that it is for.
@@ -106,9 +105,18 @@ fn connections(settings: &Settings) -> Vec<(&'static str, Option<&str>, Connecti
         proxy: None,
         bind: None,
     };
-    let modbus = parts.modbus.iter().map(|of| {
-        let Address::Tcp { host, port } = &of.address;
-        ("source", Some(&*of.name), source(host, *port, false))
+    let modbus = parts.modbus.iter().flat_map(|of| {
+        let all = [Some(&of.link.address), of.link.backup.as_ref()];
+        // A serial port needs no firewall.
+        let peers = all
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.peer());
+        peers.map(|(host, port)| {
+            let mut connection = source(host, port, false);
+            connection.bind.clone_from(&of.link.bind);
+            ("source", Some(&*of.name), connection)
+        })
     });
     let mqtt = parts.mqtt.iter().map(|of| {
         let connection = source(&of.host, of.port, of.ca.is_some());

@@ -60,7 +60,7 @@ impl Plan {
             };
         Self {
             source: source.name.to_string(),
-            address: source.address.to_string(),
+            address: source.link.address.to_string(),
             unit: share.unit,
             poll_ms: u64::try_from(share.poll.as_millis()).unwrap_or(u64::MAX),
             requests: requests.map(request).collect(),

@@ -16,8 +16,8 @@ use crate::{
     source::modbus::{
         plan::Span,
         probe::{
-            End, Found, Largest, Probe, ProbeError,
-            guess::{self, Expected, Match},
+            End, Found, Largest, Probe, ProbeError, guess,
+            rank::{self, Expected, Match},
         },
     },
 };
@@ -95,7 +95,7 @@ pub(super) async fn run(args: &Args, terminal: &mut Terminal<'_>) -> Result<Exit
     let (found, beside, largest) = looked.map_err(|error| Failure::not_fine(error.to_string()))?;
     let matches = expected.map(|expected| {
         let guesses = guess::all(span.kind, &beside);
-        guess::matching(&guesses, expected, span)
+        rank::matching(&guesses, expected, span)
     });
     let exit = match &matches {
         Some(matches) if matches.is_empty() => Exit::NotFine,

@@ -15,7 +15,8 @@ use crate::{
         plan::Span,
         probe::{
             End, Found, Largest,
-            guess::{self, Guess, Match},
+            guess::{self, Guess},
+            rank::Match,
         },
     },
 };

@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod recording;
 mod restore;
 mod routes;
 mod talk;

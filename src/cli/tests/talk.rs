@@ -343,6 +343,19 @@ async fn the_outbox_shows_what_waits_unless_it_is_asked_for_more() {
 }
 
 #[tokio::test]
+async fn the_outbox_is_read_to_its_oldest_however_many_are_asked_for() {
+    let fake = Fake::with(Script {
+        older: 450,
+        ..Script::default()
+    });
+    for (limit, lines) in [("0", 1), ("200", 201), ("201", 202), ("1000", 453)] {
+        let verb = ["outbox", "--state", "all", "--limit", limit];
+        let said = talk(&fake.socket, &verb).await.ended(Exit::Fine);
+        assert_eq!(said.lines().count(), lines, "{limit}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_delivery_is_shown_with_its_attempts_and_body() {
     let said = ask(&["outbox", "show", "7"]).await.ended(Exit::Fine);
     let expected = text(&[

@@ -31,8 +31,14 @@ pub fn guard_of(access: &Access) -> Guard {
 pub fn mistakes(access: &Access, sign: Option<&Signing>) -> Vec<(&'static str, String, bool)> {
     let mut found = Vec::new();
     // What stands in files can be replaced at any time. That they are not there was said when they were read.
-    for url in urls_of(access).unwrap_or_default() {
-        match http::check(&url, &settings_of(access)) {
+    for url in std::iter::once(&access.url).chain(&access.more) {
+        let Ok(today) = url.reveal() else { continue };
+        match http::check(&today, &settings_of(access)) {
+            Err(BuildError::Refused(refusal)) if url.plain().is_none() => found.push((
+                "url",
+                format!("cannot be used, and what needs it is off until it can: {refusal}"),
+                true,
+            )),
             Err(BuildError::Refused(refusal)) => found.push(("url", refusal.to_string(), false)),
             Err(BuildError::Proxy(refusal)) => found.push(("proxy", refusal.to_string(), false)),
             Err(error @ BuildError::Key { .. }) => found.push((

@@ -6,17 +6,16 @@ use ipnet::IpNet;
 
 pub use self::{
     allowed::Allowed,
-    bind::Bind,
     identity::Identity,
     proxy::Proxy,
     relay::{Protection, Relay},
     server::Server,
 };
 use super::Veiled;
+pub use crate::config::values::Bind;
 use crate::config::{section::Section, values::FileBeside};
 
 mod allowed;
-mod bind;
 mod identity;
 mod proxy;
 mod relay;
@@ -107,13 +106,24 @@ impl Access {
             proxy: Proxy::read(section),
             bind: section.optional("bind"),
         };
-        // A secret is read and judged at each attempt.
-        if let Some(plain) = url?.plain()
-            && !access.is_fine(section, key, plain)
-        {
-            return None;
+        match url?.plain() {
+            Some(plain) if !access.is_fine(section, key, plain) => return None,
+            Some(_) => {}
+            None => access.look_into_secret(section, key),
         }
         Some(access)
+    }
+
+    /// A secret is read again at each attempt and may have been replaced by then, so what is wrong with it now is a warning.
+    fn look_into_secret(&self, section: &Section<'_>, key: &str) {
+        // That it cannot be read was said when it was found.
+        let Ok(url) = self.url.reveal() else { return };
+        if let Err(error) = url::Url::parse(&url) {
+            section.warn(
+                key,
+                format!("cannot be used: the secret is not a url ({error}), like https://ops.example.com/andon"),
+            );
+        }
     }
 
     /// Whether what is written at `key` is a URL; what is wrong is reported.

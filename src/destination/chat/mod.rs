@@ -23,6 +23,14 @@ mod room;
 /// What belongs between an opened and a closed mark so that a chat takes neither for one, and what nobody sees.
 pub(super) const NOTHING: char = '\u{200b}';
 
+/// A character of a text in which nothing is bold, italic, struck out or code, for chats where marks cannot be escaped.
+pub(super) fn unmarked(spot: Spot, text: &mut String) {
+    match spot.is {
+        '*' | '_' | '~' | '`' if !spot.in_word() => text.extend([NOTHING, spot.is, NOTHING]),
+        is => text.push(is),
+    }
+}
+
 /// Reads the terms of a chat: what is late collapses, and nobody reads the same twice in a minute.
 pub(super) fn terms(section: &Section<'_>, rate: Rate) -> Terms {
     let defaults = Terms {

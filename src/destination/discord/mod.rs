@@ -15,7 +15,7 @@ use super::{
     Terms, Told, Veiled,
     card::Card,
     chat::{self, Mentions, partial},
-    events,
+    events, shape,
     text::{harmless, shorten},
 };
 use crate::{alert::event::EventKind, config::section::Section};
@@ -42,8 +42,8 @@ struct Discord {
 /// Reads `type = "discord"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
-    if let Some(url) = access.as_ref().and_then(|access| access.url.plain()) {
-        check(section, url);
+    if let Some(url) = shape::Url::of(section, access.as_ref()) {
+        check(&url);
     }
     let terms = chat::terms(section, Rate::per_minute(30));
     let thread_id: Option<String> = section.optional("thread_id");
@@ -72,14 +72,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     Some((Arc::new(discord), terms))
 }
 
-fn check(section: &Section<'_>, url: &str) {
-    if url.contains(['?', '#']) {
-        section.error(
-            "url",
+fn check(url: &shape::Url<'_>) {
+    if url.text().contains(['?', '#']) {
+        url.is_wrong(
             "has a part behind `?` or `#`; write the url of the webhook alone, and a thread into `thread_id`",
         );
     }
-    let parsed = url::Url::parse(url).ok();
+    let parsed = url::Url::parse(url.text()).ok();
     let is_webhook = parsed.is_some_and(|url| {
         let host = url.host_str().unwrap_or_default();
         let host = host
@@ -96,8 +95,7 @@ fn check(section: &Section<'_>, url: &str) {
         matches!(host, "discord.com" | "discordapp.com") && token
     });
     if !is_webhook {
-        section.warn(
-            "url",
+        url.is_odd(
             "is no webhook of Discord, whose urls look like https://discord.com/api/webhooks/ID/TOKEN and end there",
         );
     }

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{
     super::{
         card::Card,
-        chat::{NOTHING, Room, Spot, beside, fit, length},
+        chat::{NOTHING, Room, Spot, beside, fit, length, unmarked},
     },
     mention::Mention,
 };
@@ -66,8 +66,7 @@ fn html(spot: Spot, text: &mut String) {
 /// A character of a text in which nothing is bold, code, a link or a mention.
 fn markup(spot: Spot, text: &mut String) {
     match spot.is {
-        '*' | '_' | '~' | '`' if !spot.in_word() => text.extend([NOTHING, spot.is, NOTHING]),
         '<' => text.extend([spot.is, NOTHING]),
-        is => text.push(is),
+        _ => unmarked(spot, text),
     }
 }

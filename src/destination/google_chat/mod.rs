@@ -13,7 +13,7 @@ use super::{
     Terms, Told,
     card::Card,
     chat::{self, Mentions, partial, roomy},
-    events,
+    events, shape,
     text::harmless,
 };
 use crate::{alert::event::EventKind, config::section::Section};
@@ -41,15 +41,14 @@ struct GoogleChat {
 /// Reads `type = "google-chat"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
-    if let Some(url) = access.as_ref().and_then(|access| access.url.plain()) {
-        if !url.contains("?key=") || !url.contains("&token=") {
-            section.error(
-                "url",
+    if let Some(url) = shape::Url::of(section, access.as_ref()) {
+        let text = url.text();
+        if !text.contains("?key=") || !text.contains("&token=") {
+            url.is_wrong(
                 "is not the whole url of a webhook, which ends with ?key=..&token=..; copy it as it is",
             );
-        } else if !url.starts_with("https://chat.googleapis.com/v1/spaces/") {
-            section.warn(
-                "url",
+        } else if !text.starts_with("https://chat.googleapis.com/v1/spaces/") {
+            url.is_odd(
                 "is no webhook of Google Chat, whose urls begin with https://chat.googleapis.com/v1/spaces/",
             );
         }

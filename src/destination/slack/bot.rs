@@ -15,7 +15,7 @@ use super::{
         Spelling, Terms, Told, Veiled,
         card::Card,
         chat::{self, Mentions, partial},
-        events,
+        events, shape,
         text::harmless,
     },
     mention::{self, Mention},
@@ -58,14 +58,14 @@ pub(in crate::destination) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kin
 
 fn read_token(section: &Section<'_>) -> Option<Secret> {
     let token: Secret = section.required("token")?;
-    let written = token.is_inline().then(|| token.reveal().ok()).flatten();
-    if written.is_some_and(|written| !written.starts_with("xoxb-") && !written.starts_with("xoxp-"))
-    {
-        section.error(
-            "token",
-            "is no token of a bot; copy the \"Bot User OAuth Token\", which begins with xoxb-, from the app's page",
-        );
-    }
+    let fine = |token: &str| token.starts_with("xoxb-") || token.starts_with("xoxp-");
+    shape::must(
+        section,
+        "token",
+        &token,
+        fine,
+        "is no token of a bot; copy the \"Bot User OAuth Token\", which begins with xoxb-, from the app's page",
+    );
     Some(token)
 }
 

@@ -10,7 +10,7 @@ use super::{
     Terms, Told,
     card::Card,
     chat::{self, Mentions},
-    events,
+    events, shape,
     text::harmless,
 };
 use crate::{alert::event::EventKind, config::section::Section};
@@ -37,10 +37,9 @@ struct Slack {
 /// Reads `type = "slack"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
-    let plain = access.as_ref().and_then(|access| access.url.plain());
-    if plain.is_some_and(|url| !HOOKS.iter().any(|hook| url.starts_with(hook))) {
-        section.warn(
-            "url",
+    let url = shape::Url::of(section, access.as_ref());
+    if let Some(url) = url.filter(|url| !HOOKS.iter().any(|hook| url.text().starts_with(hook))) {
+        url.is_odd(
             "is no webhook of Slack, whose urls begin with https://hooks.slack.com/services/; what is there has to take the same and \
              answer \"ok\", as Mattermost does",
         );

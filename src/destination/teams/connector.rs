@@ -14,7 +14,7 @@ use super::{
         Told,
         card::Card,
         chat::{Room, beside, fit, roomy},
-        events,
+        events, shape,
         text::harmless,
     },
     NEW,
@@ -53,6 +53,12 @@ pub(in crate::destination) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kin
         "is retired: Microsoft switches the connectors of Teams off; make a flow in the app Workflows and use type = \"teams\"",
     );
     let access = Access::read(section, Duration::from_secs(10));
+    let url = shape::Url::of(section, access.as_ref());
+    if let Some(url) = url.filter(|url| !is_connector(url.text())) {
+        url.is_odd(
+            "is not that of an Office 365 connector, which is at a host below .webhook.office.com; that of a flow is for type = \"teams\"",
+        );
+    }
     let terms = terms(section);
     let events = events::read(section, &EventKind::ALL);
     let connector = Connector {

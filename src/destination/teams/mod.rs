@@ -14,7 +14,7 @@ use super::{
     Terms, Told,
     card::Card as Shown,
     chat::{self, Mentions, roomy},
-    events,
+    events, shape,
 };
 use crate::{alert::event::EventKind, config::section::Section};
 
@@ -44,17 +44,16 @@ struct Teams {
 /// Reads `type = "teams"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
-    let url = access.as_ref().and_then(|access| access.url.plain());
-    if url.is_some_and(connector::is_connector) {
-        section.warn(
-            "url",
-            "is that of an Office 365 connector, which Microsoft has retired; make a flow in the app Workflows of Teams and put its url here",
-        );
-    } else if url.is_some_and(|url| !url.contains("sig=")) {
-        section.warn(
-            "url",
-            "has no signature (`sig=`) in it, as the url of a flow has that anyone may call; copy it whole",
-        );
+    if let Some(url) = shape::Url::of(section, access.as_ref()) {
+        if connector::is_connector(url.text()) {
+            url.is_odd(
+                "is that of an Office 365 connector, which Microsoft has retired; make a flow in the app Workflows of Teams and put its url here",
+            );
+        } else if !url.text().contains("sig=") {
+            url.is_odd(
+                "has no signature (`sig=`) in it, as the url of a flow has that anyone may call; copy it whole",
+            );
+        }
     }
     let terms = terms(section);
     let mentions = Mentions::read(section);

@@ -13,7 +13,7 @@ use super::{
     Spelling, Terms, Told,
     card::Card,
     chat::{self, Mentions, partial},
-    events,
+    events, shape,
     text::harmless,
 };
 use crate::{
@@ -65,20 +65,20 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
 
 fn read_token(section: &Section<'_>) -> Option<Secret> {
     let token: Secret = section.required("token")?;
-    let written = token.is_inline().then(|| token.reveal().ok()).flatten();
-    let fine = written.is_none_or(|written| {
+    let fine = |token: &str| {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-        written.split_once(':').is_some_and(|(bot, key)| {
+        token.split_once(':').is_some_and(|(bot, key)| {
             let number = !bot.is_empty() && bot.bytes().all(|byte| byte.is_ascii_digit());
             number && key.len() >= 20 && key.bytes().all(allowed)
         })
-    });
-    if !fine {
-        section.error(
-            "token",
-            "is no token of a bot, which BotFather writes like 123456789:AAE.., digits, a colon and at least 20 characters",
-        );
-    }
+    };
+    shape::must(
+        section,
+        "token",
+        &token,
+        fine,
+        "is no token of a bot, which BotFather writes like 123456789:AAE.., digits, a colon and at least 20 characters",
+    );
     Some(token)
 }
 

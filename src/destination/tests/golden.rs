@@ -19,17 +19,17 @@ use crate::{
 };
 
 /// A destination of `tests/formats`.
-struct Example {
-    name: String,
-    destination: Destination,
-    thread: Option<String>,
+pub(super) struct Example {
+    pub(super) name: String,
+    pub(super) destination: Destination,
+    pub(super) thread: Option<String>,
 }
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats")
 }
 
-fn examples() -> Vec<Example> {
+pub(super) fn examples() -> Vec<Example> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder()).expect("the folder") {
         let path = entry.expect("an entry").path();
@@ -117,20 +117,22 @@ fn cases() -> Vec<(String, Notice, Attempt)> {
         notice.alert.runbook = Some("https://wiki.example.com/\"x\"".to_owned());
         notice.alert.unit = "\"\r\n".to_owned();
     });
-    let hostile = {
-        let mut event = event(EventKind::Triggered);
-        event.alert.machine_name = Arc::from(HOSTILE);
-        event.alert.message = Arc::from(HOSTILE.repeat(10_000 / HOSTILE.chars().count() + 1));
-        event.alert.action = Arc::from(HOSTILE);
-        Notice::of(&event, &site(), true)
-    };
-    cases.push(("hostile texts".to_owned(), hostile, attempt()));
+    cases.push(("hostile texts".to_owned(), hostile(), attempt()));
     cases
 }
 
+/// An alert of a machine that wants to be obeyed.
+pub(super) fn hostile() -> Notice {
+    let mut event = event(EventKind::Triggered);
+    event.alert.machine_name = Arc::from(HOSTILE);
+    event.alert.message = Arc::from(HOSTILE.repeat(10_000 / HOSTILE.chars().count() + 1));
+    event.alert.action = Arc::from(HOSTILE);
+    Notice::of(&event, &site(), true)
+}
+
 /// What somebody might call a machine to be obeyed: by a chat, a page, a terminal, a mailer, a log.
-pub(in crate::destination) const HOSTILE: &str = "<!channel> @everyone @here <@U1> *b* _i_ ~s~ `c` [l](https://evil.example) <a href=\"https://evil.example\">x</a> \
-    </script> \u{202e}gnp.exe \u{1b}[31m\r\nBcc: x@evil.example\r\n.\r\n🚨👩‍🔧 {text} %s $(id) ; ' \" \\ \u{0} ";
+pub(in crate::destination) const HOSTILE: &str = "<!channel> @everyone @here <@U1> <at>x</at> *b* _i_ ~s~ `c` [l](https://evil.example) <a href=\"https://evil.example\">x</a> \
+    </script> \u{202e}gnp.exe \u{1b}[31m\r\nBcc: x@evil.example\r\n.\r\n🚨👩‍🔧 {text} {{ name }} {% if %} %s $(id) ; ' \" \\ \u{0} ";
 
 fn shown(requests: &[Sent]) -> String {
     let mut text = String::new();

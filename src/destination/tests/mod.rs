@@ -2,3 +2,5 @@
 
 mod examples;
 pub(super) mod golden;
+mod hostile;
+mod shapes;

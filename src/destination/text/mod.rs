@@ -14,7 +14,7 @@ mod digest;
 mod words;
 
 pub use digest::of_digest;
-use words::{coarse, ended, fill, quantity, value_and_limit};
+use words::{Field, coarse, ended, fill, quantity, value_and_limit};
 pub use words::{harmless, lasting, shorten};
 
 /// The most characters of a sentence, its marks included.
@@ -26,11 +26,11 @@ const BLIND: &str = "andon.blind";
 /// An attempt says that it is late from here on.
 const LATE_FROM: u64 = 60;
 
-/// The sentence of an event, without its marks.
-pub fn of(event: &Event, site: &Site) -> String {
+/// The sentence of an event, without its marks. `what` is its [`message`].
+pub fn of(event: &Event, site: &Site, what: &str) -> String {
     let alert = &event.alert;
     let number = format!(" A-{}", alert.number);
-    let told = told(event, site);
+    let told = told(event, site, what);
     let mark = mark(event.kind, &alert.rule, alert.severity.word());
     let (site_name, machine) = (
         harmless(&site.name, 100),
@@ -60,7 +60,7 @@ pub fn of_alert(alert: &Alert, site: &Site) -> String {
         until: None,
         after_unknown_downtime: false,
     };
-    of(&event, site)
+    of(&event, site, &message(&event, site))
 }
 
 /// What is wrong, with the rule's `{..}` filled in.
@@ -68,25 +68,19 @@ pub fn message(event: &Event, site: &Site) -> String {
     let alert = &event.alert;
     let measured = alert.measured.as_ref();
     let (value, limit) = measured.map_or((None, None), value_and_limit);
-    let unknown = || "unknown".to_owned();
-    let fields: [(&str, String); 8] = [
-        ("{value}", value.unwrap_or_else(unknown)),
-        ("{limit}", limit.unwrap_or_else(unknown)),
-        (
-            "{unit}",
-            measured.map_or_else(String::new, |measured| measured.unit.to_string()),
-        ),
-        ("{machine}", alert.machine_name.to_string()),
-        (
-            "{tag}",
-            measured.map_or_else(unknown, |measured| measured.tag.to_string()),
-        ),
-        (
-            "{level}",
-            alert.level.as_deref().unwrap_or("none").to_owned(),
-        ),
-        ("{severity}", alert.severity.word().to_owned()),
-        ("{since}", clock_time(alert.created, event.at, site)),
+    let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let of = |what: fn(&Measured) -> &str| measured.map(what).map(str::to_owned);
+    let fields: [Field<'_>; 8] = [
+        ("{value}", &|| known(&value)),
+        ("{limit}", &|| known(&limit)),
+        ("{unit}", &|| of(|it| &it.unit).unwrap_or_default()),
+        ("{machine}", &|| alert.machine_name.to_string()),
+        ("{tag}", &|| known(&of(|it| &it.tag))),
+        ("{level}", &|| {
+            alert.level.as_deref().unwrap_or("none").to_owned()
+        }),
+        ("{severity}", &|| alert.severity.word().to_owned()),
+        ("{since}", &|| clock_time(alert.created, event.at, site)),
     ];
     harmless(&fill(&alert.message, &fields), LIMIT)
 }
@@ -132,10 +126,9 @@ pub fn mark(kind: EventKind, rule: &str, severity: &str) -> String {
 }
 
 /// Everything after the names.
-fn told(event: &Event, site: &Site) -> String {
+fn told(event: &Event, site: &Site, what: &str) -> String {
     let alert = &event.alert;
-    let what = message(event, site);
-    let state = state(event, site, &what);
+    let state = state(event, site, what);
     match event.kind {
         EventKind::Triggered => state,
         EventKind::Updated => {
@@ -196,7 +189,7 @@ fn told(event: &Event, site: &Site) -> String {
                 note(event, ": ", "")
             )
         }
-        EventKind::Resolved => resolved(event, &what),
+        EventKind::Resolved => resolved(event, what),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 use ulid::Ulid;
 
-use super::*;
+use super::{of as sentence, *};
 use crate::{
     alert::{
         event::{Alert, By, DedupKey, Escalation, State},
@@ -103,6 +103,10 @@ pub(in crate::destination) fn event(kind: EventKind) -> Event {
         until: (kind == EventKind::Shelved).then(|| created + after + 120 * minute),
         after_unknown_downtime: false,
     }
+}
+
+fn of(event: &Event, site: &Site) -> String {
+    sentence(event, site, &message(event, site))
 }
 
 fn said(change: impl FnOnce(&mut Event)) -> String {

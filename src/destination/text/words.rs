@@ -11,9 +11,23 @@ pub fn harmless(text: &str, limit: usize) -> String {
         c.is_control()
             || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
-    let plain = text.replace(obeyed, " ");
-    let words: Vec<&str> = plain.split(' ').filter(|word| !word.is_empty()).collect();
-    shorten(&words.join(" "), limit)
+    let mut plain = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c == ' ' || obeyed(c) {
+            gap = !plain.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            plain.push(' ');
+        }
+        plain.push(c);
+    }
+    // No text has more characters than bytes, and most are short.
+    match plain.len() <= limit {
+        true => plain,
+        false => shorten(&plain, limit),
+    }
 }
 
 /// `14 min`, `2 h 5 min`, `3 d 4 h`: two units at most.
@@ -89,8 +103,11 @@ pub(super) fn quantity(number: f64, measured: &Measured, decimals: u8) -> String
     }
 }
 
-/// Fills in one pass, so that a name with braces in it is not filled again.
-pub(super) fn fill(template: &str, fields: &[(&str, String)]) -> String {
+/// A place in a message, and what stands there.
+pub(super) type Field<'a> = (&'static str, &'a dyn Fn() -> String);
+
+/// Fills in one pass, so that a name with braces in it is not filled again. Only what a message names is made.
+pub(super) fn fill(template: &str, fields: &[Field<'_>]) -> String {
     let mut text = String::with_capacity(template.len() + 32);
     let mut rest = template;
     while let Some(at) = rest.find('{') {
@@ -98,7 +115,7 @@ pub(super) fn fill(template: &str, fields: &[(&str, String)]) -> String {
         rest = &rest[at..];
         match fields.iter().find(|(name, _)| rest.starts_with(name)) {
             Some((name, value)) => {
-                text.push_str(value);
+                text.push_str(&value());
                 rest = &rest[name.len()..];
             }
             None => {

@@ -20,14 +20,16 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use url::Url;
 
-use self::{reason::Way, resolver::Lookup};
 pub use self::{
+    flow::Flow,
     settings::{Bind, Identity, Proxy, Settings},
     tls::check as check_files,
 };
+use self::{reason::Way, resolver::Lookup};
 use super::guard::{Guard, Refusal};
 use crate::{clock::Wall, config::secret::SecretError};
 
+mod flow;
 pub mod reason;
 mod resolver;
 mod retry_after;

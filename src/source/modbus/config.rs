@@ -1,8 +1,8 @@
-//! Reads `[[source.modbus]]`: the address, the units behind it and their tags.
+//! Reads `[[source.modbus]]`: the units behind a link and their tags. The link itself is read by [`super::link`].
 //!
 //! What comes out is valid: the poller checks nothing again.
 
-use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     config::{
@@ -12,7 +12,7 @@ use crate::{
     source::TagSpec,
 };
 
-use super::{plan::Limits, tag::TagConfig};
+use super::{link::LinkSettings, plan::Limits, tag::TagConfig};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
@@ -22,34 +22,10 @@ const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
 pub struct ModbusConfig {
     /// The source's name: `hall-2`.
     pub name: Arc<str>,
-    /// Where to connect to.
-    pub address: Address,
-    /// How long a connection or an answer may take, 50 ms to 60 s.
-    pub timeout: Duration,
+    /// Where it leads and how.
+    pub link: LinkSettings,
     /// At least one.
     pub units: Vec<UnitConfig>,
-}
-
-/// Where a link leads. Serial lines, `rtu:` and `rtu+tcp:`, become variants here and in `link`, and change nothing else.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// Modbus TCP.
-    Tcp {
-        /// A name or an address, without the brackets of IPv6.
-        host: String,
-        /// 502 unless it was given.
-        port: u16,
-    },
-}
-
-/// What people look for when a source is silent: `192.168.10.21:502`.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-        }
-    }
 }
 
 /// The tags of one machine behind one unit id. A unit that serves two machines is written twice.
@@ -80,19 +56,8 @@ impl ModbusConfig {
         profiles: &Profiles<'a>,
         machines: &BTreeSet<Arc<str>>,
     ) -> Option<Self> {
-        let address =
-            section
-                .required::<String>("address")
-                .and_then(|text| match read_address(&text) {
-                    Ok(address) => Some(address),
-                    Err(message) => {
-                        section.error("address", message);
-                        None
-                    }
-                });
+        let link = LinkSettings::read(section);
         let second = Duration::from_secs(1);
-        let timeout_range = Duration::from_millis(50)..=Duration::from_secs(60);
-        let timeout = section.ranged("timeout", second, timeout_range);
         let poll = section.ranged("poll", second, POLL);
         let limits = Limits {
             max_gap: small(section, "max_gap", Limits::default().max_gap, 0..=120),
@@ -124,8 +89,7 @@ impl ModbusConfig {
         }
         Some(Self {
             name: name.into(),
-            address: address?,
-            timeout,
+            link: link?,
             units,
         })
     }
@@ -227,37 +191,4 @@ fn small(
     let range = i64::from(*range.start())..=i64::from(*range.end());
     let read = section.ranged(key, i64::from(default), range);
     u16::try_from(read).unwrap_or(default)
-}
-
-pub(super) fn read_address(text: &str) -> Result<Address, String> {
-    const RIGHT: &str = "must be like \"tcp://192.168.10.21:502\"";
-    let Some((scheme, rest)) = text.split_once(':') else {
-        return Err(format!("{RIGHT}, not \"{text}\""));
-    };
-    match scheme {
-        "tcp" => {}
-        "rtu" | "rtu+tcp" => {
-            return Err(format!(
-                "`{scheme}:` is not supported by this version; it {RIGHT}: use a Modbus TCP gateway for a serial line"
-            ));
-        }
-        _ => return Err(format!("{RIGHT}, not \"{text}\"")),
-    }
-    let url = url::Url::parse(text).map_err(|error| format!("{RIGHT}, not \"{text}\": {error}"))?;
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && matches!(url.path(), "" | "/")
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && rest.starts_with("//");
-    let host = url.host_str().unwrap_or_default();
-    if !plain || host.is_empty() || url.port() == Some(0) {
-        return Err(format!(
-            "{RIGHT}, a host and a port and nothing else, not \"{text}\""
-        ));
-    }
-    Ok(Address::Tcp {
-        host: host.trim_matches(['[', ']']).to_owned(),
-        port: url.port().unwrap_or(502),
-    })
 }

@@ -120,7 +120,7 @@ impl Poller {
             })
             .collect();
         Self {
-            link: Link::new(config.address, config.timeout),
+            link: Link::new(config.link),
             report: Report::new(config.name, turns.iter().map(|turn| &turn.unit)),
             turns,
             outage: None,
@@ -154,9 +154,11 @@ impl Poller {
             .unit
             .poll(&mut self.link, &self.clock, &mut self.random)
             .await;
+        self.link.rest();
         let now = self.clock.now();
         if polled.is_ok() {
             self.report.link_stands(now.mono);
+            self.report.link_at(&self.link, now.mono);
         }
         match polled {
             Ok(Polled::Heard(readings)) => {

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     super::trouble::{Say, Trouble},
-    link::LinkError,
+    link::{Link, LinkError},
     unit::Unit,
 };
 
@@ -24,6 +24,7 @@ const NAMED: usize = 8;
 pub(super) struct Report {
     source: Arc<str>,
     link: Trouble,
+    backup: Trouble,
     units: Vec<UnitReport>,
 }
 
@@ -41,6 +42,7 @@ impl Report {
         Self {
             source,
             link: Trouble::default(),
+            backup: Trouble::default(),
             units: units.map(of).collect(),
         }
     }
@@ -81,6 +83,20 @@ impl Report {
     pub(super) fn link_stands(&mut self, now: Mono) {
         if let Some(say) = self.link.fine(now) {
             info!(source = %self.source, "connected again{}", so_far(say));
+        }
+    }
+
+    /// The link stands, at its first address or at its backup.
+    pub(super) fn link_at(&mut self, link: &Link, now: Mono) {
+        if !link.is_at_backup() {
+            if let Some(say) = self.backup.fine(now) {
+                info!(source = %self.source, "back at {}{}", link.address(), so_far(say));
+            }
+        } else if let Some(say) = self.backup.failed(now) {
+            warn!(
+                source = %self.source,
+                "the first address cannot be connected, at the backup {} now{}", link.address(), so_far(say),
+            );
         }
     }
 

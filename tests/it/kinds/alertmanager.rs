@@ -25,12 +25,7 @@ pub(crate) const CASES: &[Case] = &[Case {
         (
             Step::Trigger,
             &[
-                &[
-                    WHERE,
-                    ALERT,
-                    MACHINE,
-                    "/0/startsAt = 2026-04-04T08:30:05.120Z",
-                ],
+                &[WHERE, ALERT, MACHINE, "/0/startsAt = {began}"],
                 &[WHERE, ALERT, MACHINE],
             ],
         ),
@@ -53,8 +48,8 @@ pub(crate) const CASES: &[Case] = &[Case {
                     WHERE,
                     ALERT,
                     MACHINE,
-                    "/0/startsAt = 2026-04-04T08:30:05.120Z",
-                    "/0/endsAt = 2026-04-04T08:44:05.120Z",
+                    "/0/startsAt = {began}",
+                    "/0/endsAt = {ended}",
                 ],
                 &[WHERE],
             ],
@@ -66,7 +61,7 @@ pub(crate) const CASES: &[Case] = &[Case {
         ),
         (
             Step::EndTest,
-            &[&[WHERE, "/0/endsAt = 2026-04-04T08:44:05.120Z"], &[WHERE]],
+            &[&[WHERE, "/0/annotations/event = alert.resolved"], &[WHERE]],
         ),
     ],
     troubles: &[

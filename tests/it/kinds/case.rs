@@ -27,8 +27,32 @@ pub(crate) struct Case {
 /// - `header authorization: Bearer abc`,
 /// - `has abc`: in the body, and `lacks abc`.
 ///
-/// `{key}` is the `dedup_key` of the alert.
+/// What differs from one alert to the next stands as a word in braces, which [`Facts`] has.
 pub(crate) type Expected = &'static [&'static str];
+
+/// What is true of the alert that is told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// `{key}`: its `dedup_key`.
+    pub(crate) key: String,
+    /// `{number}`: `A-1042`
+    pub(crate) number: String,
+    /// `{began}`, `{ended}`: when, as UTC with milliseconds.
+    pub(crate) began: String,
+    pub(crate) ended: String,
+    /// `{minutes}`: how long nobody acknowledged it.
+    pub(crate) minutes: u64,
+}
+
+impl Facts {
+    fn fill(&self, text: &str) -> String {
+        text.replace("{key}", &self.key)
+            .replace("{number}", &self.number)
+            .replace("{began}", &self.began)
+            .replace("{ended}", &self.ended)
+            .replace("{minutes}", &self.minutes.to_string())
+    }
+}
 
 /// A step in the life of an alert. Those that have to be told by everybody come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +65,9 @@ pub(crate) enum Step {
     JoinLate,
     /// An escalation that is an incident of its own.
     Ring,
-    /// The end after [`Step::Ring`].
+    /// Somebody takes it after [`Step::Ring`].
+    TakeRung,
+    /// The end after that.
     EndRung,
     /// A test send.
     Test,
@@ -50,13 +76,14 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Trigger,
         Self::Escalate,
         Self::Acknowledge,
         Self::Resolve,
         Self::JoinLate,
         Self::Ring,
+        Self::TakeRung,
         Self::EndRung,
         Self::Test,
         Self::EndTest,
@@ -100,18 +127,18 @@ impl Case {
 }
 
 /// Asserts that these are the requests that are expected.
-pub(crate) fn matches(what: &str, seen: &[Seen], expected: &[Expected], key: &str) {
+pub(crate) fn matches(what: &str, seen: &[Seen], expected: &[Expected], facts: &Facts) {
     let lines: Vec<&str> = seen.iter().map(|seen| seen.line.as_str()).collect();
     assert_eq!(lines.len(), expected.len(), "{what}: {lines:?}");
     for (seen, expected) in seen.iter().zip(expected) {
         let (line, rest) = expected.split_first().expect("a first line");
-        let line = line.replace("{key}", key);
+        let line = facts.fill(line);
         match line.strip_suffix('*') {
             Some(begin) => assert!(seen.line.starts_with(begin), "{what}: {}", seen.line),
             None => assert_eq!(seen.line, line, "{what}"),
         }
         for detail in rest {
-            let wrong = unmet(seen, &detail.replace("{key}", key));
+            let wrong = unmet(seen, &facts.fill(detail));
             assert!(wrong.is_none(), "{what}: {detail}: {wrong:?} in {seen:#?}");
         }
     }

@@ -234,6 +234,36 @@ pub(crate) const CASES: &[Case] = &[
             (Mood::Denied, Verdict::Waits, "`api_key`"),
         ],
     },
+    // As its older keys want it.
+    Case {
+        name: "onesignal-basic",
+        kind: "onesignal",
+        config: "url = \"{url}/notifications\"\napp_id = \"01234567-89ab-cdef-0123-456789abcdef\"\napi_key = \"canary\"\nauth = \"basic\"\nsegments = [\"maintenance\"]\nevents = [\"triggered\"]",
+        stand_in: || {
+            http(|mood, _| match mood {
+                Mood::Well => reply(200, r#"{"id": "n-1"}"#),
+                mood => usual(mood),
+            })
+        },
+        tells: &[
+            (
+                Step::Trigger,
+                &[&[
+                    PUSH,
+                    "header authorization: Basic canary",
+                    "/included_segments/0 = maintenance",
+                ]],
+            ),
+            (Step::JoinLate, &[&[PUSH, "has [CRITICAL]"]]),
+            (Step::Test, &[&[PUSH, "has [TEST]"]]),
+        ],
+        troubles: &[
+            (Mood::Busy, Verdict::Rests(7), "HTTP 429"),
+            (Mood::BusyUnsaid, Verdict::Rests(30), "HTTP 429"),
+            (Mood::Wrong, Verdict::GivesUp, "HTTP 400"),
+            (Mood::Denied, Verdict::Waits, "`api_key`"),
+        ],
+    },
     Case {
         name: "whatsapp",
         kind: "whatsapp",

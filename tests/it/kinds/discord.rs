@@ -6,8 +6,9 @@ use super::{
     stand_in::{Mood, Reply, Seen, http, reply, usual},
 };
 
-const NEW: &str = "POST /api/webhooks/223704706495545344/canary?wait=true";
-const CHANGE: &str = "PATCH /api/webhooks/223704706495545344/canary/messages/334385199974967042";
+const NEW: &str = "POST /api/webhooks/223704706495545344/canary-0001?wait=true";
+const CHANGE: &str =
+    "PATCH /api/webhooks/223704706495545344/canary-0001/messages/334385199974967042";
 const QUIET: &str = "/flags = 4096";
 /// Nobody is called by what is no configured mention.
 const CALLS_KIM: &str =
@@ -19,9 +20,9 @@ const CHANGED: Expected = &[
 ];
 
 const POST: &str =
-    "POST /api/webhooks/223704706495545344/canary?wait=true&thread_id=334385199974967043";
+    "POST /api/webhooks/223704706495545344/canary-0001?wait=true&thread_id=334385199974967043";
 const CHANGED_POST: Expected = &[
-    "PATCH /api/webhooks/223704706495545344/canary/messages/334385199974967042?thread_id=334385199974967043",
+    "PATCH /api/webhooks/223704706495545344/canary-0001/messages/334385199974967042?thread_id=334385199974967043",
 ];
 
 fn answers(mood: Mood, seen: &Seen) -> Reply {
@@ -54,7 +55,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "discord",
         kind: "discord",
-        config: "url = \"{url}/api/webhooks/223704706495545344/canary\"\nmention = { critical = [\"<@80351110224678912>\"] }",
+        config: "url = \"{url}/api/webhooks/223704706495545344/canary-0001\"\nmention = { critical = [\"<@80351110224678912>\"] }",
         stand_in: || http(answers),
         tells: &[
             (
@@ -95,7 +96,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "discord-forum",
         kind: "discord",
-        config: "url = \"{url}/api/webhooks/223704706495545344/canary\"\nforum = true",
+        config: "url = \"{url}/api/webhooks/223704706495545344/canary-0001\"\nforum = true",
         stand_in: || http(answers),
         tells: &[
             (

@@ -5,12 +5,12 @@ use super::{
     stand_in::{Mood, http, usual},
 };
 
-const WHERE: &str = "POST /integrations/canary";
+const WHERE: &str = "POST /integrations/canary-0001";
 
 pub(crate) const CASES: &[Case] = &[Case {
     name: "harp",
     kind: "harp",
-    config: "url = \"{url}/integrations/canary\"\nsource = \"Plant 7\"\nseverities = { critical = \"urgent\" }",
+    config: "url = \"{url}/integrations/canary-0001\"\nsource = \"Plant 7\"\nseverities = { critical = \"urgent\" }",
     stand_in: || http(|mood, _| usual(mood)),
     tells: &[
         (
@@ -40,7 +40,7 @@ pub(crate) const CASES: &[Case] = &[Case {
         (Step::JoinLate, &[&[WHERE, "/alert_severity = urgent"]]),
         (
             Step::Test,
-            &[&[WHERE, "/alert_severity = urgent", "has [TEST]"]],
+            &[&[WHERE, "/alert_severity = information", "has [TEST]"]],
         ),
         (Step::EndTest, &[&[WHERE, "/alert_severity = ok"]]),
     ],

@@ -40,7 +40,7 @@ pub(crate) const CASES: &[Case] = &[Case {
 }];
 
 /// One conversation after the other; a mail is seen when its last line has come.
-fn smtp(stream: &TcpStream, mood: Mood, found: &mut Vec<Seen>) -> Option<()> {
+fn smtp(stream: &TcpStream, mood: Mood, found: &mut dyn FnMut(Seen)) -> Option<()> {
     let mut lines = BufReader::new(stream).lines();
     let say = |answer: &str| {
         let mut stream = stream;
@@ -78,7 +78,7 @@ fn smtp(stream: &TcpStream, mood: Mood, found: &mut Vec<Seen>) -> Option<()> {
                     Mood::Wrong => say("552 5.3.4 too large")?,
                     Mood::Broken => say("451 4.3.0 out of order")?,
                     _ => {
-                        found.push(seen(&std::mem::take(&mut envelope).join(" "), &text));
+                        found(seen(&std::mem::take(&mut envelope).join(" "), &text));
                         say("250 2.0.0 queued as 7")?;
                     }
                 }

@@ -5,7 +5,7 @@ use super::{
     stand_in::{Mood, StandIn, http, reply, usual},
 };
 
-const KEY: &str = "header authorization: GenieKey s3cret";
+const KEY: &str = "header authorization: GenieKey canary";
 
 fn stand_in() -> Box<dyn StandIn> {
     http(|mood, _| match mood {
@@ -61,6 +61,13 @@ const TELLS: &[(Step, &[Expected])] = &[
     (Step::JoinLate, &[&["POST /v2/alerts", "/alias = {key}"]]),
     (Step::Ring, &[&["POST /v2/alerts", "/alias = {key}-1.0"]]),
     (
+        Step::TakeRung,
+        &[
+            &["POST /v2/alerts/{key}-1.0/acknowledge?identifierType=alias"],
+            &["POST /v2/alerts/{key}/acknowledge?identifierType=alias"],
+        ],
+    ),
+    (
         Step::EndRung,
         &[
             &["POST /v2/alerts/{key}-1.0/close?identifierType=alias"],
@@ -85,7 +92,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "opsgenie",
         kind: "opsgenie",
-        config: "url = \"{url}\"\napi_key = \"s3cret\"\nresponders = [\"team:maintenance\"]",
+        config: "url = \"{url}\"\napi_key = \"canary\"\nresponders = [\"team:maintenance\"]",
         stand_in,
         tells: TELLS,
         troubles: TROUBLES,
@@ -93,7 +100,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "jsm",
         kind: "jsm",
-        config: "url = \"{url}\"\napi_key = \"s3cret\"",
+        config: "url = \"{url}\"\napi_key = \"canary\"",
         stand_in,
         tells: TELLS,
         troubles: TROUBLES,

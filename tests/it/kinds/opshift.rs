@@ -10,7 +10,7 @@ const WHERE: &str = "POST /api/alerts/trigger/plant-7";
 pub(crate) const CASES: &[Case] = &[Case {
     name: "opshift",
     kind: "opshift",
-    config: "url = \"{url}/api/alerts/trigger/plant-7\"\nsecret = \"s3cret\"\nseverities = { error = \"sev4\" }",
+    config: "url = \"{url}/api/alerts/trigger/plant-7\"\nsecret = \"canary\"\nseverities = { error = \"sev4\" }",
     stand_in: || {
         http(|mood, _| match mood {
             Mood::Well => reply(
@@ -30,7 +30,7 @@ pub(crate) const CASES: &[Case] = &[Case {
                 "/title = CNC Mill #1: spindle 97.3 °C, limit 95.0 °C",
                 "/severity = sev0",
                 "/group_key = {key}",
-                "/metadata/alert = A-1042",
+                "/metadata/alert = {number}",
             ]],
         ),
         (Step::Escalate, &[&[WHERE, "/group_key = {key}"]]),

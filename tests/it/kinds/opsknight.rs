@@ -6,7 +6,8 @@ use super::{
 };
 
 const WHERE: &str = "POST /api/events";
-const TOKEN: &str = "header authorization: Token token=0123456789abcdef0123456789abcdef";
+const HOOK: &str = "POST /api/integrations/webhook?integrationId=hall-2";
+const TOKEN: &str = "header authorization: Token token=canary0123456789abcdef0123456789";
 
 fn stand_in() -> Box<dyn StandIn> {
     http(|mood, seen| match mood {
@@ -35,8 +36,8 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "opsknight",
         kind: "opsknight",
-        config: "url = \"{url}/api/events\"\nintegration_key = \"0123456789abcdef0123456789abcdef\"\n\
-            sign = { scheme = \"x-signature\", secret = \"s3cret\" }",
+        config: "url = \"{url}/api/events\"\nintegration_key = \"canary0123456789abcdef0123456789\"\n\
+            sign = { scheme = \"x-signature\", secret = \"canary\" }",
         stand_in,
         tells: &[
             (
@@ -83,6 +84,17 @@ pub(crate) const CASES: &[Case] = &[
                 &[&[WHERE, "/event_action = trigger", "/dedup_key = {key}-1.0"]],
             ),
             (
+                Step::TakeRung,
+                &[
+                    &[
+                        WHERE,
+                        "/event_action = acknowledge",
+                        "/dedup_key = {key}-1.0",
+                    ],
+                    &[WHERE, "/event_action = acknowledge", "/dedup_key = {key}"],
+                ],
+            ),
+            (
                 Step::EndRung,
                 &[
                     &[WHERE, "/event_action = resolve", "/dedup_key = {key}-1.0"],
@@ -101,16 +113,78 @@ pub(crate) const CASES: &[Case] = &[
         troubles: TROUBLES,
     },
     Case {
+        name: "opsknight-webhook",
+        kind: "opsknight",
+        config: "url = \"{url}/api/integrations/webhook?integrationId=hall-2\"\nvia = \"webhook\"\n\
+            integration_key = \"canary0123456789abcdef0123456789\"\n\
+            sign = { scheme = \"x-signature\", prefix = \"\", secret = \"canary\" }",
+        stand_in,
+        tells: &[
+            (
+                Step::Trigger,
+                &[&[
+                    HOOK,
+                    TOKEN,
+                    "/status = triggered",
+                    "/dedup_key = {key}",
+                    "/severity = critical",
+                    "/source = mill-1",
+                    "has \"summary\":\"[CRITICAL]",
+                ]],
+            ),
+            (
+                Step::Escalate,
+                &[&[HOOK, "/status = triggered", "/dedup_key = {key}"]],
+            ),
+            (
+                Step::Acknowledge,
+                &[&[HOOK, TOKEN, "/status = acknowledged", "/dedup_key = {key}"]],
+            ),
+            (
+                Step::Resolve,
+                &[&[HOOK, "/status = resolved", "/dedup_key = {key}"]],
+            ),
+            (
+                Step::JoinLate,
+                &[&[HOOK, "/status = triggered", "/dedup_key = {key}"]],
+            ),
+            (
+                Step::Ring,
+                &[&[HOOK, "/status = triggered", "/dedup_key = {key}-1.0"]],
+            ),
+            (
+                Step::TakeRung,
+                &[
+                    &[HOOK, "/status = acknowledged", "/dedup_key = {key}-1.0"],
+                    &[HOOK, "/status = acknowledged", "/dedup_key = {key}"],
+                ],
+            ),
+            (
+                Step::EndRung,
+                &[
+                    &[HOOK, "/status = resolved", "/dedup_key = {key}-1.0"],
+                    &[HOOK, "/status = resolved", "/dedup_key = {key}"],
+                ],
+            ),
+            (Step::Test, &[&[HOOK, "/status = triggered", "has [TEST]"]]),
+            (
+                Step::EndTest,
+                &[&[HOOK, "/status = resolved", "has [TEST]"]],
+            ),
+        ],
+        troubles: TROUBLES,
+    },
+    Case {
         name: "opsknight-api",
         kind: "opsknight",
-        config: "url = \"{url}/api/events\"\napi_key = \"s3cret\"\nservice_id = \"hall-2\"\nevents = [\"triggered\"]",
+        config: "url = \"{url}/api/events\"\napi_key = \"canary\"\nservice_id = \"hall-2\"\nevents = [\"triggered\"]",
         stand_in,
         tells: &[
             (
                 Step::Trigger,
                 &[&[
                     WHERE,
-                    "header authorization: Bearer s3cret",
+                    "header authorization: Bearer canary",
                     "/service_id = hall-2",
                 ]],
             ),

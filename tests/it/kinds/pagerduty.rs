@@ -5,13 +5,13 @@ use super::{
     stand_in::{Mood, http, reply, usual},
 };
 
-const KEY: &str = "/routing_key = 0123456789abcdef0123456789abcdef";
+const KEY: &str = "/routing_key = canary0123456789abcdef0123456789";
 const WHERE: &str = "POST /v2/enqueue";
 
 pub(crate) const CASES: &[Case] = &[Case {
     name: "pagerduty",
     kind: "pagerduty",
-    config: "url = \"{url}/v2/enqueue\"\nrouting_key = \"0123456789abcdef0123456789abcdef\"",
+    config: "url = \"{url}/v2/enqueue\"\nrouting_key = \"canary0123456789abcdef0123456789\"",
     stand_in: || {
         http(|mood, _| match mood {
             Mood::Well => reply(
@@ -59,6 +59,17 @@ pub(crate) const CASES: &[Case] = &[Case {
         (
             Step::Ring,
             &[&[WHERE, "/event_action = trigger", "/dedup_key = {key}-1.0"]],
+        ),
+        (
+            Step::TakeRung,
+            &[
+                &[
+                    WHERE,
+                    "/event_action = acknowledge",
+                    "/dedup_key = {key}-1.0",
+                ],
+                &[WHERE, "/event_action = acknowledge", "/dedup_key = {key}"],
+            ],
         ),
         (
             Step::EndRung,

@@ -53,6 +53,7 @@ const NATIVE_TO_THE_END: &[(Step, &[Expected])] = &[
     ),
 ];
 const STATE: &str = "PUBLISH andon/plant-7/alerts/mill-1/spindle-overtemp retain";
+const STATE_OF_A_TEST: &str = "PUBLISH andon/plant-7/alerts/andon/andon.test retain";
 const EVENT: &str = "PUBLISH andon/plant-7/events";
 
 pub(crate) const CASES: &[Case] = &[
@@ -100,7 +101,7 @@ pub(crate) const CASES: &[Case] = &[
             (Step::Acknowledge, &[&["<130>1", "has  acknowledged ["]]),
             (Step::Resolve, &[&["<133>1", "has  resolved ["]]),
             (Step::JoinLate, &[&["<130>1", "has  triggered ["]]),
-            (Step::Test, &[&["<130>1", "has test=\"1\""]]),
+            (Step::Test, &[&["<134>1", "has test=\"1\""]]),
         ],
         troubles: &[
             (Mood::Busy, Verdict::Never, ""),
@@ -140,10 +141,10 @@ pub(crate) const CASES: &[Case] = &[
                 Step::JoinLate,
                 &[&[STATE], &[EVENT, "/event = alert.triggered"]],
             ),
-            (Step::Test, &[&[STATE, "/test = true"], &[EVENT]]),
+            (Step::Test, &[&[STATE_OF_A_TEST, "/test = true"], &[EVENT]]),
             (
                 Step::EndTest,
-                &[&[STATE, "/alert/state = resolved"], &[EVENT]],
+                &[&[STATE_OF_A_TEST, "/alert/state = resolved"], &[EVENT]],
             ),
         ],
         troubles: &[
@@ -192,11 +193,15 @@ impl StandIn for Folder {
         fs::write(self.0.path().join("code"), code).expect("a code");
     }
 
-    fn take(&self) -> Vec<Seen> {
-        let path = self.0.path().join("seen");
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        let _ = fs::remove_file(path);
+    fn so_far(&self) -> Vec<Seen> {
+        let text = fs::read_to_string(self.0.path().join("seen")).unwrap_or_default();
         text.lines().map(|body| seen(self.1, body)).collect()
+    }
+
+    fn take(&self) -> Vec<Seen> {
+        let seen = self.so_far();
+        let _ = fs::remove_file(self.0.path().join("seen"));
+        seen
     }
 }
 
@@ -208,10 +213,10 @@ pub(super) fn seen(line: &str, body: &str) -> Seen {
     }
 }
 
-/// Reads a connection to its end, or to what its mood makes of it.
-pub(super) type Serves = fn(&TcpStream, Mood, &mut Vec<Seen>) -> Option<()>;
+/// Reads a connection to its end, or to what its mood makes of it, and hands over what it finds.
+pub(super) type Serves = fn(&TcpStream, Mood, &mut dyn FnMut(Seen)) -> Option<()>;
 
-/// A server that serves one connection after the other.
+/// A server that is spoken to in a protocol of its own.
 pub(super) struct Server {
     port: Port,
     shared: Arc<Shared>,
@@ -221,9 +226,15 @@ pub(super) struct Server {
 struct Shared {
     mood: Mutex<Mood>,
     seen: Mutex<Vec<Seen>>,
-    /// The ports of those who were served.
-    served: Mutex<Vec<u16>>,
+    connections: Mutex<Connections>,
     closing: AtomicBool,
+}
+
+#[derive(Default)]
+struct Connections {
+    open: usize,
+    /// The ports of those whose connection has ended.
+    ended: Vec<u16>,
 }
 
 impl Server {
@@ -234,7 +245,7 @@ impl Server {
         let shared = Arc::new(Shared {
             mood: Mutex::new(Mood::Well),
             seen: Mutex::default(),
-            served: Mutex::default(),
+            connections: Mutex::default(),
             closing: AtomicBool::new(false),
         });
         let service = Arc::clone(&shared);
@@ -243,14 +254,9 @@ impl Server {
                 if service.closing.load(Ordering::SeqCst) {
                     return;
                 }
-                // Who has hung up has no address any more later.
-                let peer = stream.peer_addr();
-                let mood = *lock(&service.mood);
-                let mut found = Vec::new();
-                serves(&stream, mood, &mut found);
-                lock(&service.seen).append(&mut found);
-                let port = peer.map_or(0, |peer| peer.port());
-                lock(&service.served).push(port);
+                lock(&service.connections).open += 1;
+                let service = Arc::clone(&service);
+                std::thread::spawn(move || service.serve(&stream, serves));
             }
         });
         Box::new(Self {
@@ -264,6 +270,18 @@ impl Server {
     fn knock(&self) -> u16 {
         let stream = TcpStream::connect(("127.0.0.1", self.port.number)).expect("a server");
         stream.local_addr().expect("an address").port()
+    }
+}
+
+impl Shared {
+    fn serve(&self, stream: &TcpStream, serves: Serves) {
+        // Who has hung up has no address any more later.
+        let peer = stream.peer_addr();
+        let mood = *lock(&self.mood);
+        serves(stream, mood, &mut |seen| lock(&self.seen).push(seen));
+        let mut connections = lock(&self.connections);
+        connections.open -= 1;
+        connections.ended.extend(peer.map(|peer| peer.port()));
     }
 }
 
@@ -281,12 +299,16 @@ impl StandIn for Server {
         *lock(&self.shared.mood) = mood;
     }
 
-    /// One connection is served after the other, so when ours has had its turn all before it have.
+    fn so_far(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
+    }
+
+    /// Connections are taken in the order in which they come, so when ours has ended and none is left, all before it were heard out.
     fn take(&self) -> Vec<Seen> {
         let ours = self.knock();
-        wait::until("all before us are served", || {
-            let served = lock(&self.shared.served);
-            served.contains(&ours).then_some(())
+        wait::until("all before us are heard out", || {
+            let connections = lock(&self.shared.connections);
+            (connections.open == 0 && connections.ended.contains(&ours)).then_some(())
         });
         std::mem::take(&mut lock(&self.shared.seen))
     }
@@ -307,7 +329,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Frames by octet counting; the line is what stands before the first space.
-fn syslog(stream: &TcpStream, _: Mood, found: &mut Vec<Seen>) -> Option<()> {
+fn syslog(stream: &TcpStream, _: Mood, found: &mut dyn FnMut(Seen)) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let length = std::io::BufRead::split(&mut stream, b' ').next()?.ok()?;
@@ -316,12 +338,12 @@ fn syslog(stream: &TcpStream, _: Mood, found: &mut Vec<Seen>) -> Option<()> {
         stream.read_exact(&mut message).ok()?;
         let message = String::from_utf8(message).ok()?;
         let (line, _) = message.split_once(' ')?;
-        found.push(seen(line, &message));
+        found(seen(line, &message));
     }
 }
 
 /// As much of MQTT 3.1.1 as a publisher at QoS 1 meets.
-fn mqtt(mut stream: &TcpStream, mood: Mood, found: &mut Vec<Seen>) -> Option<()> {
+fn mqtt(mut stream: &TcpStream, mood: Mood, found: &mut dyn FnMut(Seen)) -> Option<()> {
     loop {
         let mut byte = [0];
         stream.read_exact(&mut byte).ok()?;
@@ -349,7 +371,7 @@ fn mqtt(mut stream: &TcpStream, mood: Mood, found: &mut Vec<Seen>) -> Option<()>
                 let topic = String::from_utf8(topic.to_vec()).ok()?;
                 let retain = if first & 1 == 1 { " retain" } else { "" };
                 let payload = String::from_utf8(rest[2..].to_vec()).ok()?;
-                found.push(seen(&format!("PUBLISH {topic}{retain}"), &payload));
+                found(seen(&format!("PUBLISH {topic}{retain}"), &payload));
                 stream.write_all(&[0x40, 2, rest[0], rest[1]]).ok()?;
             }
             12 => stream.write_all(&[0xd0, 0]).ok()?,

@@ -11,10 +11,13 @@ use crate::support::python;
 type SchemaOf = fn(&str) -> &'static str;
 
 /// Files of `tests/formats`, and what a request there must be by its first line.
-const FILES: [(&str, SchemaOf); 9] = [
+const FILES: [(&str, SchemaOf); 12] = [
+    ("alertmanager", |_| "alertmanager hook"),
+    ("alertmanager-api", |_| "alertmanager api"),
     ("pagerduty", |_| "pagerduty"),
     ("opsknight", |_| "opsknight"),
     ("opsknight-api", |_| "opsknight"),
+    ("opsknight-webhook", |_| "opsknight integration"),
     ("opshift", |_| "opshift"),
     ("harp", |_| "harp"),
     ("harp-inside", |_| "harp"),
@@ -42,7 +45,7 @@ fn bodies_keep_to_what_their_services_document() {
         for next in text.lines() {
             if next.starts_with("POST ") || next.starts_with("PUT ") {
                 line = next;
-            } else if next.starts_with('{') {
+            } else if next.starts_with(['{', '[']) {
                 asked.push(json!([schema(line), next]));
                 named.push(format!("{file}: {line}: {next}"));
             }
@@ -55,6 +58,13 @@ fn bodies_keep_to_what_their_services_document() {
         assert_eq!(*verdict, json!([]), "{name}");
     }
     // The judge is awake.
+    let wrong = verdicts_of_one(
+        "alertmanager api",
+        &json!([{ "labels": { "a-b": "", "c": 1 } }]),
+    );
+    for mistake in ["'a-b' does not match", "1 is not of type 'string'"] {
+        assert!(wrong.to_string().contains(mistake), "{wrong}");
+    }
     let wrong = json!({ "routing_key": "k", "event_action": "trigger", "dedup_key": "k".repeat(256), "payload": {} });
     let wrong = verdicts_of_one("pagerduty", &wrong);
     assert!(wrong.to_string().contains("dedup_key"), "{wrong}");

@@ -6,7 +6,7 @@ use super::{
     stand_in::{Mood, http, reply, usual},
 };
 
-const WHERE: &str = "POST /services/T000/B000/canary";
+const WHERE: &str = "POST /services/T000/B000/canary-0001";
 const POST: &str = "POST /api/chat.postMessage";
 const TOKEN: &str = "header authorization: Bearer xoxb-canary";
 const BELOW: &str = "/thread_ts = 1503435956.000247";
@@ -24,7 +24,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "slack",
         kind: "slack",
-        config: "url = \"{url}/services/T000/B000/canary\"\nmention = { critical = [\"<@U024BE7LH>\"] }",
+        config: "url = \"{url}/services/T000/B000/canary-0001\"\nmention = { critical = [\"<@U024BE7LH>\"] }",
         stand_in: || {
             http(|mood, _| match mood {
                 Mood::Well => reply(200, "ok"),

@@ -30,6 +30,8 @@ pub(crate) enum Mood {
     Broken,
     /// Nobody is there. The stand-in is dropped for it and never asked.
     Gone,
+    /// It refuses what it is sent and repeats all of it, secrets too. Only HTTP can be met so, and no service is asked how.
+    Parrot,
 }
 
 /// Everything that is trouble.
@@ -58,8 +60,14 @@ pub(crate) trait StandIn {
     fn fill(&self, config: &str) -> String;
     /// How it is from now on.
     fn becomes(&self, mood: Mood);
-    /// What was sent since this was asked last.
+    /// What was sent up to now and not taken, while it may go on.
+    fn so_far(&self) -> Vec<Seen>;
+    /// What was sent since this was asked last, when nobody is about to send more.
     fn take(&self) -> Vec<Seen>;
+    /// What keeps its port from others when it is dropped, if it has one of ours.
+    fn port(&self) -> Option<Arc<Port>> {
+        None
+    }
 }
 
 /// An answer over HTTP.
@@ -97,7 +105,7 @@ pub(crate) fn usual(mood: Mood) -> Reply {
         Mood::Wrong => reply(400, "that is wrong"),
         Mood::Denied => reply(401, "who are you"),
         Mood::Broken => reply(500, "out of order"),
-        Mood::Gone => unreachable!("nobody is there to be asked"),
+        Mood::Gone | Mood::Parrot => unreachable!("no service is asked about {mood:?}"),
     }
 }
 
@@ -106,7 +114,7 @@ type Answers = fn(Mood, &Seen) -> Reply;
 
 /// A service over HTTP. `{url}` becomes its origin, and what allows to go there is put before the configuration.
 pub(crate) fn http(answers: Answers) -> Box<dyn StandIn> {
-    let port = Port::reserve();
+    let port = Arc::new(Port::reserve());
     let listener = TcpListener::bind(("127.0.0.1", port.number)).expect("our port");
     let shared = Arc::new(Shared {
         answers,
@@ -132,7 +140,7 @@ pub(crate) fn http(answers: Answers) -> Box<dyn StandIn> {
 }
 
 struct Http {
-    port: Port,
+    port: Arc<Port>,
     shared: Arc<Shared>,
     listening: Option<JoinHandle<()>>,
 }
@@ -155,6 +163,14 @@ impl StandIn for Http {
 
     fn becomes(&self, mood: Mood) {
         *lock(&self.shared.mood) = mood;
+    }
+
+    fn port(&self) -> Option<Arc<Port>> {
+        Some(Arc::clone(&self.port))
+    }
+
+    fn so_far(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
     }
 
     fn take(&self) -> Vec<Seen> {
@@ -183,7 +199,10 @@ impl Shared {
                 headers: request.headers,
                 body: request.body,
             };
-            let reply = (self.answers)(*lock(&self.mood), &seen);
+            let reply = match *lock(&self.mood) {
+                Mood::Parrot => repeated(&seen),
+                mood => (self.answers)(mood, &seen),
+            };
             lock(&self.seen).push(seen);
             let headers = reply.headers.iter();
             let headers: String = headers
@@ -198,6 +217,12 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn repeated(seen: &Seen) -> Reply {
+    let headers = seen.headers.values().cloned().collect::<Vec<_>>();
+    let said = format!("{} {} {}", seen.line, headers.join(" "), seen.body);
+    reply(400, &said)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,7 +8,7 @@ use super::{
 /// A query that comes back in another spelling would be another signature.
 const FLOW: &str = "POST /workflows/x/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=canary_-~";
 const CARD: &str = "/attachments/0/content/version = 1.4";
-const CONNECTOR: &str = "POST /webhookb2/canary";
+const CONNECTOR: &str = "POST /webhookb2/canary-0001";
 const SCHEMA: &str = "/@type = MessageCard";
 
 pub(crate) const CASES: &[Case] = &[
@@ -71,7 +71,7 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "teams-connector",
         kind: "teams-connector",
-        config: "url = \"{url}/webhookb2/canary\"",
+        config: "url = \"{url}/webhookb2/canary-0001\"",
         stand_in: || {
             http(|mood, _| match mood {
                 Mood::Well => reply(200, "1"),

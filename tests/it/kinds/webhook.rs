@@ -9,14 +9,14 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "webhook",
         kind: "webhook",
-        config: "url = \"{url}/andon\"\nsign = { scheme = \"bearer\", secret = \"s3cret\" }",
+        config: "url = \"{url}/andon\"\nsign = { scheme = \"bearer\", secret = \"canary\" }",
         stand_in: || http(|mood, _| usual(mood)),
         tells: &[
             (
                 Step::Trigger,
                 &[&[
                     "POST /andon",
-                    "header authorization: Bearer s3cret",
+                    "header authorization: Bearer canary",
                     "/event = alert.triggered",
                     "/dedup_key = {key}",
                 ]],
@@ -60,14 +60,14 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "haltless",
         kind: "webhook",
-        config: "url = \"{url}/\"\nformat = \"haltless\"\nsign = { scheme = \"header\", secret = \"s3cret\" }",
+        config: "url = \"{url}/\"\nformat = \"haltless\"\nsign = { scheme = \"header\", secret = \"canary\" }",
         stand_in: || http(|mood, _| usual(mood)),
         tells: &[
             (
                 Step::Trigger,
                 &[&[
                     "POST /",
-                    "header x-webhook-secret: s3cret",
+                    "header x-webhook-secret: canary",
                     "/event = alert.triggered",
                     "/alert/severity = critical",
                 ]],
@@ -77,7 +77,7 @@ pub(crate) const CASES: &[Case] = &[
                 &[&[
                     "POST /",
                     "/event = alert.escalated",
-                    "/escalation/wait_minutes = 15",
+                    "/escalation/wait_minutes = {minutes}",
                 ]],
             ),
             (Step::JoinLate, &[&["POST /", "/event = alert.triggered"]]),

@@ -191,6 +191,9 @@ impl Bench {
 
     /// Writes down that the process has ended by itself or by somebody else.
     pub(super) fn ended(&self, by: &str) {
+        for one in &self.destinations {
+            one.receiver.catch_up();
+        }
         self.ledger.write(Line::Ended { by: by.to_owned() });
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Agent {
     environment: Vec<(String, String)>,
     /// Where its data lies, if not in its folder.
     data: Option<PathBuf>,
+    /// What `run` is told beyond its configuration.
+    more: Vec<String>,
     /// A command in front of the program when it runs, which must become it in the same process.
     wrapper: Vec<String>,
 }
@@ -52,6 +54,7 @@ impl Agent {
                 .expect("a folder"),
             child: None,
             environment: Vec::new(),
+            more: Vec::new(),
             wrapper: Vec::new(),
         };
         fs::create_dir(agent.path("rules")).expect("a folder for rules");
@@ -102,6 +105,11 @@ blind_after = "2s"
     /// A variable for the processes that are started from now on.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.environment.push((name.to_owned(), value.into()));
+    }
+
+    /// What `run` is told from now on beyond its configuration.
+    pub(crate) fn tell(&mut self, more: &[&str]) {
+        self.more = more.iter().map(ToString::to_string).collect();
     }
 
     /// What stands in front of the program from now on when it is run, such as `strace -D`; nothing for nothing.
@@ -240,6 +248,14 @@ blind_after = "2s"
         output.expect("the program runs")
     }
 
+    /// Starts a verb that takes its time.
+    pub(crate) fn begin(&self, verb: &str, arguments: &[&str]) -> Child {
+        let mut command = self.command(verb);
+        let command = command.args(arguments).stdin(Stdio::null());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program runs")
+    }
+
     /// What a verb prints as JSON.
     pub(crate) fn json(&self, verb: &str, arguments: &[&str]) -> Value {
         let output = self.verb(verb, arguments);
@@ -291,7 +307,11 @@ blind_after = "2s"
         }
         command.arg(verb);
         match verb {
-            "run" | "check" | "restore" => command.arg("--config").arg(self.config_file()),
+            "run" => command
+                .arg("--config")
+                .arg(self.config_file())
+                .args(&self.more),
+            "check" | "restore" => command.arg("--config").arg(self.config_file()),
             _ => command.arg("--socket").arg(self.socket()),
         };
         command

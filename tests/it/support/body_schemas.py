@@ -19,6 +19,12 @@ def table(required, **properties):
 
 LEVELS = ["critical", "error", "warning", "info"]
 ANY = {"type": "object"}
+# Names as Prometheus takes them; an empty value is one that is not there.
+LABELS = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[a-zA-Z_][a-zA-Z0-9_]*$"},
+    "additionalProperties": text(minLength=1),
+}
 PAGERDUTY_PAYLOAD = table(
     "summary source severity",
     summary=text(1024, minLength=1),
@@ -96,6 +102,55 @@ SCHEMAS = {
     ),
     "opsgenie priority": table("priority", priority={"enum": ["P1", "P2", "P3", "P4", "P5"]}),
     "opsgenie act": NOTE,
+    "opsknight integration": table(
+        "status dedup_key summary source severity",
+        status={"enum": ["triggered", "acknowledged", "resolved"]},
+        dedup_key=text(200, minLength=1),
+        summary=text(500, minLength=1),
+        source=text(200, minLength=1),
+        severity={"enum": LEVELS},
+        details=ANY,
+    ),
+    # What its OpenAPI document calls postableAlerts.
+    "alertmanager api": {
+        "type": "array",
+        "minItems": 1,
+        "items": table(
+            "labels",
+            labels=LABELS,
+            annotations=LABELS,
+            startsAt=text(format="date-time"),
+            endsAt=text(format="date-time"),
+            generatorURL=text(format="uri"),
+        ),
+    },
+    # What its documentation lists for version 4 of the webhook.
+    "alertmanager hook": table(
+        "version groupKey truncatedAlerts status receiver groupLabels commonLabels commonAnnotations externalURL alerts",
+        version={"const": "4"},
+        groupKey=text(minLength=1),
+        truncatedAlerts={"type": "integer", "minimum": 0},
+        status={"enum": ["firing", "resolved"]},
+        receiver=text(minLength=1),
+        groupLabels=LABELS,
+        commonLabels=LABELS,
+        commonAnnotations=LABELS,
+        externalURL=text(),
+        alerts={
+            "type": "array",
+            "minItems": 1,
+            "items": table(
+                "status labels annotations startsAt endsAt generatorURL fingerprint",
+                status={"enum": ["firing", "resolved"]},
+                labels=LABELS,
+                annotations=LABELS,
+                startsAt=text(format="date-time"),
+                endsAt=text(format="date-time"),
+                generatorURL=text(),
+                fingerprint=text(pattern="^[0-9a-f]{16}$"),
+            ),
+        },
+    ),
     "opsknight hook": table(
         "event timestamp incident",
         event={"enum": ["incident.triggered", "incident.acknowledged", "incident.resolved"]},

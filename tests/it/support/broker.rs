@@ -2,9 +2,12 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -99,6 +102,69 @@ impl Broker {
             .expect(MISSING);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{topic} was not published: {said}");
+    }
+
+    /// Everything that is published below a topic from now on.
+    pub(crate) fn subscribe(&self, topic: &str) -> Subscriber {
+        let mut child = self
+            .subscriber(&format!("{topic}/#"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect(MISSING);
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&heard);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                keep.lock().expect("no panic").push(line);
+            }
+        });
+        let subscriber = Subscriber { child, heard };
+        // It does not say when the broker knows of it.
+        let ready = format!("{topic}/is-there");
+        wait::until("the subscriber hears", || {
+            self.publish(&ready, "-");
+            (!subscriber.heard().is_empty()).then_some(())
+        });
+        subscriber
+    }
+
+    /// What the broker keeps at a topic for who comes later.
+    pub(crate) fn retained(&self, topic: &str) -> String {
+        let output = self
+            .subscriber(topic)
+            .args(["--retained-only", "-C", "1", "-W", "20"])
+            .output()
+            .expect(MISSING);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn subscriber(&self, topic: &str) -> Command {
+        let mut command = Command::new("mosquitto_sub");
+        command
+            .args(["-h", "127.0.0.1", "-q", "1", "-F", "%t %p"])
+            .args(["-p", &self.port.number.to_string(), "-t", topic]);
+        command
+    }
+}
+
+/// A real mosquitto_sub; it ends with this value.
+pub(crate) struct Subscriber {
+    child: Child,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Subscriber {
+    /// Topic and payload of every message, with a space between.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.heard.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

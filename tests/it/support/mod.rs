@@ -2,11 +2,14 @@
 
 pub(crate) mod agent;
 pub(crate) mod broker;
+pub(crate) mod javascript;
 pub(crate) mod modbus_device;
 pub(crate) mod mount;
+mod outside;
 pub(crate) mod port;
 pub(crate) mod python;
 pub(crate) mod receiver;
+pub(crate) mod signatures;
 pub(crate) mod wait;
 
 use serde_json::Value;

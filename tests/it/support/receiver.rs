@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -99,6 +99,8 @@ struct Shared {
     /// Called with each request after it was answered.
     answered: Mutex<Hook>,
     closing: AtomicBool,
+    /// Who connected, in this order.
+    peers: Mutex<Vec<SocketAddr>>,
 }
 
 /// Something to be done about a request.
@@ -128,6 +130,7 @@ impl Receiver {
                 recorder: Mutex::new(Box::new(|_| {})),
                 answered: Mutex::new(Box::new(|_| {})),
                 closing: AtomicBool::new(false),
+                peers: Mutex::default(),
             }),
             listening: None,
         }
@@ -154,6 +157,13 @@ impl Receiver {
                     return;
                 }
                 let (shared, connected) = (Arc::clone(&shared), wait::now());
+                lock(&shared.peers).extend(
+                    stream
+                        .as_ref()
+                        .map(TcpStream::peer_addr)
+                        .into_iter()
+                        .flatten(),
+                );
                 // A sender that gives up in the middle of a request is no concern of the others.
                 std::thread::spawn(move || stream.map(|stream| shared.serve(stream, connected)));
             }
@@ -171,6 +181,22 @@ impl Receiver {
             )));
             listening.join().expect("the receiver ends");
         }
+    }
+
+    /// Returns when every connection that was made until now has been taken, and so has its time: on a busy machine one that a killed
+    /// sender has left would be taken for its successor's.
+    pub(crate) fn catch_up(&self) {
+        let address = (self.address.as_str(), self.port.number);
+        let address = address.to_socket_addrs().expect("an address").next();
+        let address = address.expect("one address");
+        let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
+            // It is closed or cut off: nothing waits there.
+            return;
+        };
+        let own = stream.local_addr().expect("a connected socket");
+        wait::until("the connection is taken", || {
+            lock(&self.shared.peers).contains(&own).then_some(())
+        });
     }
 
     /// What every request gets from now on.

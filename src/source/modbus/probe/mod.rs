@@ -1,17 +1,18 @@
 //! A look at a device that nobody has described yet: what lies at its addresses, and how much it answers at once. It only reads.
 //!
-//! What the registers could mean is guessed in [`guess`]; nothing here runs while the agent does.
+//! What the registers could mean is guessed in [`guess`], and what is expected found in [`rank`]; nothing here runs while the agent does.
 
 pub mod guess;
+pub mod rank;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use thiserror::Error;
 
 use super::{
-    config::read_address,
+    address::Address,
     decode::Answer,
-    link::{Link, LinkError},
+    link::{Link, LinkError, LinkSettings},
     plan::{Kind, Span},
 };
 use crate::sample::Bad;
@@ -130,7 +131,7 @@ impl Probe {
     /// When the address is none; the text says what would be right.
     pub fn new(address: &str, unit: u8, timeout: Duration) -> Result<Self, String> {
         Ok(Self {
-            link: Link::new(read_address(address)?, timeout),
+            link: Link::new(LinkSettings::new(Address::parse(address)?, timeout)),
             unit,
             longest: None,
             silences: 0,

@@ -105,9 +105,9 @@ fn a_source_reads_profiles_and_tags_of_its_own() {
           { id = 3, machine = "mill-2", profile = "haas-vf2", tags = [{ tag = "rpm", read = "holding:7", type = "i16" }] },
         ]"#,
     );
-    assert_eq!(config.address.to_string(), "192.168.10.21:502");
+    assert_eq!(config.link.address.to_string(), "192.168.10.21:502");
     assert_eq!(
-        (config.timeout, config.units[0].limits),
+        (config.link.timeout, config.units[0].limits),
         (Duration::from_secs(1), Limits::default())
     );
     let temp = &config.units[0].tags[0];
@@ -140,43 +140,58 @@ fn a_source_reads_profiles_and_tags_of_its_own() {
 }
 
 #[test]
-fn addresses_are_tcp_and_nothing_else() {
-    let with = |address: &str| {
-        format!(
-            "address = \"{address}\"\nunits = [{{ id = 1, machine = \"m\", profile = \"haas-vf2\" }}]"
-        )
-    };
-    for (address, shown) in [
-        ("tcp://plc.hall-2.local:1502", "plc.hall-2.local:1502"),
-        ("tcp://[fe80::1]", "[fe80::1]:502"),
-    ] {
-        assert_eq!(fine(&with(address)).address.to_string(), shown);
-    }
-    for address in ["rtu:///dev/ttyUSB0?baud=19200", "rtu+tcp://10.0.0.7:4001"] {
-        refused(
-            &with(address),
+fn each_mistake_in_a_link_is_named() {
+    let units = r#"units = [{ id = 1, machine = "m", profile = "haas-vf2" }]"#;
+    for (link, path, message) in [
+        (r#"address = "10.0.0.7""#, "source.address", "must be like"),
+        (
+            r#"address = "rtu+tcp://a""#,
             "source.address",
-            "is not supported by this version",
-        );
-    }
-    for address in [
-        "10.0.0.7",
-        "10.0.0.7:502",
-        "http://a",
-        "tcp://",
-        "tcp:a",
-        "tcp://a:0",
-        "tcp://a:70000",
-        "tcp://u@a",
-        "tcp://a/x",
-        "tcp://a?x=1",
+            "has no port",
+        ),
+        ("", "source.address", "is missing"),
+        (
+            "address = \"tcp://a\"\nbackup = \"b\"",
+            "source.backup",
+            "must be like",
+        ),
+        (
+            "address = \"tcp://a\"\nbackup = \"tcp://a:502\"",
+            "source.backup",
+            "is the address itself",
+        ),
+        (
+            "address = \"tcp://a\"\necho = true",
+            "source.echo",
+            "is for serial lines",
+        ),
+        (
+            "address = \"tcp://a\"\nmax_response = \"2s\"",
+            "source.max_response",
+            "is for serial lines",
+        ),
+        (
+            "address = \"rtu:///dev/ttyS1\"\nbind = \"eth1\"",
+            "source.bind",
+            "is for connections over the network",
+        ),
+        (
+            "address = \"tcp://a\"\nconnect_pause = \"31s\"",
+            "source.connect_pause",
+            "must be 0ms to 30s",
+        ),
     ] {
-        refused(
-            &with(address),
-            "source.address",
-            "must be like \"tcp://192.168.10.21:502\"",
-        );
+        refused(&format!("{link}\n{units}"), path, message);
     }
+    let link = fine(&format!(
+        "address = \"tcp://a\"\nbackup = \"rtu:///dev/ttyS1\"\nmax_response = \"2s\"\nrequest_gap = \"20ms\"\n{units}"
+    ))
+    .link;
+    assert_eq!(link.backup.unwrap().to_string(), "/dev/ttyS1");
+    assert_eq!(
+        (link.max_response, link.request_gap),
+        (Duration::from_secs(2), Duration::from_millis(20))
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! A Modbus TCP server that answers as badly as it is told to. The value of each address says whose it is, so that
-//! an answer to another request cannot pass for the right one.
+//! A Modbus server that answers as badly as it is told to, over TCP, RTU over TCP or in memory.
+//!
+//! The value of each address says whose it is, and where it is stamped also to which request it was given, so that an answer to
+//! another request cannot pass for the right one. A serial line is one bus: what its device says late reaches whoever is connected then.
+//! Nothing may ever be written: a function other than 1 to 4 fails the test.
 
 use std::{
     sync::{
@@ -10,10 +13,15 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    net::TcpListener,
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
 };
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::source::modbus::link::{Memory, Stream};
 
 /// How one request is answered.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,11 +29,14 @@ pub(super) enum Manner {
     Proper,
     /// Properly, byte by byte.
     Trickled,
-    /// Properly, and then once more.
+    /// Properly, and at once again.
     Twice,
     /// After so many milliseconds.
     Late(u64),
     Never,
+    /// Never, and nor is anything else over this connection.
+    HalfOpen,
+    /// Over TCP.
     WrongTransaction,
     WrongUnit,
     WrongFunction,
@@ -45,6 +56,12 @@ pub(super) enum Manner {
     /// MBAP length 65535.
     LengthMax,
     NotModbus,
+    /// Over RTU.
+    BadChecksum,
+    /// So many bytes of noise, and then properly.
+    Noise(u8),
+    /// Noise for so many milliseconds.
+    Endless(u64),
 }
 
 /// What is asked.
@@ -55,19 +72,43 @@ pub(super) struct Asked {
     pub(super) unit: u8,
     pub(super) start: u16,
     pub(super) count: u16,
+    function: u8,
+    transaction: [u8; 2],
 }
+
+/// How frames travel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Framing {
+    Tcp,
+    Rtu,
+}
+
+type Manners = Arc<dyn Fn(Asked) -> Manner + Send + Sync>;
+type Pipe = Box<dyn Stream>;
+/// Where the device of a serial line speaks to, and what ends that connection.
+type Current = Arc<tokio::sync::Mutex<Option<(WriteHalf<Pipe>, DropGuard)>>>;
 
 /// The server; it ends when this is dropped.
 pub(super) struct Hostile {
+    /// Of a server with a socket, else 0.
     pub(super) port: u16,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) requests: Arc<AtomicUsize>,
-    task: JoinHandle<()>,
+    writes: Arc<AtomicUsize>,
+    door: mpsc::Sender<Pipe>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
+        if !std::thread::panicking() {
+            let writes = self.writes.load(Ordering::SeqCst);
+            assert_eq!(
+                writes, 0,
+                "something other than a read was sent to a device"
+            );
+        }
     }
 }
 
@@ -83,70 +124,251 @@ pub(super) fn bit(unit: u8, function: u8, address: u16) -> bool {
 }
 
 impl Hostile {
+    /// Over TCP, on a socket.
     pub(super) async fn start(manner: impl Fn(Asked) -> Manner + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (connections, requests) =
-            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (manner, accepted, counted) = (Arc::new(manner), connections.clone(), requests.clone());
+        Self::new(Framing::Tcp, false, manner).listening().await
+    }
+
+    /// RTU over TCP, on a socket.
+    pub(super) async fn start_rtu(
+        manner: impl Fn(Asked) -> Manner + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Framing::Rtu, false, manner).listening().await
+    }
+
+    /// Nowhere yet. Stamped, each register is more by the number of its request.
+    pub(super) fn new(
+        framing: Framing,
+        stamped: bool,
+        manner: impl Fn(Asked) -> Manner + Send + Sync + 'static,
+    ) -> Self {
+        let (door, mut entered) = mpsc::channel::<Pipe>(16);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let device = Device {
+            framing,
+            stamped,
+            manner: Arc::new(manner),
+            requests: Arc::default(),
+            writes: Arc::default(),
+        };
+        let (requests, writes) = (device.requests.clone(), device.writes.clone());
+        let accepted = connections.clone();
         let task = tokio::spawn(async move {
-            let mut open = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            let mut open = JoinSet::new();
+            let current = Current::default();
+            let (ask, asked) = mpsc::channel(64);
+            if framing == Framing::Rtu {
+                open.spawn(device.clone().on_a_line(asked, current.clone()));
+            }
+            while let Some(pipe) = entered.recv().await {
                 accepted.fetch_add(1, Ordering::SeqCst);
-                let (manner, counted) = (manner.clone(), counted.clone());
-                open.spawn(async move { serve(stream, &*manner, &counted).await });
+                let (reading, writing) = split(pipe);
+                match framing {
+                    Framing::Tcp => open.spawn(device.clone().on_tcp(reading, writing)),
+                    Framing::Rtu => {
+                        let end = CancellationToken::new();
+                        *current.lock().await = Some((writing, end.clone().drop_guard()));
+                        let listening = device.clone().listen(reading, ask.clone());
+                        open.spawn(async move {
+                            end.run_until_cancelled(listening).await;
+                        })
+                    }
+                };
+                while open.try_join_next().is_some() {}
             }
         });
         Self {
-            port,
+            port: 0,
             connections,
             requests,
-            task,
+            writes,
+            door,
+            tasks: vec![task],
         }
+    }
+
+    /// Also on a socket.
+    pub(super) async fn listening(mut self) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let door = self.door.clone();
+        self.tasks.push(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                door.send(Box::new(stream)).await.unwrap();
+            }
+        }));
+        self
+    }
+
+    /// The way into it without a socket, for tests that stop the clock.
+    pub(super) fn memory(&self) -> Memory {
+        let door = self.door.clone();
+        Memory::new(move || {
+            let (here, there) = tokio::io::duplex(4096);
+            let sent = door.try_send(Box::new(there));
+            sent.map_err(|_| std::io::ErrorKind::ConnectionRefused)?;
+            Ok(Box::new(here))
+        })
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn connected(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    manner: &(impl Fn(Asked) -> Manner + Send + Sync),
-    requests: &AtomicUsize,
-) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    loop {
-        let mut ask = [0; 12];
-        stream.read_exact(&mut ask).await?;
-        let word = |at: usize| u16::from_be_bytes([ask[at], ask[at + 1]]);
-        let (unit, function, start, count) = (ask[6], ask[7], word(8), word(10));
-        let nth = requests.fetch_add(1, Ordering::SeqCst);
-        let manner = manner(Asked {
-            nth,
+/// A part of what a device does about a request.
+enum Step {
+    Wait(Duration),
+    Say(Vec<u8>),
+    Deaf,
+    Close,
+}
+
+#[derive(Clone)]
+struct Device {
+    framing: Framing,
+    stamped: bool,
+    manner: Manners,
+    requests: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+}
+
+impl Device {
+    async fn on_tcp(self, mut reading: ReadHalf<Pipe>, mut writing: WriteHalf<Pipe>) {
+        let mut bytes = [0; 12];
+        while reading.read_exact(&mut bytes).await.is_ok() {
+            let asked = self.note(&bytes[6..], [bytes[0], bytes[1]]);
+            for step in self.answer(asked) {
+                match step {
+                    Step::Wait(time) => tokio::time::sleep(time).await,
+                    Step::Deaf => std::future::pending().await,
+                    Step::Close => return,
+                    Step::Say(bytes) => {
+                        if writing.write_all(&bytes).await.is_err()
+                            || writing.flush().await.is_err()
+                        {
+                            return;
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the requests of one connection to a serial line.
+    async fn listen(self, mut reading: ReadHalf<Pipe>, line: mpsc::Sender<Asked>) {
+        let mut bytes = [0; 8];
+        while reading.read_exact(&mut bytes).await.is_ok() {
+            assert_eq!(crc(&bytes[..6]), [bytes[6], bytes[7]], "of the request");
+            let asked = self.note(&bytes, [0, 0]);
+            if line.send(asked).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// One device, one request after the other; what it says goes to whoever is there by then.
+    async fn on_a_line(self, mut line: mpsc::Receiver<Asked>, current: Current) {
+        while let Some(asked) = line.recv().await {
+            for step in self.answer(asked) {
+                match step {
+                    Step::Wait(time) => tokio::time::sleep(time).await,
+                    Step::Deaf => break,
+                    Step::Close => *current.lock().await = None,
+                    Step::Say(bytes) => {
+                        let mut to = current.lock().await;
+                        if let Some((open, _)) = to.as_mut()
+                            && open.write_all(&bytes).await.is_err()
+                        {
+                            *to = None;
+                        }
+                        drop(to);
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&self, pdu: &[u8], transaction: [u8; 2]) -> Asked {
+        let word = |at: usize| u16::from_be_bytes([pdu[at], pdu[at + 1]]);
+        let (unit, function) = (pdu[0], pdu[1]);
+        if !(1..=4).contains(&function) {
+            self.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        Asked {
+            nth: self.requests.fetch_add(1, Ordering::SeqCst),
             unit,
+            start: word(2),
+            count: word(4),
+            function,
+            transaction,
+        }
+    }
+
+    /// What it does about one request.
+    fn answer(&self, asked: Asked) -> Vec<Step> {
+        let manner = (self.manner)(asked);
+        let mut random = fastrand::Rng::with_seed(asked.nth as u64);
+        let mut noise = |len: usize| -> Vec<u8> { (0..len).map(|_| random.u8(..)).collect() };
+        let frame = self.frame(asked, manner);
+        match manner {
+            Manner::Never => vec![],
+            Manner::HalfOpen => vec![Step::Deaf],
+            Manner::Reset => vec![Step::Close],
+            Manner::Hangup => vec![Step::Say(frame), Step::Close],
+            Manner::Late(millis) => {
+                vec![Step::Wait(Duration::from_millis(millis)), Step::Say(frame)]
+            }
+            Manner::Trickled => frame
+                .chunks(1)
+                .map(|byte| Step::Say(byte.to_vec()))
+                .collect(),
+            Manner::Twice => vec![Step::Say([&frame[..], &frame].concat())],
+            Manner::Noise(bytes) => vec![Step::Say([noise(bytes.into()), frame].concat())],
+            Manner::Endless(millis) => (0..millis)
+                .flat_map(|_| [Step::Say(noise(40)), Step::Wait(Duration::from_millis(1))])
+                .collect(),
+            _ => vec![Step::Say(frame)],
+        }
+    }
+
+    fn frame(&self, asked: Asked, manner: Manner) -> Vec<u8> {
+        let Asked {
+            unit,
+            function,
             start,
             count,
-        });
-        let values = match manner {
-            Manner::Short => count - 1,
-            Manner::Long => count + 1,
-            _ => count,
-        };
+            ..
+        } = asked;
         let mut pdu = vec![function, 0];
         if function <= 2 {
             // A whole byte less or more, so that a wrong count can be seen in bits at all.
-            let bits = if manner == Manner::Long {
-                count + 8
-            } else if manner == Manner::Short {
-                0
-            } else {
-                count
+            let bits = match manner {
+                Manner::Long => count + 8,
+                Manner::Short => 0,
+                _ => count,
             };
             for byte in 0..bits.div_ceil(8) {
-                pdu.push((0..8).fold(0, |byte_value, at| {
-                    byte_value | u8::from(bit(unit, function, start + byte * 8 + at)) << at
-                }));
+                let bit = |at| u8::from(bit(unit, function, start.wrapping_add(byte * 8 + at)));
+                pdu.push((0..8).fold(0, |all, at| all | bit(at) << at));
             }
         } else {
+            let values = match manner {
+                Manner::Short => count - 1,
+                Manner::Long => count + 1,
+                _ => count,
+            };
+            let stamp = if self.stamped { asked.nth as u16 } else { 0 };
             for at in 0..values {
-                pdu.extend(register(unit, function, start.wrapping_add(at)).to_be_bytes());
+                let value = register(unit, function, start.wrapping_add(at));
+                pdu.extend(value.wrapping_add(stamp).to_be_bytes());
             }
         }
         pdu[1] = (pdu.len() - 2) as u8;
@@ -156,44 +378,37 @@ async fn serve(
             Manner::Truncated => pdu.truncate(pdu.len() - 1),
             _ => {}
         }
+        let speaks = unit ^ u8::from(manner == Manner::WrongUnit);
+        if self.framing == Framing::Rtu {
+            let mut frame = [&[speaks][..], &pdu].concat();
+            let mut check = crc(&frame);
+            check[0] ^= u8::from(manner == Manner::BadChecksum);
+            if manner != Manner::Truncated {
+                frame.extend(check);
+            }
+            return frame;
+        }
         let length = match manner {
             Manner::LengthZero => 0,
             Manner::LengthMax => u16::MAX,
             _ => pdu.len() as u16 + 1,
         };
-        let transaction = word(0).wrapping_add(u16::from(manner == Manner::WrongTransaction));
-        let mut frame = transaction.to_be_bytes().to_vec();
+        let [high, low] = asked.transaction;
+        let wrong = u8::from(manner == Manner::WrongTransaction);
+        let mut frame = vec![high, low.wrapping_add(wrong)];
         frame.extend(if manner == Manner::NotModbus {
             [9, 9]
         } else {
             [0, 0]
         });
         frame.extend(length.to_be_bytes());
-        frame.push(if manner == Manner::WrongUnit {
-            unit ^ 1
-        } else {
-            unit
-        });
+        frame.push(speaks);
         frame.extend(pdu);
-        match manner {
-            Manner::Never => continue,
-            Manner::Reset => return Ok(()),
-            Manner::Late(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-            _ => {}
-        }
-        if manner == Manner::Trickled {
-            for byte in &frame {
-                stream.write_all(&[*byte]).await?;
-                stream.flush().await?;
-                tokio::task::yield_now().await;
-            }
-        } else {
-            stream.write_all(&frame).await?;
-        }
-        match manner {
-            Manner::Twice => stream.write_all(&frame).await?,
-            Manner::Hangup => return Ok(()),
-            _ => {}
-        }
+        frame
     }
+}
+
+fn crc(bytes: &[u8]) -> [u8; 2] {
+    let crc = crc::Crc::<u16>::new(&crc::CRC_16_MODBUS);
+    crc.checksum(bytes).to_le_bytes()
 }

@@ -1,7 +1,10 @@
-//! What Modbus promises, tested over real connections: against a peer that misbehaves and against the crate's own server.
+//! What Modbus promises, tested over real connections and in stopped time: against a peer that misbehaves and the crate's own server.
 
 mod config;
 mod hostile;
+mod line;
 mod link;
 mod poll;
 mod probe;
+mod serial;
+mod weather;

@@ -33,8 +33,9 @@ use crate::{
     source::{
         Batch, Feed,
         modbus::{
-            ModbusConfig,
-            config::{Address, UnitConfig},
+            LinkSettings, ModbusConfig,
+            address::Address,
+            config::UnitConfig,
             decode::{Decoder, Form, Order},
             plan::{Kind, Limits, Span},
             run,
@@ -84,11 +85,13 @@ impl Running {
     fn start(port: u16, timeout_millis: u64, units: Vec<UnitConfig>) -> Self {
         let config = ModbusConfig {
             name: "hall-2".into(),
-            address: Address::Tcp {
-                host: "127.0.0.1".into(),
-                port,
-            },
-            timeout: Duration::from_millis(timeout_millis),
+            link: LinkSettings::new(
+                Address::Tcp {
+                    host: "127.0.0.1".into(),
+                    port,
+                },
+                Duration::from_millis(timeout_millis),
+            ),
             units,
         };
         let specs = config.tags();

@@ -10,7 +10,10 @@ use crate::{
     source::modbus::{
         decode::Answer,
         plan::{Kind, Span},
-        probe::guess::{Expected, all, matching},
+        probe::{
+            guess::all,
+            rank::{Expected, matching},
+        },
     },
 };
 

@@ -1,23 +1,27 @@
-//! OpsKnight, by its Events API: an incident for each alert, which is acknowledged and resolved there too.
+//! OpsKnight, by its Events API or by the webhook of an integration: an incident for each alert, which is acknowledged and resolved there
+//! too.
 //!
-//! Its limits: 500 characters of summary, 200 of source and key, 120 requests a minute for one integration. Its documentation wants
-//! no payload for what acknowledges and resolves, its program does, so all of it is always sent. A repeated trigger changes the open
-//! incident and calls nobody; what is acknowledged where nothing is open is ignored, which its answer says.
+//! Its limits: 500 characters of summary, 200 of source and key, 120 requests a minute for one integration, by its webhook 100. Its
+//! documentation wants no payload for what acknowledges and resolves, its program does, so all of it is always sent. A repeated trigger
+//! changes the open incident and calls nobody; what is acknowledged where nothing is open is ignored, which its answer says.
 
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use self::hook::Message;
 use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
     Signing, Spelling, Terms, Told, Veiled, details::Details, events, incidents::Incidents,
-    read_sign, text,
+    read_sign, shape, text,
 };
 use crate::{
     alert::event::EventKind,
     config::{secret::Secret, section::Section},
 };
+
+mod hook;
 
 /// The longest summary and source, in characters.
 const SUMMARY: usize = 500;
@@ -26,9 +30,19 @@ const SOURCE: usize = 200;
 #[derive(Debug)]
 struct OpsKnight {
     access: Access,
+    via: Via,
     key: Key,
     sign: Option<Signing>,
     events: Vec<EventKind>,
+}
+
+/// What it is told by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Via {
+    /// Its Events API.
+    Events,
+    /// The webhook of one integration.
+    Webhook,
 }
 
 /// Who we are there.
@@ -36,16 +50,25 @@ struct OpsKnight {
 enum Key {
     /// The key of one integration, which belongs to a service.
     Integration(Secret),
-    /// A key of the API with the scope `events:write`, and the service.
-    Api { key: Secret, service: String },
+    /// A key of the API with the scope `events:write`, and the service, where no integration says which.
+    Api {
+        key: Secret,
+        service: Option<String>,
+    },
 }
 
 /// Reads `type = "opsknight"`.
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
-    let terms = Terms::read(section, Terms::of_people(Rate::per_minute(120)));
+    let words = [("events", Via::Events), ("webhook", Via::Webhook)];
+    let via = section.word("via", &words).unwrap_or(Via::Events);
+    let rate = Rate::per_minute(if via == Via::Events { 120 } else { 100 });
+    let terms = Terms::read(section, Terms::of_people(rate));
     let events = events::read(section, &events::LIFE);
-    let key = read_key(section);
+    if let Some(url) = shape::Url::of(section, access.as_ref()) {
+        check_url(&url, via);
+    }
+    let key = read_key(section, via);
     let sign = read_sign(section);
     if !matches!(sign, None | Some(Signing::Body { .. })) {
         section.error(
@@ -55,6 +78,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     }
     let kind = OpsKnight {
         access: access?,
+        via,
         key: key?,
         sign,
         events,
@@ -62,7 +86,20 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     Some((Arc::new(kind), terms))
 }
 
-fn read_key(section: &Section<'_>) -> Option<Key> {
+fn check_url(url: &shape::Url<'_>, via: Via) {
+    let is_of_an_integration = url.text().contains("/api/integrations/");
+    match via {
+        Via::Events if is_of_an_integration => url.is_odd(
+            "is that of the webhook of an integration, which `via = \"webhook\"` speaks to; that of the Events API ends with /api/events",
+        ),
+        Via::Webhook if !url.text().contains("integrationId=") => url.is_odd(
+            "names no integration, as the url of a webhook does, which ends with /api/integrations/webhook?integrationId=..",
+        ),
+        _ => {}
+    }
+}
+
+fn read_key(section: &Section<'_>, via: Via) -> Option<Key> {
     let integration: Option<Secret> = section.optional("integration_key");
     let api: Option<Secret> = section.optional("api_key");
     let service: Option<String> = section.optional("service_id");
@@ -74,28 +111,33 @@ fn read_key(section: &Section<'_>) -> Option<Key> {
         );
         return None;
     }
-    match (integration, api, service) {
-        (Some(key), _, None) => Some(Key::Integration(key)),
-        (Some(_), _, Some(_)) => {
-            section.error(
-                "service_id",
-                "is for `api_key` only: an integration has its service",
-            );
-            None
-        }
-        (None, Some(key), Some(service)) => Some(Key::Api { key, service }),
-        (None, Some(_), None) => {
-            if !has("service_id") {
-                section.error(
-                    "service_id",
-                    "is missing: with `api_key` it says whose incidents they are",
-                );
-            }
-            None
-        }
-        // What is written and cannot be read was reported.
-        (None, None, _) => None,
+    if has("service_id") && (via == Via::Webhook || has("integration_key")) {
+        section.error(
+            "service_id",
+            "is for `api_key` at the Events API only: an integration has its service",
+        );
+        return None;
     }
+    // What is written and cannot be read was reported.
+    if has("integration_key") {
+        let key = integration?;
+        let odd = "is not 32 hexadecimal digits, as the key of an integration is";
+        let fine = |key: &str| shape::hexadecimal(key, 32);
+        shape::should(section, "integration_key", &key, fine, odd);
+        return Some(Key::Integration(key));
+    }
+    if via == Via::Events && !has("service_id") {
+        section.error(
+            "service_id",
+            "is missing: with `api_key` it says whose incidents they are",
+        );
+        return None;
+    }
+    let service = match via {
+        Via::Events => Some(service?),
+        Via::Webhook => None,
+    };
+    Some(Key::Api { key: api?, service })
 }
 
 impl Kind for OpsKnight {
@@ -148,6 +190,7 @@ impl Kind for OpsKnight {
                 *why += match answer.status {
                     401 => "; is the key right, and the secret of `sign`?",
                     403 => "; the integration is disabled, or the key lacks events:write",
+                    404 if self.via == Via::Webhook => "; does `url` name the integration?",
                     404 => "; is `url` that of the Events API, and `service_id` right?",
                     _ => "",
                 };
@@ -172,9 +215,9 @@ impl OpsKnight {
         let (notice, alert) = (told.notice, &told.notice.alert);
         let service_id = match &self.key {
             Key::Integration(_) => None,
-            Key::Api { service, .. } => Some(service.as_str()),
+            Key::Api { service, .. } => service.as_deref(),
         };
-        let body = Event {
+        let event = || Event {
             event_action: action,
             dedup_key: key,
             service_id,
@@ -190,7 +233,11 @@ impl OpsKnight {
             Key::Api { key, .. } => ("Bearer ", key),
         };
         let shown = Veiled::from(word).and_secret(secret.clone(), Spelling::Plain);
-        let request = HttpRequest::json(self.access.url.clone(), told.json(&body)?);
+        let body = match self.via {
+            Via::Events => told.json(&event())?,
+            Via::Webhook => told.json(&Message::of(told, key)?)?,
+        };
+        let request = HttpRequest::json(self.access.url.clone(), body);
         Ok(request
             .with("authorization", shown)
             .signed(self.sign.as_ref()))
@@ -215,38 +262,4 @@ struct Payload<'t> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::destination::testbed::{meant, read};
-
-    #[test]
-    fn what_is_ignored_there_is_said_in_the_record() {
-        let ops = read(
-            "type = \"opsknight\"\nurl = \"https://opsknight.example.com/api/events\"\nintegration_key = \"canary\"",
-        );
-        let ops = ops.expect("a destination");
-        for (body, said) in [
-            (
-                r#"{"status":"success","result":{"action":"ignored"}}"#,
-                "taken by OpsKnight and ignored: nothing is open there",
-            ),
-            (
-                r#"{"status":"success","result":{"action":"deduplicated"}}"#,
-                "accepted by OpsKnight: deduplicated",
-            ),
-            ("ok", "accepted by OpsKnight (202)"),
-        ] {
-            let answer = Answer {
-                status: 202,
-                body: body.to_owned(),
-                synchronised: true,
-                ..Answer::default()
-            };
-            let (outcome, _) = meant(&ops, EventKind::Acknowledged, &answer);
-            let Outcome::Accepted { detail, .. } = outcome else {
-                panic!("{outcome:?}");
-            };
-            assert_eq!(detail, said);
-        }
-    }
-}
+mod tests;

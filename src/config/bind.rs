@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use crate::config::{
+use super::{
     section::Read,
     tree::{Node, Value},
 };

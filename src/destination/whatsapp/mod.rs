@@ -7,13 +7,14 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value as Json, json};
 
+use self::sentence::sentence;
 use super::{
     Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Signing, Terms, Told, events,
-    phone::Phone,
-    text::{self, harmless, shorten},
+    Signing, Terms, Told, events, phone::Phone, text::harmless,
 };
 use crate::{alert::event::EventKind, config::section::Section};
+
+pub(super) mod sentence;
 
 /// One user takes about this much.
 const RATE: Rate = Rate {
@@ -182,13 +183,7 @@ impl Kind for WhatsApp {
 
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
         told.kind()?;
-        // One line with single spaces, as a parameter has to be; cut before the alert's number.
-        let sentence = harmless(&text::for_attempt(told.notice, told.attempt), usize::MAX);
-        let number = format!(" A-{}", told.notice.alert.number);
-        let sentence = match sentence.chars().count() > self.most {
-            true => shorten(&sentence, self.most - number.chars().count()) + &number,
-            false => sentence,
-        };
+        let sentence = sentence(told, self.most);
         let mut body = json!({ "messaging_product": "whatsapp", "recipient_type": "individual", "to": self.to.digits() });
         match &self.mode {
             Mode::Text => {
@@ -277,59 +272,4 @@ fn advice(code: u64) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::destination::{
-        testbed::{self, attempt, notice, read, sent},
-        tests::golden::HOSTILE,
-    };
-
-    const CONFIG: &str = include_str!("../../tests/formats/whatsapp.toml");
-
-    fn verdict(status: u16, body: &str) -> &'static str {
-        testbed::verdict(CONFIG, status, body)
-    }
-
-    #[test]
-    fn the_code_in_the_body_decides_whatever_the_status() {
-        for (status, code, expected) in [
-            (400, 130_429, "pause"),
-            (400, 131_056, "pause"),
-            (400, 131_016, "retry"),
-            (500, 2, "retry"),
-            (401, 190, "mended"),
-            (400, 131_047, "mended"),
-            (404, 132_001, "mended"),
-            (400, 131_009, "given up"),
-            (200, 131_026, "mended"),
-        ] {
-            let body = format!(
-                "{{\"error\": {{\"message\": \"no\", \"type\": \"OAuthException\", \"code\": {code}}}}}"
-            );
-            assert_eq!(verdict(status, &body), expected, "{code}");
-        }
-        assert_eq!(
-            verdict(200, r#"{"messages": [{"id": "wamid.1"}]}"#),
-            "accepted"
-        );
-        assert_eq!(verdict(503, "<html>"), "retry");
-    }
-
-    #[test]
-    fn a_parameter_is_one_line_that_fits_and_keeps_the_number() {
-        let mut notice = notice(EventKind::Triggered);
-        notice.text = format!("a\n\tb      c {}", HOSTILE.repeat(50));
-        let destination = read(CONFIG).expect("a destination");
-        let request = sent(&destination, &notice, &attempt(), None).remove(0);
-        let body: Json = serde_json::from_str(&request.body).expect("JSON");
-        let text = body["template"]["components"][0]["parameters"][0]["text"].as_str();
-        let text = text.expect("a text");
-        assert!(text.starts_with("a b c <!channel>"), "{text}");
-        assert!(!text.contains("     ") && !text.chars().any(char::is_control));
-        assert!(
-            text.chars().count() <= 900 && text.ends_with("… A-1042"),
-            "{text}"
-        );
-        assert_eq!(body["to"], "491701234567");
-    }
-}
+mod tests;

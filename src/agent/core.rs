@@ -1,0 +1,120 @@
+//! The core as the loop has it: the one place where an input reaches the engine, and so the place where recordings hear it.
+//!
+//! It is the engine to look at; only a step changes it. Without a recording a step costs one comparison more.
+
+use std::{ops::Deref, sync::Arc};
+
+use crate::{
+    alert::{
+        engine::{Decided, Engine, Input},
+        restore::Changes,
+        state::Durable,
+    },
+    clock::{BootId, Now},
+    recording::{
+        line::{At, Begin, VERSION},
+        reel::{QUEUE, Reel, Tap, recording},
+    },
+};
+
+/// So many recordings may run at once.
+const RECORDINGS: usize = 2;
+
+/// The engine with those who listen to it.
+#[derive(Debug)]
+pub(super) struct Core {
+    engine: Engine,
+    taps: Vec<Tap>,
+}
+
+impl Deref for Core {
+    type Target = Engine;
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Core {
+    pub(super) fn new(engine: Engine) -> Self {
+        let taps = Vec::new();
+        Self { engine, taps }
+    }
+
+    /// Takes an input at its instant.
+    pub(super) fn step(&mut self, now: Now, input: Input) -> Decided {
+        if self.taps.is_empty() {
+            return self.engine.step(now, input);
+        }
+        let heard = input.clone();
+        let decided = self.engine.step(now, input);
+        for tap in &mut self.taps {
+            tap.hear(now, &heard, &decided);
+        }
+        decided
+    }
+
+    /// Takes what has changed since the last call.
+    pub(super) fn take_changes(&mut self, boot: &BootId) -> Changes {
+        self.engine.take_changes(boot)
+    }
+
+    /// Begins to record with this tap, whose reel somebody reads.
+    pub(super) fn listen(&mut self, tap: Tap) {
+        self.taps.push(tap);
+    }
+
+    /// Begins to record in the middle of a run.
+    ///
+    /// # Errors
+    /// A sentence, when as many recordings run as may.
+    pub(super) fn record(&mut self, configuration: String, boot: &BootId) -> Result<Reel, String> {
+        self.let_go();
+        if self.taps.len() >= RECORDINGS {
+            return Err(format!(
+                "{RECORDINGS} recordings run already; end one of them first"
+            ));
+        }
+        let snapshot = self.engine.snapshot(boot);
+        let begin = Begin {
+            live: Some(snapshot.live),
+            ..begin(self, configuration, snapshot.durable, self.now(), boot)
+        };
+        let (tap, reel) = recording(begin, QUEUE);
+        self.listen(tap);
+        Ok(reel)
+    }
+
+    /// Lets recordings go on to what is committed by now.
+    pub(super) fn let_go(&mut self) {
+        self.taps.retain_mut(Tap::let_go);
+    }
+
+    /// Ends all recordings.
+    pub(super) fn end_recordings(&mut self, why: &'static str) {
+        for tap in self.taps.drain(..) {
+            tap.end(why);
+        }
+    }
+}
+
+/// How a recording of this engine begins, if it goes on from what was on disk.
+pub(super) fn begin(
+    engine: &Engine,
+    configuration: String,
+    durable: Durable,
+    at: Now,
+    boot: &BootId,
+) -> Begin {
+    Begin {
+        recording: VERSION,
+        andon: env!("CARGO_PKG_VERSION").to_owned(),
+        configuration,
+        at: At::from(at),
+        boot: boot.0.clone(),
+        seed: String::new(),
+        plant: Arc::clone(engine.plant()),
+        durable,
+        live: None,
+        events: Vec::new(),
+    }
+}

@@ -1,0 +1,87 @@
+//! The samples of a recording alone, as CSV (RFC 4180): for a spreadsheet.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::line::{Input, Line, Sample};
+use crate::{
+    alert::{plant::Plant, state::SavedValue},
+    clock::Wall,
+};
+
+/// The columns. `mono_s` is the monotonic clock in seconds, for differences that no clock change touches.
+pub const HEAD: &str = "time,mono_s,machine,tag,value,unit,quality,stamp\r\n";
+
+/// Makes rows of lines; it remembers which tags there are.
+#[derive(Debug, Default)]
+pub struct Rows {
+    plant: Arc<Plant>,
+}
+
+impl Rows {
+    /// The rows of a line; none if it has no samples. A gap is a row whose quality says so.
+    pub fn of(&mut self, line: &Line) -> String {
+        match line {
+            Line::Begin(begin) => self.plant = Arc::clone(&begin.plant),
+            Line::Step(step) => match &step.input {
+                Input::Samples(samples) => {
+                    let (time, mono) = (step.at.to_string(), step.at.mono);
+                    let rows = samples.iter();
+                    return rows.map(|sample| self.row(&time, mono, sample)).collect();
+                }
+                Input::Plant(plant) => self.plant = Arc::clone(plant),
+                _ => {}
+            },
+            Line::Gap(gap) => {
+                return format!(
+                    "{},{},,,,,gap of {} inputs,\r\n",
+                    gap.from,
+                    seconds(gap.from.mono),
+                    gap.inputs
+                );
+            }
+            Line::End(_) => {}
+        }
+        String::new()
+    }
+
+    fn row(&self, time: &str, mono: i64, sample: &Sample) -> String {
+        let Some(tag) = self.plant.tags.get(sample.tag as usize) else {
+            return String::new();
+        };
+        let machine = &self.plant.machines[tag.machine.0 as usize].id;
+        let value = match sample.value {
+            Some(SavedValue::Bool(bit)) => bit.to_string(),
+            Some(SavedValue::Number(number)) => number.to_string(),
+            None => String::new(),
+        };
+        let quality = sample.bad.as_deref().unwrap_or("good");
+        let stamp = sample
+            .stamp
+            .map(|stamp| Wall::from_millis(stamp).to_string());
+        format!(
+            "{time},{},{},{},{value},{},{},{}\r\n",
+            seconds(mono),
+            cell(machine),
+            cell(&tag.name),
+            cell(&tag.unit),
+            cell(quality),
+            stamp.unwrap_or_default()
+        )
+    }
+}
+
+fn seconds(nanos: i64) -> String {
+    format!(
+        "{}.{:09}",
+        nanos.div_euclid(1_000_000_000),
+        nanos.rem_euclid(1_000_000_000)
+    )
+}
+
+/// A cell in quotes where it needs them.
+fn cell(text: &str) -> Cow<'_, str> {
+    match text.contains(['"', ',', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Modbus TCP: the only place that knows tokio-modbus.
+//!
+//! The crate checks transaction, unit and function, has no timeout, and checks the length of an answer in debug builds only.
+
+use std::fmt;
+
+use tokio_modbus::{
+    Error as ModbusError,
+    client::{Client as _, Context, tcp::attach},
+    prelude::{Request, Response, Slave, SlaveContext as _},
+};
+
+use super::{
+    super::{
+        decode::Answer,
+        plan::{Kind, Span},
+    },
+    Reply,
+    error::Trouble,
+    wire::Stream,
+};
+
+/// An open connection.
+pub(super) struct Connection(Context);
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+impl Connection {
+    /// Takes over a stream.
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        Self(attach(stream))
+    }
+
+    /// Sends a request and waits for its answer, for ever: the caller has the patience.
+    pub(super) async fn ask(&mut self, unit: u8, span: Span) -> Result<Reply, Trouble> {
+        self.0.set_slave(Slave(unit));
+        // Not the crate's typed reads: they check the length with `debug_assert` only, so a device could end a debug build.
+        match self.0.call(request(span)).await {
+            Err(ModbusError::Transport(error)) => Err(Trouble::Stream(error)),
+            Err(ModbusError::Protocol(error)) => Err(Trouble::Mismatch(error)),
+            Ok(Err(exception)) => Ok(Err(exception.into())),
+            Ok(Ok(response)) => accept(span, response)
+                .map(Ok)
+                .map_err(|sent| Trouble::Length {
+                    asked: span.count.into(),
+                    sent,
+                }),
+        }
+    }
+}
+
+fn request(span: Span) -> Request<'static> {
+    match span.kind {
+        Kind::Coil => Request::ReadCoils(span.start, span.count),
+        Kind::Discrete => Request::ReadDiscreteInputs(span.start, span.count),
+        Kind::Holding => Request::ReadHoldingRegisters(span.start, span.count),
+        Kind::Input => Request::ReadInputRegisters(span.start, span.count),
+    }
+}
+
+/// The values, if there are as many as were asked for; else how many came. Bits come in whole bytes.
+fn accept(span: Span, response: Response) -> Result<Answer, usize> {
+    let asked = usize::from(span.count);
+    match (span.kind, response) {
+        (Kind::Coil, Response::ReadCoils(mut bits))
+        | (Kind::Discrete, Response::ReadDiscreteInputs(mut bits)) => {
+            let sent = bits.len();
+            bits.truncate(asked);
+            let whole = sent == asked.next_multiple_of(8);
+            whole.then_some(Answer::Bits(bits)).ok_or(sent)
+        }
+        (Kind::Holding, Response::ReadHoldingRegisters(words))
+        | (Kind::Input, Response::ReadInputRegisters(words)) => {
+            let sent = words.len();
+            let whole = sent == asked;
+            whole.then_some(Answer::Registers(words)).ok_or(sent)
+        }
+        _ => Err(0),
+    }
+}
