@@ -2,10 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::{
-    section::Read,
-    tree::{Node, Value},
-};
+use super::{section::Read, tree::Node};
 
 /// The longest name of an interface that Linux has.
 const LONGEST: usize = 15;
@@ -32,24 +29,21 @@ impl Read for Bind {
     const EXPECTED: &'static str =
         "the name of a network interface, like \"wwan0\", or an address of this gateway";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        if let Ok(ip) = text.parse() {
-            return Ok(Self::Address(ip));
-        }
-        let fits = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
-        if text.is_empty() || text.len() > LONGEST || !text.chars().all(fits) {
-            return Err(format!("is \"{text}\", must be {}", Self::EXPECTED));
-        }
-        Ok(Self::Interface(text.clone()))
+        Self::of_text(node, |text| {
+            if let Ok(ip) = text.parse() {
+                return Some(Self::Address(ip));
+            }
+            let fits = |c: char| c.is_ascii_graphic() && c != '/' && c != ':';
+            let fine = (1..=LONGEST).contains(&text.len()) && text.chars().all(fits);
+            fine.then(|| Self::Interface(text.to_owned()))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tree::Place;
+    use crate::config::tree::{Place, Value};
 
     #[test]
     fn an_address_is_an_address_and_anything_else_that_linux_could_name_is_an_interface() {

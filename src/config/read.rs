@@ -22,6 +22,14 @@ pub trait Read: Sized {
     /// Reads it, or says what would be right.
     fn read(node: &Node) -> Result<Self, String>;
 
+    /// Reads what is written as one text; what `parse` does not take is shown beside what is expected.
+    fn of_text(node: &Node, parse: impl FnOnce(&str) -> Option<Self>) -> Result<Self, String> {
+        let Value::Text(text) = &node.value else {
+            return Err(Self::mismatch(node));
+        };
+        parse(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+    }
+
     /// The message for a value of another type.
     fn mismatch(node: &Node) -> String {
         format!("must be {}, not {}", Self::EXPECTED, node.value.what())
@@ -152,10 +160,7 @@ impl Read for Id {
     const EXPECTED: &'static str =
         "an id: 1 to 64 of a-z, 0-9, `.`, `_` and `-`, the first a letter or digit";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::new(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, Self::new)
     }
 }
 

@@ -158,11 +158,6 @@ pub struct Zone(pub TimeZone);
 impl Read for Zone {
     const EXPECTED: &'static str = "a time zone like \"Europe/Berlin\"";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        let zone = TimeZone::get(text);
-        zone.map(Self)
-            .map_err(|_| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, |text| TimeZone::get(text).ok().map(Self))
     }
 }

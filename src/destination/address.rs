@@ -1,9 +1,6 @@
 //! Addresses of mail as people write them: `ops@plant.example.com`, `Maintenance <ops@plant.example.com>`.
 
-use crate::config::{
-    section::Read,
-    tree::{Node, Value},
-};
+use crate::config::{section::Read, tree::Node};
 
 /// The longest address (RFC 5321), and name, in characters.
 const LONGEST: usize = 254;
@@ -59,10 +56,7 @@ impl Read for Mailbox {
     const EXPECTED: &'static str =
         "an address like \"ops@plant.example.com\" or \"Maintenance <ops@plant.example.com>\"";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::parse(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, Self::parse)
     }
 }
 

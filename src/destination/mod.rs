@@ -3,7 +3,7 @@
 //! A kind is pure. It turns what is [`Told`] into an [`Errand`] and an [`Answer`] into an [`Outcome`]; it opens no connection, reads no
 //! clock and no secret, and does not sign: a request names its secrets, and `delivery` reads them at each attempt.
 //!
-//! To add a kind, write one file, `src/destination/siren.rs`, and add one line to `KINDS`:
+//! To add a kind, write one file, `src/destination/siren.rs`, and add one line to `KINDS` below (and `mod siren;`):
 //!
 //! ```text
 //! //! A siren with a web service: what it is, where its contract stands, what it cannot do.
@@ -31,7 +31,8 @@
 //! ```
 //!
 //! Then put an example into `config/destinations.toml`, its keys into `config/andon.toml`, and a pair of files into `tests/formats`; tests
-//! find them there. A case in `tests/it/kinds` says what it sends and what its service answers.
+//! find them there, and ask for one line on how much its service takes, one on where it leads, and one on what a hostile text would be
+//! there. A case in `tests/it/kinds` says what it sends and what its service answers.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::Rate;
-use crate::config::{
-    section::Read,
-    tree::{Node, Value},
-};
+use crate::config::{section::Read, tree::Node};
 
 /// What one number can send.
 pub(super) const ONE_A_SECOND: Rate = Rate {
@@ -37,10 +34,7 @@ impl Read for Phone {
     const EXPECTED: &'static str =
         "a telephone number with its country and without spaces, like \"+491701234567\"";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::parse(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, Self::parse)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use crate::support::{
-    Agent, KEY, Received, Receiver, cold_device, mill, python, signatures, to, too_hot, wait,
+    Agent, Answer, KEY, Received, Receiver, cold_device, mill, python, signatures, to, too_hot,
+    wait,
 };
 
 /// A name that breaks what does not escape it, on one line as all names are.
@@ -125,6 +126,38 @@ fn while_keys_are_exchanged_each_of_them_verifies_and_no_other() {
         signatures::verify_with(key, &requests);
     }
     signatures::refuse_with(STRANGER, &requests);
+}
+
+/// Ten attempts in a row, as HASP counts, and the others hear of it in its words.
+#[test]
+fn a_destination_that_fails_ten_times_is_deactivated_and_the_others_are_told() {
+    let (mut device, broken, soc) = (cold_device(), Receiver::start(), Receiver::start());
+    broken.answer(Answer::Status(500));
+    let hasp = |name: &str, receiver: &Receiver, more: &str| {
+        let port = receiver.port();
+        format!(
+            "\n[[destination]]\nname = '{name}'\ntype = 'webhook'\nformat = 'hasp'\nurl = 'http://127.0.0.1:{port}/'\n\
+             allow_http = true\nallow_addresses = ['127.0.0.1/32:{port}']\n{more}\n"
+        )
+    };
+    let retry = format!("retry = {:?}", ["1s"; 15]);
+    let config = mill(&device) + &hasp("flaky", &broken, &retry) + &hasp("soc", &soc, "");
+    let agent = Agent::start(&config, &too_hot(""));
+    device.holding(100, 973);
+    let heard = wait::until("the other is told", || {
+        let heard = soc.accepted().into_iter();
+        let mut told = heard.map(|request| (request.headers.clone(), request.json()));
+        told.find(|(_, body)| body["event_type"] == "alerting.destination_deactivated")
+    });
+    let (headers, body) = heard;
+    assert_eq!(
+        headers["x-hasp-alert-event-type"],
+        "alerting.destination_deactivated"
+    );
+    assert_eq!(body["resource"]["type"], "destination");
+    assert_eq!(body["resource"]["id"], "flaky");
+    assert_eq!(broken.all().len(), 10);
+    agent.shows("what waits for it", |view| view["store"]["pending"] != 0);
 }
 
 fn path(request: &Received) -> &str {

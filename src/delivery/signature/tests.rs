@@ -187,8 +187,39 @@ fn private(path: &std::path::Path) {
 
 #[test]
 fn signatures_over_the_body_alone_are_those_that_others_compute() {
-    // One is from GitHub's documentation, one was made with openssl.
+    // From the documentation of GitHub and the tests of Slack, Stripe and Grafana, or made with openssl; what they sign beside a body stands
+    // before it.
     for (key, body, expected) in [
+        (
+            "test-team-secret",
+            r#"{"title":"Deploy failed: api-gateway","description":"Migration step exited with code 137","severity":"sev1","metadata":{"commit":"a1b2c3","environment":"production"},"group_key":"deploy:api-gateway"}"#,
+            "b463b6ceddabbc426c3029c40eaffb1a6ed2e7f2a927a70dd3a8ea9abf8a7acb",
+        ),
+        (
+            "8f742231b10e8888abcd99yyyzzz85a5",
+            "v0:1531420618:token=xyzz0WbapA4vBCDEFa0cx6M1&team_id=T1DC2JH3J",
+            "d0a47d43fc036963e1ca2ec1084e188eefd1fac4e65d35d530e70b7beac44d32",
+        ),
+        (
+            "whsec_test",
+            r#"1700000000.{"a":1}"#,
+            "38877139021993b830af32feea6e18a8da83eb2f6e49ee50bd9e4cf4ca4d3789",
+        ),
+        (
+            "secret",
+            "test message",
+            "3bcebf43c85d20bba6e3b6ba278af1d2ba3ab0d57de271b0ad30b833e851c5a6",
+        ),
+        (
+            "secret",
+            "0:test message",
+            "ac18a483a582b60a883e974541afe25aa1026136163e94665649743324183ef1",
+        ),
+        (
+            "secret",
+            r#"{"a":1}"#,
+            "aa9e2e3575f5d7098b6caccd790888c36d5fdb63342a73bada2d6a51747a8494",
+        ),
         (
             "It's a Secret to Everybody",
             "Hello, World!",

@@ -2,10 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::config::{
-    section::Read,
-    tree::{Node, Value},
-};
+use crate::config::{section::Read, tree::Node};
 
 /// A network and a port: `10.0.0.0/8:443`, `127.0.0.1/32:8080`, `[fd00::/8]:443`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +29,7 @@ impl Allowed {
 impl Read for Allowed {
     const EXPECTED: &'static str = "a network with a port, like \"10.0.0.0/8:443\", \"127.0.0.1/32:8080\" or \"[fd00::/8]:443\"";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        Self::parse(text).ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, Self::parse)
     }
 }
 

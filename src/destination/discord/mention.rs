@@ -1,9 +1,6 @@
 //! Whom Discord may call: a user or a role. Everybody at once is a role too.
 
-use crate::config::{
-    section::Read,
-    tree::{Node, Value},
-};
+use crate::config::{section::Read, tree::Node};
 
 /// `<@80351110224678912>` or `<@&165511591545143296>`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,16 +37,14 @@ pub(super) fn is_snowflake(text: &str) -> bool {
 impl Read for Mention {
     const EXPECTED: &'static str = "a mention as Discord writes it: \"<@80351110224678912>\" for a user, \"<@&165511591545143296>\" for a role";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        let inner = text
-            .strip_prefix("<@")
-            .and_then(|text| text.strip_suffix('>'));
-        let read = inner.and_then(|inner| match inner.strip_prefix('&') {
-            Some(role) => is_snowflake(role).then(|| Self::Role(role.to_owned())),
-            None => is_snowflake(inner).then(|| Self::User(inner.to_owned())),
-        });
-        read.ok_or_else(|| format!("is \"{text}\", must be {}", Self::EXPECTED))
+        Self::of_text(node, |text| {
+            let inner = text
+                .strip_prefix("<@")
+                .and_then(|text| text.strip_suffix('>'));
+            inner.and_then(|inner| match inner.strip_prefix('&') {
+                Some(role) => is_snowflake(role).then(|| Self::Role(role.to_owned())),
+                None => is_snowflake(inner).then(|| Self::User(inner.to_owned())),
+            })
+        })
     }
 }

@@ -1,9 +1,6 @@
 //! Whom Google Chat may call: a user by the number of the account, or all in the space.
 
-use crate::config::{
-    section::Read,
-    tree::{Node, Value},
-};
+use crate::config::{section::Read, tree::Node};
 
 /// `<users/107946847022116401880>`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,19 +10,15 @@ impl Read for Mention {
     const EXPECTED: &'static str =
         "a mention as Google Chat writes it: \"<users/107946847022116401880>\" or \"<users/all>\"";
     fn read(node: &Node) -> Result<Self, String> {
-        let Value::Text(text) = &node.value else {
-            return Err(Self::mismatch(node));
-        };
-        let inner = text
-            .strip_prefix("<users/")
-            .and_then(|text| text.strip_suffix('>'));
-        let fine = inner.is_some_and(|id| {
-            let number = id.bytes().all(|byte| byte.is_ascii_digit());
-            id == "all" || (5..=30).contains(&id.len()) && number
-        });
-        match fine {
-            true => Ok(Self(text.clone())),
-            false => Err(format!("is \"{text}\", must be {}", Self::EXPECTED)),
-        }
+        Self::of_text(node, |text| {
+            let inner = text
+                .strip_prefix("<users/")
+                .and_then(|text| text.strip_suffix('>'));
+            let fine = inner.is_some_and(|id| {
+                let number = id.bytes().all(|byte| byte.is_ascii_digit());
+                id == "all" || (5..=30).contains(&id.len()) && number
+            });
+            fine.then(|| Self(text.to_owned()))
+        })
     }
 }

@@ -61,11 +61,15 @@ enum Key {
 pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     let access = Access::read(section, Duration::from_secs(10));
     let words = [("events", Via::Events), ("webhook", Via::Webhook)];
-    let via = section.word("via", &words).unwrap_or(Via::Events);
+    let written = section.word("via", &words);
+    let via = written.unwrap_or(Via::Events);
     let rate = Rate::per_minute(if via == Via::Events { 120 } else { 100 });
     let terms = Terms::read(section, Terms::of_people(rate));
     let events = events::read(section, &events::LIFE);
-    if let Some(url) = shape::Url::of(section, access.as_ref()) {
+    // Where the word itself is wrong, what belongs to it cannot be judged.
+    if let Some(url) = shape::Url::of(section, access.as_ref())
+        && (written.is_some() || section.raw("via").is_none())
+    {
         check_url(&url, via);
     }
     let key = read_key(section, via);

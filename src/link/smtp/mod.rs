@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 use lettre::{
     Address,
     transport::smtp::{
-        Error as SmtpError,
         authentication::{Credentials, Mechanism},
         client::AsyncSmtpConnection,
         commands::{Data, Mail, Rcpt},
@@ -20,7 +19,10 @@ use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 
 pub use self::letter::{Letter, Mailbox};
-use self::line::Line;
+use self::{
+    line::Line,
+    stop::{Step, Stop, broken, stopped},
+};
 use super::{
     dial::{dial, encrypt},
     http::{BuildError, CONNECT_TIMEOUT, CallError, Settings, tls},
@@ -30,6 +32,7 @@ use crate::clock::Wall;
 mod letter;
 mod line;
 mod starttls;
+mod stop;
 
 /// How long a relay may take to say goodbye; nothing depends on it.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -63,31 +66,6 @@ pub struct Reply {
     pub to: &'static str,
     /// What it said, its lines joined, and who of the recipients was not taken.
     pub text: String,
-}
-
-/// How far a conversation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Greeting,
-    Login,
-    From,
-    To,
-    Data,
-    /// The mail is handed over; what happens from here on may mean that it has arrived.
-    Message,
-}
-
-impl Step {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Greeting => "EHLO",
-            Self::Login => "AUTH",
-            Self::From => "MAIL FROM",
-            Self::To => "RCPT TO",
-            Self::Data => "DATA",
-            Self::Message => "the message",
-        }
-    }
 }
 
 /// A relay and the way to it.
@@ -233,43 +211,6 @@ impl SmtpClient {
         let identity = self.settings.identity.is_some();
         let encrypted = encrypt(stream, &self.host, tls, identity).await;
         encrypted.map_err(Stop::Unreachable)
-    }
-}
-
-/// Why a conversation went no further.
-enum Stop {
-    /// Nothing was said about any mail.
-    Unreachable(String),
-    /// The connection broke.
-    Broken(String),
-    /// The relay said no.
-    Said(Reply),
-}
-
-fn broken(step: Step, why: &str) -> CallError {
-    CallError::Failed(match step {
-        Step::Message => format!(
-            "the mail was handed over and the relay has not said that it has it ({why}); it may have arrived all the same"
-        ),
-        before => format!(
-            "the conversation with the mail relay broke off at {} ({why})",
-            before.word()
-        ),
-    })
-}
-
-fn stopped(error: &SmtpError, at: Step) -> Stop {
-    use std::error::Error as _;
-    let said = error
-        .source()
-        .map_or_else(|| error.to_string(), ToString::to_string);
-    match error.status() {
-        Some(code) => Stop::Said(Reply {
-            code: code.into(),
-            to: at.word(),
-            text: said,
-        }),
-        None => Stop::Broken(said),
     }
 }
 

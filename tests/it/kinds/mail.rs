@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Case, Step, Verdict,
-    plant::{Server, seen},
+    server::{Server, seen},
     stand_in::{Mood, Seen},
 };
 

@@ -20,6 +20,7 @@ mod others;
 mod pagerduty;
 mod plant;
 mod schemas;
+mod server;
 mod slack;
 mod stand_in;
 mod teams;
