@@ -178,6 +178,7 @@ fn read_caps(section: &Section<'_>, default: Limits) -> Limits {
     Limits {
         max_registers: small(section, "max_registers", default.max_registers, 1..=125),
         max_bits: small(section, "max_bits", default.max_bits, 1..=2000),
+        one_per_tag: section.get("one_request_per_tag", default.one_per_tag),
         ..default
     }
 }

@@ -9,6 +9,7 @@ pub mod address;
 pub mod config;
 pub mod decode;
 pub mod form;
+pub mod fuzz;
 pub mod plan;
 pub mod point;
 pub mod probe;

@@ -463,7 +463,7 @@ fn a_unit_may_take_smaller_requests_than_its_source_and_shares_them_between_mach
         max_registers = 60
         max_bits = 100
         units = [
-          { id = 2, machine = "mill-1", profile = "haas-vf2" },
+          { id = 2, machine = "mill-1", one_request_per_tag = true, profile = "haas-vf2" },
           { id = 1, machine = "mill-2", max_registers = 8, tags = [
             { tag = "rpm", read = "holding:0" }, { tag = "load", read = "holding:5", type = "f32" }, { tag = "alarm", read = "holding:5.3" },
           ] },
@@ -481,7 +481,11 @@ fn a_unit_may_take_smaller_requests_than_its_source_and_shares_them_between_mach
         .iter()
         .map(|share| (share.unit, share.limits))
         .collect();
-    assert_eq!(units, [(1, limits(8, 16)), (2, limits(60, 100))]);
+    let alone = Limits {
+        one_per_tag: true,
+        ..limits(60, 100)
+    };
+    assert_eq!(units, [(1, limits(8, 16)), (2, alone)]);
     let requests: Vec<_> = shares[0]
         .requests()
         .into_iter()
