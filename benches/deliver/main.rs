@@ -10,6 +10,7 @@
     reason = "a benchmark prints and measures time"
 )]
 
+mod arrivals;
 mod bare;
 mod broker;
 mod disk;
@@ -66,8 +67,9 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// From the moment a value leaves the broker to the moment the whole request is at the receiver.
+/// From the moment a value leaves the broker, and from the moment it is in the agent, to the moment the whole request is at the receiver.
 fn latency() {
+    arrivals::note();
     let (dir, receiver) = (folder(), Receiver::start(0).expect("a port"));
     let plant = Plant::start(dir.path(), ROUND, &to(&[&receiver]));
     let mut bare = Bare::new(dir.path(), 11);
@@ -75,41 +77,51 @@ fn latency() {
         std::thread::sleep(PAUSE);
         let began = Instant::now();
         plant.set(machine, high);
-        let (arrived, body) = receiver.next();
-        (millis(arrived.duration_since(began)), body)
+        let (there, body) = receiver.next();
+        let arrived = arrivals::latest();
+        let since = |begin| millis(there.duration_since(begin));
+        (since(began), since(arrived), body)
     };
-    let (_, body) = sample(0, true);
+    let (_, _, body) = sample(0, true);
     sample(0, false);
-    let (mut all, mut all_bare, mut over, mut over_whole) = (vec![], vec![], vec![], vec![]);
+    let (mut all, mut all_inside, mut all_bare) = (vec![], vec![], vec![]);
+    let (mut over, mut over_inside) = (vec![], vec![]);
     for pair in 0..PAIRS {
-        let mut ours: Vec<f64> = (0..ROUND)
-            .map(|machine| sample(machine, pair % 2 == 0).0)
+        let (mut ours, mut inside): (Vec<f64>, Vec<f64>) = (0..ROUND)
+            .map(|machine| sample(machine, pair % 2 == 0))
+            .map(|(whole, inside, _)| (whole, inside))
+            .unzip();
+        let mut to_there: Vec<f64> = (0..ROUND)
+            .map(|_| {
+                std::thread::sleep(PAUSE);
+                let commit = bare.commit();
+                millis(commit + bare.exchange(&receiver, body))
+            })
             .collect();
-        let (mut to_there, mut whole) = (vec![], vec![]);
-        for _ in 0..ROUND {
-            std::thread::sleep(PAUSE);
-            let commit = bare.commit();
-            let (there, back) = bare.exchange(&receiver, body);
-            to_there.push(millis(commit + there));
-            whole.push(millis(commit + back));
-        }
         all.extend(ours.iter().copied());
+        all_inside.extend(inside.iter().copied());
         all_bare.extend(to_there.iter().copied());
-        let ours = quantile(&mut ours, 0.5);
-        over.push(ours - quantile(&mut to_there, 0.5));
-        over_whole.push(ours - quantile(&mut whole, 0.5));
+        let bare = quantile(&mut to_there, 0.5);
+        over.push(quantile(&mut ours, 0.5) - bare);
+        over_inside.push(quantile(&mut inside, 0.5) - bare);
     }
-    println!(
-        "latency, value to receiver: p50 {:.2} ms, p99 {:.2} ms; a bare commit of as many bytes and a bare request: p50 {:.2} ms, p99 {:.2} ms",
-        quantile(&mut all, 0.5),
-        quantile(&mut all, 0.99),
-        quantile(&mut all_bare, 0.5),
-        quantile(&mut all_bare, 0.99),
+    let line = |what: &str, times: &mut [f64]| {
+        let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
+        println!("latency, {what}: p50 {p50:.2} ms, p99 {p99:.2} ms");
+    };
+    line("value at the broker to request at the receiver", &mut all);
+    line(
+        "value in the agent to request at the receiver",
+        &mut all_inside,
+    );
+    line(
+        "a bare commit of as many bytes and a bare request",
+        &mut all_bare,
     );
     println!(
-        "latency, what the agent adds, median of {PAIRS} pairs: {:.2} ms; where the bare request waits for its answer: {:.2} ms",
-        quantile(&mut over, 0.5),
-        quantile(&mut over_whole, 0.5)
+        "latency, what the agent adds to the bare ones, median of {PAIRS} pairs: {:.2} ms from the value in the agent, {:.2} ms from the broker",
+        quantile(&mut over_inside, 0.5),
+        quantile(&mut over, 0.5)
     );
     plant.stop();
 }

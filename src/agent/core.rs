@@ -86,7 +86,11 @@ impl Core {
 
     /// Lets recordings go on to what is committed by now.
     pub(super) fn let_go(&mut self) {
+        let before = self.taps.len();
         self.taps.retain_mut(Tap::let_go);
+        if self.taps.len() < before {
+            tracing::info!("a recording has ended");
+        }
     }
 
     /// Ends all recordings.

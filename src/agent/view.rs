@@ -222,10 +222,13 @@ impl Loop {
                 value: state
                     .value
                     .map(|value| quantity(value, tag.decimals, &tag.unit, &tag.labels)),
-                age_seconds: (state.age.as_secs_f64() * 10.0).round() / 10.0,
+                good_seconds: state.good.map(tenths),
+                age_seconds: tenths(state.age),
                 bad: state.bad.map(|(why, _)| why.to_string()),
+                reason: state.bad.map(|(why, _)| why.word().into_owned()),
                 bad_since: state.bad.map(|(_, since)| since.to_string()),
                 source: plant.sources[tag.source.0 as usize].name.to_string(),
+                modbus_unit: tag.modbus_unit.map(|unit| plant.units[unit.0 as usize].id),
             });
         }
         for ((machine, definition), silent) in machines.iter_mut().zip(&plant.machines).zip(silent)
@@ -253,6 +256,11 @@ impl Loop {
         }
         machines
     }
+}
+
+/// Seconds with one decimal.
+fn tenths(age: Duration) -> f64 {
+    (age.as_secs_f64() * 10.0).round() / 10.0
 }
 
 /// Bytes that this process has written to disks.

@@ -28,13 +28,14 @@ pub const BLIND_RULE: &str = "andon.blind";
 const REVIEW_AFTER: Duration = Duration::from_secs(1);
 
 /// How many watches a blind alert names before it only counts them.
-const NAMED_WATCHES: usize = 5;
+const NAMED_WATCHES: usize = 10;
 
 /// What is known of a tag.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct TagState {
-    /// The last good value, and when it was heard.
+    /// The last good value.
     pub(super) value: Option<Value>,
+    /// When that was heard, of a tag that is bad; of another one it is what was heard last.
     pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
@@ -67,6 +68,14 @@ impl TagState {
             stamp: None,
             late: 0,
             bad: None,
+        }
+    }
+
+    /// When the last good value was heard, if there is one.
+    pub(super) fn good_at(&self) -> Mono {
+        match self.bad {
+            Some(_) => self.measured,
+            None => self.heard,
         }
     }
 }
@@ -122,6 +131,7 @@ impl Engine {
         } else {
             Bad::Stale
         };
+        self.tags[tag.0 as usize].measured = state.heard;
         self.goes_blind(tag, why, at);
         if let Some(blindness) = &mut self.tags[tag.0 as usize].bad {
             // It has been silent since it was last heard, not since we noticed.
@@ -203,7 +213,7 @@ impl Engine {
             .map(|rule| rule.worst_severity())
             .max()
             .unwrap_or(Severity::Info);
-        let mut names: Vec<&str> = rules.map(|rule| rule.id.as_ref()).collect();
+        let mut names: Vec<String> = self.names_of(&watches);
         names.sort_unstable();
         names.dedup();
         let first = tags
@@ -218,6 +228,12 @@ impl Engine {
         );
         let action = match first.why {
             Bad::SensorFault => "Check the sensor and its wiring.",
+            why if why.is_configuration_fault() => {
+                "Check the tag's address and type against the device's manual."
+            }
+            Bad::Exception(10 | 11) => {
+                "Check the device behind the gateway: its power, its wiring and its unit id."
+            }
             Bad::Exception(_) | Bad::Malformed => {
                 "Check the tag's address and type, and the device."
             }
@@ -238,6 +254,22 @@ impl Engine {
             face,
             remind: false,
         })
+    }
+
+    /// What people call these watches: by their rules alone, if they are all of one machine.
+    fn names_of(&self, watches: &[WatchIx]) -> Vec<String> {
+        let of = |watch: &WatchIx| &self.plant.watches[watch.0 as usize];
+        let first = watches.first().map(|watch| of(watch).machine);
+        let one_machine = watches.iter().all(|watch| Some(of(watch).machine) == first);
+        let name = |watch: &WatchIx| {
+            let watch = of(watch);
+            let machine = &self.plant.machines[watch.machine.0 as usize].id;
+            match one_machine {
+                true => watch.rule.id.to_string(),
+                false => format!("{machine}/{}", watch.rule.id),
+            }
+        };
+        watches.iter().map(name).collect()
     }
 
     /// Ends the alerts about what is not wholly blind any more.
@@ -309,14 +341,14 @@ impl Engine {
     }
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "no rule uses it".to_owned();
     }
     let shown = names
         .iter()
         .take(NAMED_WATCHES)
-        .copied()
+        .map(String::as_str)
         .collect::<Vec<_>>()
         .join(", ");
     match names.len().saturating_sub(NAMED_WATCHES) {

@@ -202,11 +202,14 @@ impl Engine {
                 self.sees_again(sample.tag, now);
                 value
             }
-            Reading::Bad(why) => return self.goes_blind(sample.tag, why, now),
+            Reading::Bad(why) => {
+                if tag.bad.is_none() {
+                    tag.measured = heard_before;
+                }
+                return self.goes_blind(sample.tag, why, now);
+            }
         };
-        let tag = &mut self.tags[index];
-        tag.measured = now.mono;
-        if tag.value.replace(value).is_none() {
+        if self.tags[index].value.replace(value).is_none() {
             // A blind alert from before a restart waits for the first value.
             self.review_soon(now.mono);
         }

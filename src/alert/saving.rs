@@ -62,7 +62,7 @@ impl Engine {
             machine: self.plant.machines[tag.machine.0 as usize].id.clone(),
             tag: tag.name.clone(),
             value: state.value.map(SavedValue::from),
-            measured: state.value.map(|_| state.measured.as_nanos()),
+            measured: state.value.map(|_| state.good_at().as_nanos()),
             heard: state.heard.as_nanos(),
             stamp: state.stamp.map(Wall::as_millis),
             late: state.late,

@@ -13,7 +13,9 @@ use crate::{
 pub struct TagView {
     /// The last good value.
     pub value: Option<Value>,
-    /// How long ago anything was heard of it.
+    /// How long ago that was heard.
+    pub good: Option<Duration>,
+    /// How long ago anything was heard of it, good or bad.
     pub age: Duration,
     /// Why it is bad and since when, if it is.
     pub bad: Option<(Bad, Wall)>,
@@ -37,6 +39,7 @@ impl Engine {
         let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,
+            good: state.value.map(|_| now.mono.since(state.good_at())),
             age: now.mono.since(state.heard),
             bad,
             late: state.late,

@@ -177,16 +177,22 @@ pub struct MachineView {
 pub struct TagView {
     /// Its name.
     pub tag: String,
-    /// The last good value, with unit and decimals.
+    /// The last good value, with unit and decimals; it stays while the tag is bad.
     pub value: Option<String>,
-    /// Seconds since anything was heard of it.
+    /// Seconds since that was heard.
+    pub good_seconds: Option<f64>,
+    /// Seconds since anything was heard of it, good or bad.
     pub age_seconds: f64,
-    /// Why it is bad, if it is.
+    /// Why it is bad, if it is, in words.
     pub bad: Option<String>,
+    /// The same as one word: `never_heard`, `stale`, `unreachable`, `no_answer`, `exception_2`, `malformed`, `sensor_fault`, `unlisted`.
+    pub reason: Option<String>,
     /// Since when it is bad, RFC 3339.
     pub bad_since: Option<String>,
     /// The source that it comes from.
     pub source: String,
+    /// The Modbus unit behind it, if there is one.
+    pub modbus_unit: Option<u8>,
 }
 
 /// A destination.

@@ -152,7 +152,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Init(args) => init::run(&args, env, terminal),
         Verb::Run(args) => run::run(&args, env),
         Verb::Restore(args) => restore::run(&args, env, terminal),
-        Verb::Replay(args) => replay::run(&args, terminal),
+        Verb::Replay(args) => replay::run(&args, env, terminal),
         Verb::Routes(args) => routes::run(&args, env, terminal),
         Verb::Probe(args) => on_one_thread(probe::run(&args, terminal)),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),

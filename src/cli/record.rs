@@ -55,6 +55,7 @@ pub(super) async fn run(
         rows: args.csv.then(csv::Rows::default),
         lines: 0,
         missing: 0,
+        ended: false,
     };
     let recorded = follow(args, client, &mut sheet, terminal).await;
     terminal.progress("")?;
@@ -71,7 +72,8 @@ pub(super) async fn run(
     let why = match &ended {
         Ended::Asked => Some("as long as was asked for".to_owned()),
         Ended::Stopped => Some("ended by hand".to_owned()),
-        Ended::Agent => None,
+        Ended::Agent if sheet.ended => None,
+        Ended::Agent => Some("the agent went away".to_owned()),
         Ended::Silent => Some("the agent fell silent".to_owned()),
         Ended::Full(error) => Some(error.to_string()),
     };
@@ -89,7 +91,9 @@ pub(super) async fn run(
     }
     match ended {
         Ended::Asked | Ended::Stopped => Ok(Exit::Fine),
-        Ended::Agent => Err(Failure::not_fine("the agent has ended the recording")),
+        Ended::Agent => Err(Failure::not_fine(
+            "the agent went away, so the recording ends here",
+        )),
         Ended::Silent => Err(Failure::not_fine(
             "the agent fell silent, so the recording ends here",
         )),
@@ -158,6 +162,8 @@ struct Sheet {
     rows: Option<csv::Rows>,
     lines: u64,
     missing: u64,
+    /// The agent has said that it is the end.
+    ended: bool,
 }
 
 impl Sheet {
@@ -172,6 +178,7 @@ impl Sheet {
         // An empty line is only a sign of life.
         for line in text.lines().filter(|line| !line.is_empty()) {
             let gap = line.starts_with("{\"gap\":");
+            self.ended |= line.starts_with("{\"end\":");
             if self.rows.is_some() || gap {
                 let Ok(read) = serde_json::from_str::<Line>(line) else {
                     continue;

@@ -1,5 +1,7 @@
 //! `andon status`: everything at one instant, the worst first.
 
+use std::time::Duration;
+
 use super::{
     alerts,
     backup::size,
@@ -16,7 +18,7 @@ use crate::{
 /// What to show.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Also every tag with its value
+    /// Also every tag with its last good value, that value's age, and why it is bad
     #[arg(long)]
     tags: bool,
     /// As JSON
@@ -108,10 +110,7 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let waiting = usize::try_from(view.store.pending).unwrap_or(usize::MAX);
     let oldest = match view.store.oldest_seconds {
         0 => String::new(),
-        seconds => format!(
-            " (the oldest {})",
-            lasting(std::time::Duration::from_secs(seconds))
-        ),
+        seconds => format!(" (the oldest {})", lasting(Duration::from_secs(seconds))),
     };
     terminal.line(format!(
         "{store}, {} waiting{oldest}, {clock}",
@@ -163,7 +162,7 @@ fn count_of(number: usize, one: &str, many: &str) -> String {
 fn shelves(shelves: &[ShelfView]) -> Table {
     let mut table = Table::new(&["WHAT", "STILL", "BY", "WHY"]);
     for shelf in shelves {
-        let left = lasting(std::time::Duration::from_secs(shelf.left_seconds));
+        let left = lasting(Duration::from_secs(shelf.left_seconds));
         table.row([&shelf.target, &left, &shelf.by, &shelf.reason]);
     }
     table
@@ -177,7 +176,7 @@ fn sources(sources: &[SourceView]) -> Table {
     let mut table = Table::new(&["SOURCE", "TYPE", "ADDRESS", "STATE", "HEARD", "WHY"]);
     for one in sorted {
         let heard = match one.heard_seconds {
-            Some(age) => format!("{} ago", lasting(std::time::Duration::from_secs(age))),
+            Some(age) => format!("{} ago", lasting(Duration::from_secs(age))),
             None => "never".to_owned(),
         };
         let why = one.why.as_deref().unwrap_or_default();
@@ -205,14 +204,21 @@ fn tags(machines: &[MachineView], terminal: &Terminal<'_>) -> Table {
         for tag in &machine.tags {
             let name = format!("{}/{}", machine.id, tag.tag);
             let value = tag.value.as_deref().unwrap_or("-");
-            let age = std::time::Duration::try_from_secs_f64(tag.age_seconds)
-                .map_or_else(|_| "-".to_owned(), lasting);
+            // Of the value, which may be older than the last that was heard.
+            let age = tag
+                .good_seconds
+                .and_then(|age| Duration::try_from_secs_f64(age).ok());
+            let age = age.map_or_else(|| "-".to_owned(), lasting);
+            let source = match tag.modbus_unit {
+                Some(unit) => format!("{} unit {unit}", tag.source),
+                None => tag.source.clone(),
+            };
             let since = tag.bad_since.as_deref();
             let since = since.map_or_else(String::new, |since| {
                 format!(", for {}", terminal.age(since))
             });
             let bad = tag.bad.as_ref().map(|why| format!("{why}{since}"));
-            table.row([&name, value, &age, &tag.source, &bad.unwrap_or_default()]);
+            table.row([&name, value, &age, &source, &bad.unwrap_or_default()]);
         }
     }
     table
@@ -227,7 +233,7 @@ pub(super) fn destinations(destinations: &[DestinationView]) -> Table {
     for one in sorted {
         let oldest = match one.pending {
             0 => "-".to_owned(),
-            _ => lasting(std::time::Duration::from_secs(one.oldest_seconds)),
+            _ => lasting(Duration::from_secs(one.oldest_seconds)),
         };
         table.row([
             &one.name,

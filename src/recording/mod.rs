@@ -15,6 +15,7 @@ mod plant;
 pub mod reel;
 pub mod replay;
 pub mod told;
+pub mod trial;
 
 #[cfg(test)]
 pub(crate) mod tests;

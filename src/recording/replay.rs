@@ -75,15 +75,10 @@ impl Replay {
     /// # Errors
     /// When it is not the first line of a recording, or of one that is newer.
     pub fn begin(line: &str) -> Result<(Self, Vec<Told>), ReplayError> {
-        let Ok(Line::Begin(begin)) = serde_json::from_str(line) else {
-            return Err(newer(line).map_or(ReplayError::NoBegin, ReplayError::Newer));
-        };
-        if begin.recording > VERSION {
-            return Err(ReplayError::Newer(begin.recording));
-        }
+        let begin = first(line)?;
         let at = Wall::from_millis(begin.at.wall);
         let recorded = begin.events.clone();
-        let (engine, events) = engine(*begin);
+        let (engine, events) = engine(begin);
         let mut replay = Self {
             engine,
             began: at,
@@ -164,6 +159,15 @@ impl Replay {
                 replayed: replayed.to_vec(),
             });
         }
+    }
+}
+
+/// The first line of a recording.
+pub(super) fn first(line: &str) -> Result<Begin, ReplayError> {
+    match serde_json::from_str(line) {
+        Ok(Line::Begin(begin)) if begin.recording <= VERSION => Ok(*begin),
+        Ok(Line::Begin(begin)) => Err(ReplayError::Newer(begin.recording)),
+        _ => Err(newer(line).map_or(ReplayError::NoBegin, ReplayError::Newer)),
     }
 }
 

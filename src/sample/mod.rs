@@ -92,6 +92,11 @@ impl Bad {
         )
     }
 
+    /// Whether the device says that what it is asked for is not there (exceptions 1 to 3): an address or a kind that a person has to mend.
+    pub fn is_configuration_fault(self) -> bool {
+        matches!(self, Self::Exception(1..=3))
+    }
+
     /// The word of recordings and of the API: `no_answer`, `exception_2`.
     pub fn word(self) -> Cow<'static, str> {
         match self {
@@ -133,7 +138,13 @@ impl fmt::Display for Bad {
             Self::Unreachable => f.write_str("no connection"),
             Self::NoAnswer => f.write_str("no answer"),
             Self::Exception(code) => {
-                write!(f, "Modbus exception {code} ({})", exception_name(*code))
+                // The request is wrong, not the moment: no waiting mends it.
+                let fault = match self.is_configuration_fault() {
+                    true => "configuration fault: ",
+                    false => "",
+                };
+                let name = exception_name(*code);
+                write!(f, "{fault}Modbus exception {code} ({name})")
             }
             Self::Malformed => f.write_str("answer not understood"),
             Self::SensorFault => f.write_str("sensor fault"),
@@ -202,7 +213,11 @@ mod tests {
     fn a_bad_reading_says_why_in_words() {
         assert_eq!(
             Bad::Exception(2).to_string(),
-            "Modbus exception 2 (illegal data address)"
+            "configuration fault: Modbus exception 2 (illegal data address)"
+        );
+        assert_eq!(
+            Bad::Exception(6).to_string(),
+            "Modbus exception 6 (device busy)"
         );
     }
 }

@@ -119,8 +119,31 @@ fn a_recorded_run_of_the_real_agent_is_decided_again_with_the_same_ids() {
     let later = replay(&agent, &middle);
     assert_eq!(shown(later), shown(told[before..].to_vec()));
 
+    // A recording whose agent dies is played as far as it goes, and says so.
+    agent.tell(&[]);
+    agent.run();
+    let killed = agent.path("killed.jsonl");
+    let file = killed.display().to_string();
+    let mut recording = agent.begin("record", &["--to", &file]);
+    wait::until("a recording that has begun", || {
+        let text = fs::read_to_string(&killed).unwrap_or_default();
+        text.contains("\n{\"step\":").then_some(())
+    });
+    agent.kill();
+    let ended = wait::until("the end of the recording", || {
+        recording.try_wait().expect("a child")
+    });
+    assert_eq!(ended.code(), Some(1));
+    let text = fs::read_to_string(&killed).expect("a recording");
+    assert!(
+        text.ends_with("{\"end\":\"the agent went away\"}\n"),
+        "{text}"
+    );
+    replay(&agent, &killed);
+
     // Where the file is taken, the plant is watched all the same.
     let size = fs::metadata(&whole).expect("a recording").len();
+    agent.tell(&["--record", &whole.display().to_string()]);
     agent.run();
     assert!(agent.log().contains("this run is not recorded"));
     assert_eq!(fs::metadata(&whole).expect("a recording").len(), size);

@@ -404,7 +404,7 @@ fn a_wholly_blind_source_is_one_alert_and_its_return_resolves_it() {
     let alert = &story.engine.open_alerts(now(500.0))[0];
     assert_eq!(
         &*alert.message,
-        "no connection from 10.0.0.1; not watched: overtemp"
+        "no connection from 10.0.0.1; not watched: mill-1/overtemp, mill-2/overtemp"
     );
     assert_eq!(&*alert.machine_name, "source hall");
     // Reached again, and nothing comes: another cause, the same alert.
@@ -416,7 +416,7 @@ fn a_wholly_blind_source_is_one_alert_and_its_return_resolves_it() {
     assert_eq!(
         (&*alert.message, &*alert.action),
         (
-            "nothing heard yet from 10.0.0.1; not watched: overtemp",
+            "nothing heard yet from 10.0.0.1; not watched: mill-1/overtemp, mill-2/overtemp",
             "Check that whatever sends it is running."
         )
     );
@@ -737,4 +737,51 @@ fn what_signals_are_raised_about_is_known_after_a_restart_until_they_are_gone() 
         .collect();
     assert_eq!(names, ["hall-2"]);
     assert!(engine.raised_subjects("andon.disk").is_empty());
+}
+
+#[test]
+fn the_last_good_value_of_a_bad_tag_is_kept_with_its_age_and_the_reason_with_its_own() {
+    let mut story = Story::of(Plant {
+        tags: plant()
+            .tags
+            .into_iter()
+            .map(|tag| Tag {
+                stale_after: secs(60),
+                ..tag
+            })
+            .collect(),
+        ..plant()
+    });
+    let seen = |story: &Story, tag: u32, at: f64| {
+        let view = story.engine.tag(TagId(tag), now(at)).expect("a tag");
+        let bad = view
+            .bad
+            .map(|(why, since)| (why, since.as_millis() - START));
+        (view.value.map(Value::as_number), view.good, bad)
+    };
+    story.at(10.0, good(0, 71.2)).at(10.0, good(1, 1.0));
+    assert_eq!(seen(&story, 0, 15.0), (Some(71.2), Some(secs(5)), None));
+    assert_eq!(seen(&story, 2, 15.0), (None, None, None));
+    story.at(20.0, bad(0, Bad::NoAnswer));
+    // Told again, and for another reason: neither the value nor its age is another one.
+    story
+        .at(30.0, bad(0, Bad::NoAnswer))
+        .at(40.0, bad(0, Bad::Unreachable));
+    story.at(40.0, bad(2, Bad::Exception(2)));
+    assert_eq!(
+        seen(&story, 0, 50.0),
+        (Some(71.2), Some(secs(40)), Some((Bad::Unreachable, 20_000)))
+    );
+    assert_eq!(
+        seen(&story, 2, 50.0),
+        (None, None, Some((Bad::Exception(2), 40_000)))
+    );
+    // Silence is bad from when it began, not from when it was noticed.
+    story.until(100.0);
+    assert_eq!(
+        seen(&story, 1, 100.0),
+        (Some(1.0), Some(secs(90)), Some((Bad::Stale, 10_000)))
+    );
+    story.at(110.0, good(0, 20.0));
+    assert_eq!(seen(&story, 0, 112.0), (Some(20.0), Some(secs(2)), None));
 }

@@ -284,13 +284,18 @@ pub(crate) fn view() -> View {
     let good = TagView {
         tag: "temp".to_owned(),
         value: Some("97.3 °C".to_owned()),
+        good_seconds: Some(1.4),
         age_seconds: 1.4,
         source: "hall-2".to_owned(),
+        modbus_unit: Some(1),
         ..TagView::default()
     };
     let bad = TagView {
-        value: None,
-        age_seconds: 125.0,
+        value: Some("71.2 °C".to_owned()),
+        good_seconds: Some(125.0),
+        age_seconds: 65.0,
+        modbus_unit: None,
+        reason: Some("no_answer".to_owned()),
         bad: Some("no answer".to_owned()),
         bad_since: Some("2026-04-04T10:28:05Z".to_owned()),
         ..good.clone()

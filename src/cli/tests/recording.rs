@@ -17,7 +17,10 @@ async fn a_recording_is_written_and_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("run.jsonl");
     let said = record(&path, &[]).await;
-    assert_eq!(said.error, "the agent has ended the recording");
+    assert_eq!(
+        said.error,
+        "the agent went away, so the recording ends here"
+    );
     assert!(said.out.contains(": 4 lines, "), "{said:?}");
     let text = fs::read_to_string(&path).unwrap();
     assert!(
@@ -114,4 +117,69 @@ async fn a_recording_replaces_nothing_and_leaves_nothing_where_none_was_made() {
     assert!(!other.exists());
     let said = alone(&["replay", path.to_str().unwrap()], "");
     assert!(said.error.contains("is no recording"), "{said:?}");
+}
+
+#[tokio::test]
+async fn other_rules_judge_what_was_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.jsonl");
+    record(&path, &[]).await;
+    // The recorded run knew `temp` and `door` of two mills; here one of them is watched, by a rule that never ran.
+    let main = r#"
+[agent]
+site = "plant-7"
+[[machine]]
+id = "mill-1"
+[[source.modbus]]
+name = "hall"
+address = "tcp://127.0.0.1:502"
+units = [{ id = 1, machine = "mill-1", tags = [{ tag = "temp", read = "holding:1" }] }]
+"#;
+    let rule = r#"
+[[rule]]
+id = "much-too-hot"
+machine = "mill-1"
+tag = "temp"
+above = 96.5
+on_delay = "2s"
+severity = "critical"
+"#;
+    let config = dir.path().join("andon.toml");
+    fs::write(&config, main).unwrap();
+    fs::create_dir(dir.path().join("rules")).unwrap();
+    fs::write(dir.path().join("rules/new.toml"), rule).unwrap();
+    let (file, config) = (path.to_str().unwrap(), config.to_str().unwrap());
+    let said = alone(&["replay", file, "--config", config], "").ended(Exit::Fine);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[1].contains("A-1    triggered  critical  mill-1   much-too-hot  97"),
+        "{said}"
+    );
+    assert!(lines[1].contains("10:30:03"), "after its delay: {said}");
+    assert_eq!(
+        lines[2],
+        format!("1 sample over 7 s, judged by {config}: 1 event")
+    );
+    assert_eq!(
+        lines[3],
+        "not in this configuration, so not judged: mill-1/door, mill-2/door, mill-2/temp"
+    );
+    let json = alone(&["replay", file, "--config", config, "--json"], "").ended(Exit::Fine);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["events"][0]["rule"], "much-too-hot");
+    fs::write(
+        dir.path().join("rules/new.toml"),
+        rule.replace("96.5", "98"),
+    )
+    .unwrap();
+    let said = alone(&["replay", file, "--config", config], "").ended(Exit::Fine);
+    assert!(said.starts_with("1 sample over 7 s"), "{said}");
+    fs::write(
+        dir.path().join("rules/new.toml"),
+        rule.replace("above", "abov"),
+    )
+    .unwrap();
+    let said = alone(&["replay", file, "--config", config], "");
+    assert_eq!(said.exit, Exit::Configuration);
+    assert!(said.error.contains("abov"), "{said:?}");
 }

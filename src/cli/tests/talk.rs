@@ -117,9 +117,9 @@ async fn status_with_tags_shows_values_and_why_some_are_missing() {
     let tags = text(&[
         "",
         "Tags",
-        "TAG           VALUE    AGE        SOURCE  BAD",
-        "lathe-2/temp  -        2 min 5 s  hall-2  no answer, for 2 min",
-        "mill-1/temp   97.3 °C  1 s        hall-2",
+        "TAG           VALUE    AGE        SOURCE         BAD",
+        "lathe-2/temp  71.2 °C  2 min 5 s  hall-2         no answer, for 2 min",
+        "mill-1/temp   97.3 °C  1 s        hall-2 unit 1",
         "",
         "Destinations",
     ]);

@@ -237,6 +237,7 @@ impl Desk {
         if superseded {
             self.record_all().await?;
         }
+        let started = !attempts.is_empty() || !reposts.is_empty();
         for attempt in attempts {
             let ready = fresh.remove(&attempt.row);
             // Nothing can have changed the first call of an alert; anything else counts only as long as nothing is written after it.
@@ -247,6 +248,10 @@ impl Desk {
         }
         for repost in reposts {
             self.tell_again(repost);
+        }
+        if started {
+            // What starts goes out before anything that nobody waits for.
+            tokio::task::yield_now().await;
         }
         if !fallbacks.is_empty() {
             // Who hears of them looks whether they were accepted meanwhile.

@@ -261,6 +261,7 @@ impl Connection<'_> {
 
     async fn message(&mut self, packet: Publish, state: &mut State) -> Flow {
         let at = self.clock.now();
+        tracing::trace!(topic = packet.topic, "message");
         let number = (packet.qos != QoS::AtMostOnce).then(|| {
             let mut live = self.shared.lock();
             live.as_mut().map(|live| live.acks.arrived(&packet))

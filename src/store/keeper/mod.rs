@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
 use self::shelter::{Identity, identity};
@@ -93,6 +93,22 @@ pub(crate) struct Keeper {
     pub(crate) over: CancellationToken,
 }
 
+/// Everything of `work` or nothing. The frame is kept ready as the work's own statements are, as no decision gets through without it.
+fn in_transaction<T>(
+    db: &Connection,
+    work: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let run = |sql| db.prepare_cached(sql)?.execute([]);
+    run("BEGIN IMMEDIATE")?;
+    let done = work(db).and_then(|result| run("COMMIT").map(|_| result));
+    // Some errors have ended it already.
+    if done.is_err() && !db.is_autocommit() {
+        // Its own error is the one that counts.
+        let _ = run("ROLLBACK");
+    }
+    done
+}
+
 impl Keeper {
     /// Finds the database; the only refusal is another agent in the same folder.
     pub(crate) fn open(options: Options) -> Result<(Self, Found), Failure> {
@@ -163,13 +179,7 @@ impl Keeper {
     ) -> Result<(T, bool), Failure> {
         loop {
             let (db, durable) = self.current()?;
-            let done = db
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .and_then(|tx| {
-                    let result = work(&tx)?;
-                    tx.commit()?;
-                    Ok(result)
-                });
+            let done = in_transaction(db, &mut work);
             match done {
                 Ok(result) => {
                     self.writes.fetch_add(1, Ordering::Release);

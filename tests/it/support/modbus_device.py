@@ -4,12 +4,12 @@
     modbus_device.py --port 0 '{"1": {"holding": {"100": [17174, 13107]}, "discrete": {"3": [1]}}}'
 
 It prints its port on a line of its own when it listens. Units are those of the JSON (1 if it names none); each has 10,000
-addresses of each kind, 0 unless given; higher ones are refused with exception 2, and units it has not with exception 4 (pymodbus cannot be silent for one unit).
+addresses of each kind, 0 unless given; higher ones are refused with exception 2, and units it has not with exception 4.
 Commands on stdin, answered with `ok` or `error: ..`, change it while it runs:
 
     holding 100 17174 13107      values from address 100 on, of the first unit
     2:discrete 3 1               the same for unit 2
-    mute | unmute                read requests and answer nothing | answer again
+    mute | unmute                read requests and answer nothing | answer again; `mute 2` is for one unit
     exit                         (so does the end of stdin)
 """
 
@@ -47,7 +47,9 @@ async def put(server, number, kind, address, values):
 async def obey(server, first, muted, line):
     command, *rest = line.split()
     if command in ("mute", "unmute"):
-        muted[0] = command == "mute"
+        muted.clear()
+        if command == "mute":
+            muted.update(int(unit) for unit in rest or range(256))
         return
     number, _, kind = command.rpartition(":")
     address, *values = [int(word, 0) for word in rest]
@@ -65,10 +67,11 @@ async def main():
 
     pymodbus_apply_logging_config("CRITICAL")
     units = {int(number): kinds for number, kinds in json.loads(arguments.units).items()} or {1: {}}
-    muted = [False]
+    muted = set()
 
     def trace(sending, data):
-        return b"" if sending and muted[0] else data
+        # The unit is the seventh byte of a frame.
+        return b"" if sending and data[6] in muted else data
 
     server = ModbusTcpServer(
         [unit(number) for number in units],

@@ -1,4 +1,6 @@
-//! `andon replay FILE`: what the core decides from a recording, once more. It needs no agent and no configuration.
+//! `andon replay FILE`: what the core decides from a recording, once more; with `--config`, what it would decide by other rules.
+
+mod trial;
 
 use std::{
     fs::File,
@@ -18,10 +20,11 @@ use super::{
 };
 use crate::{
     alert::state::SavedValue,
+    config::Env,
     destination::text::lasting,
     recording::{
         line::Gap,
-        replay::{Difference, Replay},
+        replay::{Difference, Replay, ReplayError},
         told::Told,
     },
 };
@@ -34,6 +37,9 @@ pub(super) struct Args {
     /// End with code 1 unless everything in it is decided as it was recorded
     #[arg(long)]
     expect_same: bool,
+    /// Judge its samples by the rules of this configuration instead: what would have been told
+    #[arg(long, value_name = "PATH", conflicts_with = "expect_same")]
+    config: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -53,7 +59,10 @@ struct Report<'r> {
     end: Option<&'r str>,
 }
 
-pub(super) fn run(args: &Args, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Failure> {
+    if let Some(config) = &args.config {
+        return trial::run(&args.file, config, args.json, env, terminal);
+    }
     let (replay, events) = play(&args.file)?;
     let took = replay.until.since(replay.began);
     match args.json {
@@ -75,42 +84,49 @@ pub(super) fn run(args: &Args, terminal: &mut Terminal<'_>) -> Result<Exit, Fail
 }
 
 fn play(path: &Path) -> Result<(Replay, Vec<Told>), Failure> {
+    let mut playing: Option<Replay> = None;
+    let mut events = Vec::new();
+    lines(path, |number, line| {
+        match &mut playing {
+            None => {
+                let (replay, told) = Replay::begin(line)?;
+                playing = Some(replay);
+                events.extend(told);
+            }
+            Some(replay) => events.extend(replay.play(number, line)?),
+        }
+        Ok(())
+    })?;
+    Ok((playing.ok_or_else(|| nothing(path))?, events))
+}
+
+/// Goes through the whole lines of a file: whoever wrote it may have been stopped in the middle of one.
+fn lines(
+    path: &Path,
+    mut each: impl FnMut(u64, &str) -> Result<(), ReplayError>,
+) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::not_fine(format!("{} cannot be read: {error}", path.display()))
     };
     let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(cannot)?);
-    let mut playing: Option<Replay> = None;
-    let (mut events, mut line) = (Vec::new(), String::new());
+    let mut line = String::new();
     for number in 1.. {
         line.clear();
-        if file.read_line(&mut line).map_err(cannot)? == 0 {
-            break;
-        }
+        file.read_line(&mut line).map_err(cannot)?;
         let Some(text) = line.strip_suffix('\n') else {
-            // Whoever wrote it was stopped in the middle of a line.
             break;
         };
-        let told = match &mut playing {
-            None => {
-                let (replay, told) = Replay::begin(text).map_err(failed)?;
-                playing = Some(replay);
-                told
-            }
-            Some(replay) => replay.play(number, text).map_err(failed)?,
-        };
-        events.extend(told);
+        each(number, text).map_err(failed)?;
     }
-    let replay = playing
-        .ok_or_else(|| Failure::not_fine(format!("{} is no recording of andon", path.display())))?;
-    Ok((replay, events))
+    Ok(())
 }
 
-fn show(
-    replay: &Replay,
-    events: &[Told],
-    took: Duration,
-    terminal: &mut Terminal<'_>,
-) -> Result<(), Failure> {
+fn nothing(path: &Path) -> Failure {
+    Failure::not_fine(format!("{} is no recording of andon", path.display()))
+}
+
+/// What was told, or would have been.
+fn table(events: &[Told], terminal: &mut Terminal<'_>) -> std::io::Result<()> {
     let mut table = Table::new(&[
         "TIME", "ALERT", "EVENT", "SEVERITY", "MACHINE", "RULE", "VALUE",
     ]);
@@ -130,7 +146,24 @@ fn show(
             &value,
         ]);
     }
-    table.print(terminal)?;
+    table.print(terminal)
+}
+
+fn missing(gap: &Gap, terminal: &mut Terminal<'_>) -> std::io::Result<()> {
+    terminal.line(format!(
+        "from {} on {} are missing, so nothing after that was played",
+        terminal.time(&gap.from.to_string()),
+        count(usize::try_from(gap.inputs).unwrap_or(usize::MAX), "input")
+    ))
+}
+
+fn show(
+    replay: &Replay,
+    events: &[Told],
+    took: Duration,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    table(events, terminal)?;
     let inputs = usize::try_from(replay.inputs).unwrap_or(usize::MAX);
     terminal.line(format!(
         "{} over {}: {}",
@@ -138,12 +171,8 @@ fn show(
         lasting(took),
         count(events.len(), "event")
     ))?;
-    if let Some(gap) = replay.gap {
-        terminal.line(format!(
-            "from {} on {} are missing, so nothing after that was played",
-            terminal.time(&gap.from.to_string()),
-            count(usize::try_from(gap.inputs).unwrap_or(usize::MAX), "input")
-        ))?;
+    if let Some(gap) = &replay.gap {
+        missing(gap, terminal)?;
     }
     match &replay.difference {
         Some(difference) => {
