@@ -3,7 +3,7 @@
 //! Units take turns on one connection, the one that is due longest first. A poll that could not be made in time is left out, never made up
 //! for. It decides nothing about alerts: a unit that is silent is a bad reading of each of its tags.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,7 @@ use super::{
     config::ModbusConfig,
     link::{Link, LinkError},
     report::Report,
+    share::Share,
     unit::{Polled, PolledTag, Unit},
 };
 
@@ -46,6 +47,25 @@ pub async fn run(
     if let Some(Err(gone)) = stop.run_until_cancelled(poller.run()).await {
         tracing::debug!(source = %poller.report.source(), "{gone}");
     }
+}
+
+/// The tags of a share that the plant knows.
+fn polled(source: &str, share: &Share<'_>, ids: &TagIds) -> Vec<PolledTag> {
+    let mut polled = Vec::new();
+    for (machine, tag) in &share.tags {
+        let name: Arc<str> = format!("{machine}/{} ({})", tag.name, tag.point()).into();
+        let Some(id) = ids.get(&((*machine).clone(), tag.name.clone())) else {
+            tracing::warn!(source, unit = share.unit, tag = %name, "the tag is not part of the plant and is not read");
+            continue;
+        };
+        polled.push(PolledTag {
+            id: *id,
+            name,
+            span: tag.span,
+            decoder: tag.decoder.clone(),
+        });
+    }
+    polled
 }
 
 struct Poller {
@@ -84,43 +104,20 @@ impl Turn {
 impl Poller {
     fn new(config: ModbusConfig, ids: &TagIds, clock: Clock, feed: Feed) -> Self {
         let now = clock.now().mono;
-        // Machines that share a unit share its requests, and one silence.
-        let mut units: BTreeMap<(u8, Duration), Vec<PolledTag>> = BTreeMap::new();
-        for unit in config.units {
-            let tags = units.entry((unit.id, unit.poll)).or_default();
-            for tag in unit.tags {
-                let machine = &unit.machine;
-                let name: Arc<str> = format!(
-                    "{machine}/{} ({}:{})",
-                    tag.name,
-                    tag.span.kind.word(),
-                    tag.span.start
-                )
-                .into();
-                let Some(id) = ids.get(&(machine.clone(), tag.name)) else {
-                    tracing::warn!(source = %config.name, unit = unit.id, tag = %name, "the tag is not part of the plant and is not read");
-                    continue;
-                };
-                tags.push(PolledTag {
-                    id: *id,
-                    name,
-                    span: tag.span,
-                    decoder: tag.decoder,
-                });
-            }
-        }
-        let turn = |((id, poll), tags)| Turn {
-            unit: Unit::new(id, tags, config.max_gap),
-            poll,
-            first: now,
-            due: now,
-            backoff: Backoff::new(SILENCE.0, SILENCE.1),
-            told: None,
-        };
-        let turns: Vec<Turn> = units
-            .into_iter()
-            .filter(|(_, tags)| !tags.is_empty())
-            .map(turn)
+        let turns: Vec<Turn> = config
+            .shares()
+            .iter()
+            .filter_map(|share| {
+                let tags = polled(&config.name, share, ids);
+                (!tags.is_empty()).then(|| Turn {
+                    unit: Unit::new(share.unit, tags, share.limits),
+                    poll: share.poll,
+                    first: now,
+                    due: now,
+                    backoff: Backoff::new(SILENCE.0, SILENCE.1),
+                    told: None,
+                })
+            })
             .collect();
         Self {
             link: Link::new(config.link),

@@ -5,5 +5,6 @@ mod hostile;
 mod line;
 mod link;
 mod poll;
+mod probe;
 mod serial;
 mod weather;

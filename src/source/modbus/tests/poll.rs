@@ -37,7 +37,7 @@ use crate::{
             address::Address,
             config::UnitConfig,
             decode::{Decoder, Form, Order},
-            plan::{Kind, Span},
+            plan::{Kind, Limits, Span},
             run,
             tag::TagConfig,
         },
@@ -63,6 +63,7 @@ fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
         machine: format!("m{id}").into(),
         poll,
         stale_after: poll * 5,
+        limits: Limits::default(),
         tags: registers.iter().map(tag).collect(),
     }
 }
@@ -91,7 +92,6 @@ impl Running {
                 },
                 Duration::from_millis(timeout_millis),
             ),
-            max_gap: 16,
             units,
         };
         let specs = config.tags();
