@@ -5,5 +5,7 @@ mod hostile;
 mod line;
 mod link;
 mod poll;
+mod rounds;
+mod running;
 mod serial;
 mod weather;
