@@ -1,7 +1,7 @@
-//! The task of one link: whose turn it is, and what the loop is told.
+//! The task of one link: asks the units in turn, and tells the loop what they said.
 //!
-//! Units take turns on one connection, the one that is due longest first. A poll that could not be made in time is left out, never made up
-//! for. It decides nothing about alerts: a unit that is silent is a bad reading of each of its tags.
+//! Whose turn it is decides [`super::schedule`]. Nothing is decided here about alerts: a unit that is silent is a bad reading of
+//! each of its tags.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,15 +18,13 @@ use super::{
     config::ModbusConfig,
     link::{Link, LinkError},
     report::Report,
+    schedule::{Next, Schedule},
     share::Share,
     unit::{Polled, PolledTag, Unit},
 };
 
 /// How long a link that cannot be connected is left alone.
 const OUTAGE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-/// How long a silent unit is left alone, so that it costs its neighbours one timeout in this time. It also keeps away
-/// from a gateway that would take a late answer of the unit for the answer to the next request.
-const SILENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// A bad reading of a whole unit is sent when it begins and then so often.
 const REPEAT: Duration = Duration::from_secs(60);
 /// Tokio's timers stop while the machine is suspended, so no sleep is longer.
@@ -70,7 +68,8 @@ fn polled(source: &str, share: &Share<'_>, ids: &TagIds) -> Vec<PolledTag> {
 
 struct Poller {
     link: Link,
-    turns: Vec<Turn>,
+    schedule: Schedule,
+    units: Vec<Polling>,
     /// When to connect again, while there is no connection to be had.
     outage: Option<Mono>,
     backoff: Backoff,
@@ -80,49 +79,33 @@ struct Poller {
     feed: Feed,
 }
 
-/// A unit and when it is due.
-struct Turn {
+/// A unit and what the loop was told of it.
+struct Polling {
     unit: Unit,
-    poll: Duration,
-    /// The origin of its grid.
-    first: Mono,
-    due: Mono,
-    backoff: Backoff,
     /// The bad reading that was sent for all its tags, and when.
     told: Option<(Bad, Mono)>,
-}
-
-impl Turn {
-    /// The next point of the grid: what lies before was missed and is not made up for.
-    fn next_on_grid(&self, now: Mono) -> Mono {
-        let poll = self.poll.as_nanos().max(1);
-        let steps = now.since(self.first).as_nanos() / poll + 1;
-        self.first + Duration::from_nanos(u64::try_from(poll * steps).unwrap_or(u64::MAX))
-    }
 }
 
 impl Poller {
     fn new(config: ModbusConfig, ids: &TagIds, clock: Clock, feed: Feed) -> Self {
         let now = clock.now().mono;
-        let turns: Vec<Turn> = config
-            .shares()
-            .iter()
-            .filter_map(|share| {
-                let tags = polled(&config.name, share, ids);
-                (!tags.is_empty()).then(|| Turn {
+        let mut units = Vec::new();
+        let mut polls = Vec::new();
+        for share in config.shares() {
+            let tags = polled(&config.name, &share, ids);
+            if !tags.is_empty() {
+                polls.push(share.poll);
+                units.push(Polling {
                     unit: Unit::new(share.unit, tags, share.limits),
-                    poll: share.poll,
-                    first: now,
-                    due: now,
-                    backoff: Backoff::new(SILENCE.0, SILENCE.1),
                     told: None,
-                })
-            })
-            .collect();
+                });
+            }
+        }
         Self {
             link: Link::new(config.link),
-            report: Report::new(config.name, turns.iter().map(|turn| &turn.unit)),
-            turns,
+            report: Report::new(config.name, units.iter().map(|polling| &polling.unit)),
+            schedule: Schedule::new(&polls, now),
+            units,
             outage: None,
             backoff: Backoff::new(OUTAGE.0, OUTAGE.1),
             random: fastrand::Rng::new(),
@@ -134,24 +117,26 @@ impl Poller {
     async fn run(&mut self) -> Result<(), LoopGone> {
         loop {
             let now = self.clock.now().mono;
-            let turn = (0..self.turns.len()).min_by_key(|&at| self.turns[at].due);
-            let due = self
-                .outage
-                .or(turn.map(|at| self.turns[at].due))
-                .unwrap_or(now + NAP);
-            match turn {
-                _ if due > now => tokio::time::sleep(due.since(now).min(NAP)).await,
-                Some(_) if self.outage.is_some() => self.reconnect().await?,
-                Some(at) => self.take_turn(at).await?,
-                None => {}
+            let next = match self.outage {
+                Some(until) if until > now => Next::Wait(until),
+                Some(_) => {
+                    self.reconnect().await?;
+                    continue;
+                }
+                None => self.schedule.next(now),
+            };
+            match next {
+                Next::Ask(at) => self.take_turn(at).await?,
+                Next::Wait(until) => tokio::time::sleep(until.since(now).min(NAP)).await,
+                Next::Nothing => tokio::time::sleep(NAP).await,
             }
         }
     }
 
     async fn take_turn(&mut self, at: usize) -> Result<(), LoopGone> {
-        let turn = &mut self.turns[at];
-        let polled = turn
-            .unit
+        let polling = &mut self.units[at];
+        let unit = &mut polling.unit;
+        let polled = unit
             .poll(&mut self.link, &self.clock, &mut self.random)
             .await;
         self.link.rest();
@@ -162,23 +147,18 @@ impl Poller {
         }
         match polled {
             Ok(Polled::Heard(readings)) => {
-                turn.due = turn.next_on_grid(now.mono);
-                turn.backoff.reset();
-                turn.told = None;
-                self.report.unit_answers(at, &turn.unit, now.mono);
-                self.report.readings(at, &turn.unit, &readings, now.mono);
-                let samples = turn
-                    .unit
-                    .tags
-                    .iter()
-                    .zip(readings)
-                    .filter_map(|(tag, reading)| {
-                        Some(Sample {
-                            tag: tag.id,
-                            reading: reading?,
-                            stamp: None,
-                        })
-                    });
+                polling.told = None;
+                let left_out = self.schedule.heard(at, now.mono);
+                self.report.left_out(unit, left_out, now.mono);
+                self.report.unit_answers(at, unit, now.mono);
+                self.report.readings(at, unit, &readings, now.mono);
+                let samples = unit.tags.iter().zip(readings).filter_map(|(tag, reading)| {
+                    Some(Sample {
+                        tag: tag.id,
+                        reading: reading?,
+                        stamp: None,
+                    })
+                });
                 let samples = samples.collect();
                 self.feed
                     .send(Batch {
@@ -189,8 +169,8 @@ impl Poller {
                     .await
             }
             Ok(Polled::Silent(bad, error)) => {
-                turn.due = now.mono + turn.backoff.failed(self.random.f64());
-                self.report.unit_silent(at, &turn.unit, &error, now.mono);
+                self.schedule.silent(at, now.mono, self.random.f64());
+                self.report.unit_silent(at, unit, &error, now.mono);
                 self.tell(at, bad).await
             }
             Err(error) => self.lost(&error).await,
@@ -202,7 +182,7 @@ impl Poller {
         let now = self.clock.now().mono;
         self.outage = Some(now + self.backoff.failed(self.random.f64()));
         self.report.link_lost(error, now);
-        for at in 0..self.turns.len() {
+        for at in 0..self.units.len() {
             self.tell(at, Bad::Unreachable).await?;
         }
         Ok(())
@@ -215,23 +195,22 @@ impl Poller {
         let now = self.clock.now().mono;
         self.outage = None;
         self.backoff.reset();
-        for turn in &mut self.turns {
-            turn.due = now;
-            turn.backoff.reset();
-            turn.unit.forget();
+        self.schedule.restart(now);
+        for polling in &mut self.units {
+            polling.unit.forget();
         }
         Ok(())
     }
 
     /// Sends a bad reading for all tags of a unit, unless that was said lately.
     async fn tell(&mut self, at: usize, bad: Bad) -> Result<(), LoopGone> {
-        let (turn, now) = (&mut self.turns[at], self.clock.now());
+        let (polling, now) = (&mut self.units[at], self.clock.now());
         let fresh = |(told, when): &(Bad, Mono)| *told == bad && now.mono.since(*when) < REPEAT;
-        if turn.told.as_ref().is_some_and(fresh) {
+        if polling.told.as_ref().is_some_and(fresh) {
             return Ok(());
         }
-        turn.told = Some((bad, now.mono));
-        let samples = turn.unit.tags.iter().map(|tag| Sample {
+        polling.told = Some((bad, now.mono));
+        let samples = polling.unit.tags.iter().map(|tag| Sample {
             tag: tag.id,
             reading: Reading::Bad(bad),
             stamp: None,

@@ -25,6 +25,9 @@ pub(super) struct Report {
     source: Arc<str>,
     link: Trouble,
     backup: Trouble,
+    late: Trouble,
+    /// Polls that were left out since the start.
+    left_out: u64,
     units: Vec<UnitReport>,
 }
 
@@ -43,6 +46,8 @@ impl Report {
             source,
             link: Trouble::default(),
             backup: Trouble::default(),
+            late: Trouble::default(),
+            left_out: 0,
             units: units.map(of).collect(),
         }
     }
@@ -96,6 +101,22 @@ impl Report {
             warn!(
                 source = %self.source,
                 "the first address cannot be connected, at the backup {} now{}", link.address(), so_far(say),
+            );
+        }
+    }
+
+    /// So many polls of a unit were left out before this one.
+    pub(super) fn left_out(&mut self, unit: &Unit, polls: u64, now: Mono) {
+        self.left_out = self.left_out.saturating_add(polls);
+        let all = self.left_out;
+        if polls == 0 {
+            if let Some(say) = self.late.fine(now) {
+                info!(source = %self.source, "every poll is in time again{}", so_far(say));
+            }
+        } else if let Some(say) = self.late.failed(now) {
+            warn!(
+                source = %self.source, unit = unit.id,
+                "polls were left out, {all} since the start{}: the link was slow, or busy with a unit that does not answer. Poll less often if this goes on", so_far(say),
             );
         }
     }

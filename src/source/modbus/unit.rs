@@ -1,8 +1,9 @@
 //! One unit behind a link: which of its blocks to ask now, and what the answers say about its tags.
 //!
-//! It knows three kinds of failure and keeps each as small as it is. A silent unit is left alone as a whole; the poller decides for how
+//! It knows three kinds of failure and keeps each as small as it is. A silent unit is left alone as a whole; the schedule decides for how
 //! long. A block that fails while the unit answers others rests on its own. A block that is refused for an illegal address is split
-//! until only the tag that is illegal fails. It neither logs nor sends samples, and has no connection of its own.
+//! until only the tag that is illegal fails: that tag is a fault of the configuration, is quarantined, and tried again more and more
+//! rarely. It neither logs nor sends samples, and has no connection of its own.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -20,10 +21,16 @@ use super::{
 
 /// Refused blocks are split at most so often in one poll, so that a device that refuses everything does not hold up its neighbours.
 const SPLITS: usize = 8;
-/// After this time the split blocks are tried whole again: a device that was starting may have refused what it has.
-const REMERGE: Duration = Duration::from_secs(600);
-/// How long a failing block rests while its unit answers.
-const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// After this time blocks that were split, and of which nothing is refused any more, are tried whole again; the second figure is the
+/// longest that this grows to, for devices that have a gap which nobody may read.
+const REMERGE: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(86_400));
+/// The shortest rest of a block that fails while its unit answers.
+const REST: Duration = Duration::from_secs(1);
+/// The longest rest of one that is silent or garbled.
+const DISTURBED: Duration = Duration::from_secs(30);
+/// The longest rest of one that is refused: a device that was starting is believed again after seconds, a wrong address costs nearly
+/// nothing.
+const QUARANTINE: Duration = Duration::from_secs(600);
 
 /// Exception codes (MODBUS Application Protocol V1.1b3, section 7) that mean the request, not the moment, is wrong.
 const ILLEGAL: std::ops::RangeInclusive<u8> = 1..=3;
@@ -50,7 +57,7 @@ pub(super) enum Polled {
     /// The unit answered. A reading for each tag that was asked for or is known to rest; `None` for one that was not asked
     /// because the unit fell silent half way.
     Heard(Vec<Option<Reading>>),
-    /// It answered nothing, for this reason.
+    /// It answered nothing, or nothing that could be understood, for this reason.
     Silent(Bad, LinkError),
 }
 
@@ -64,7 +71,9 @@ pub(super) struct Unit {
     spans: Vec<Span>,
     limits: Limits,
     parts: VecDeque<Part>,
-    split_at: Option<Mono>,
+    /// When whole blocks may be tried again; none while none is split.
+    remerge_at: Option<Mono>,
+    remerge: Backoff,
     /// How often blocks may be split in the next poll.
     splits: usize,
 }
@@ -75,17 +84,19 @@ struct Part {
     block: Block,
     failed_at: Option<Mono>,
     rest: Option<(Bad, Mono)>,
+    /// Refused, and nothing smaller can be asked.
+    quarantined: bool,
     backoff: Backoff,
 }
 
 impl Part {
     fn new(block: Block) -> Self {
-        let (least, most) = REST;
         Self {
             block,
             failed_at: None,
             rest: None,
-            backoff: Backoff::new(least, most),
+            quarantined: false,
+            backoff: Backoff::new(REST, QUARANTINE),
         }
     }
 
@@ -95,14 +106,21 @@ impl Part {
             .map(|(bad, _)| bad)
     }
 
-    fn rest(&mut self, bad: Bad, now: Mono, random: f64) {
+    fn rest(&mut self, bad: Bad, most: Duration, now: Mono, random: f64) {
         self.failed_at = Some(now);
-        self.rest = Some((bad, now + self.backoff.failed(random)));
+        self.rest = Some((bad, now + self.backoff.failed(random).min(most)));
     }
 
-    fn recover(&mut self) {
+    fn quarantine(&mut self, bad: Bad, now: Mono, random: f64) {
+        self.quarantined = true;
+        self.rest(bad, QUARANTINE, now, random);
+    }
+
+    /// It is in order. Whether it was quarantined before.
+    fn recover(&mut self) -> bool {
         (self.failed_at, self.rest) = (None, None);
         self.backoff.reset();
+        std::mem::take(&mut self.quarantined)
     }
 }
 
@@ -116,7 +134,8 @@ impl Unit {
             spans,
             limits,
             parts: VecDeque::new(),
-            split_at: None,
+            remerge_at: None,
+            remerge: Backoff::new(REMERGE.0 / 2, REMERGE.1),
             splits: SPLITS,
         };
         unit.forget();
@@ -126,10 +145,15 @@ impl Unit {
     /// Forgets which blocks failed: the device may be another one by now. What was split before may be split again in one poll, so that
     /// a tag which was read goes on being read.
     pub(super) fn forget(&mut self) {
+        self.remerge.reset();
+        self.merge();
+    }
+
+    fn merge(&mut self) {
         self.splits = self.parts.len().max(SPLITS);
         let blocks = plan(&self.spans, &self.limits);
         self.parts = blocks.into_iter().map(Part::new).collect();
-        self.split_at = None;
+        self.remerge_at = None;
     }
 
     /// Asks what is to be asked, and waits for at most one answer that does not come.
@@ -143,8 +167,9 @@ impl Unit {
         random: &mut fastrand::Rng,
     ) -> Result<Polled, LinkError> {
         let start = clock.now().mono;
-        if self.split_at.is_some_and(|at| start.since(at) >= REMERGE) {
-            self.forget();
+        let refused = self.parts.iter().any(|part| part.quarantined);
+        if !refused && self.remerge_at.is_some_and(|at| start >= at) {
+            self.merge();
         }
         // What is in order goes first: it shows whether the unit lives before a doubtful block is given time. Last comes what
         // was silent; a block that is refused is an answer too.
@@ -186,7 +211,10 @@ impl Unit {
             let error = match result {
                 Ok(answer) => {
                     heard = true;
-                    part.recover();
+                    if part.recover() {
+                        // What was wrong is right: with the next poll it is read together with its neighbours.
+                        self.remerge_at = Some(now);
+                    }
                     self.decode(&part.block, &answer, &mut readings);
                     self.parts.push_back(part);
                     continue;
@@ -198,22 +226,25 @@ impl Unit {
                     self.parts.push_back(part);
                     return Err(error);
                 }
-                LinkError::NoAnswer { .. } | LinkError::Broken { .. } => Bad::NoAnswer,
-                // The gateway's words for the same thing: the unit behind it is silent.
+                // The gateway's words for a silent unit behind it.
                 LinkError::Exception {
                     code: GATEWAY_NO_ANSWER,
                     ..
-                } => Bad::NoAnswer,
+                }
+                | LinkError::NoAnswer { .. }
+                | LinkError::Broken { .. } => Bad::NoAnswer,
                 LinkError::Exception { code, .. } => Bad::Exception(*code),
                 _ => Bad::Malformed,
             };
-            if matches!(bad, Bad::NoAnswer | Bad::Exception(GATEWAY_NO_PATH)) {
+            let refused = matches!(bad, Bad::Exception(code) if code != GATEWAY_NO_PATH);
+            if !refused {
+                // One thing that does not come, or not as it should, costs the neighbours enough for now.
                 if !heard {
                     part.failed_at = Some(now);
                     self.parts.push_back(part);
                     return Ok(Polled::Silent(bad, error));
                 }
-                part.rest(bad, now, random.f64());
+                part.rest(bad, DISTURBED, now, random.f64());
                 fill(&mut readings, &part.block, bad);
                 self.parts.push_back(part);
                 break;
@@ -226,17 +257,19 @@ impl Unit {
                 && let Some((left, right)) = part.block.split(&self.spans)
             {
                 self.splits -= 1;
-                self.split_at = Some(now);
+                if self.remerge_at.is_none() {
+                    self.remerge_at = Some(now + self.remerge.failed(random.f64()));
+                }
                 todo.push_front(Part::new(right));
                 todo.push_front(Part::new(left));
                 continue;
             }
             fill(&mut readings, &part.block, bad);
-            // What is busy or failed inside may be well at the next poll; what is illegal or garbled is asked rarely. A block that
-            // could not be split yet goes on being split.
+            // What is busy or failed inside may be well at the next poll; what is illegal is asked rarely. A block that could not be
+            // split yet goes on being split.
             let alone = part.block.reads.len() == 1 || bad == Bad::Exception(ILLEGAL_FUNCTION);
-            if bad == Bad::Malformed || (illegal && alone) {
-                part.rest(bad, now, random.f64());
+            if illegal && alone {
+                part.quarantine(bad, now, random.f64());
             }
             self.parts.push_back(part);
         }

@@ -22,7 +22,7 @@ const GAP: Duration = Duration::from_millis(5);
     clippy::disallowed_methods,
     reason = "the time that a test has stopped"
 )]
-fn now() -> tokio::time::Instant {
+pub(super) fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 

@@ -6,5 +6,7 @@ mod line;
 mod link;
 mod poll;
 mod probe;
+mod rounds;
+mod running;
 mod serial;
 mod weather;

@@ -1,7 +1,6 @@
 //! What the loop hears of a link: every tag, at once when it is lost, and never one unit's trouble in another's place.
 
 use std::{
-    collections::HashMap,
     future::Ready,
     net::SocketAddr,
     sync::{
@@ -11,12 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, mpsc},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_modbus::{
     ExceptionCode, Request, Response, SlaveRequest,
     server::{
@@ -24,144 +18,16 @@ use tokio_modbus::{
         tcp::{Server, accept_tcp_connection},
     },
 };
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-use super::hostile::{Asked, Hostile, Manner, register};
-use crate::{
-    clock::{Clock, Now, Synchronised},
-    sample::{Bad, Reading, TagId, Value},
-    source::{
-        Batch, Feed,
-        modbus::{
-            LinkSettings, ModbusConfig,
-            address::Address,
-            config::UnitConfig,
-            decode::{Decoder, Form, Order},
-            plan::{Kind, Limits, Span},
-            run,
-            tag::TagConfig,
-        },
-    },
+use super::{
+    hostile::{Asked, Hostile, Manner},
+    running::{Running, number, right, unit},
 };
-
-/// A unit of machine `m<id>` with `u16` holding registers as tags, each named by its address.
-fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
-    let poll = Duration::from_millis(poll_millis);
-    let tag = |start: &u16| TagConfig {
-        name: start.to_string().into(),
-        span: Span {
-            kind: Kind::Holding,
-            start: *start,
-            count: 1,
-        },
-        decoder: Decoder::plain(Form::U16, Order::Abcd),
-        unit: "".into(),
-        decimals: 0,
-    };
-    UnitConfig {
-        id,
-        machine: format!("m{id}").into(),
-        poll,
-        stale_after: poll * 5,
-        limits: Limits::default(),
-        tags: registers.iter().map(tag).collect(),
-    }
-}
-
-/// A running poller and what it said.
-struct Running {
-    drain: mpsc::Receiver<Batch>,
-    names: HashMap<TagId, String>,
-    last: HashMap<String, Reading>,
-    /// How often each tag was sampled.
-    times: HashMap<String, usize>,
-    task: JoinHandle<()>,
-    clock: Clock,
-    started: Now,
-    _stop: DropGuard,
-}
-
-impl Running {
-    fn start(port: u16, timeout_millis: u64, units: Vec<UnitConfig>) -> Self {
-        let config = ModbusConfig {
-            name: "hall-2".into(),
-            link: LinkSettings::new(
-                Address::Tcp {
-                    host: "127.0.0.1".into(),
-                    port,
-                },
-                Duration::from_millis(timeout_millis),
-            ),
-            units,
-        };
-        let specs = config.tags();
-        let ids: HashMap<_, _> = specs
-            .iter()
-            .zip(0..)
-            .map(|(spec, at)| ((spec.machine.clone(), spec.tag.clone()), TagId(at)))
-            .collect();
-        let names = ids
-            .iter()
-            .map(|((machine, tag), id)| (*id, format!("{machine}/{tag}")))
-            .collect();
-        let (feed, drain) = Feed::new(1000, Arc::new(Notify::new()));
-        let (clock, stop) = (
-            Clock::system(Synchronised::Assume),
-            CancellationToken::new(),
-        );
-        let task = tokio::spawn(run(config, ids, clock.clone(), feed, stop.clone()));
-        let (last, times, started) = (HashMap::new(), HashMap::new(), clock.now());
-        Self {
-            drain,
-            names,
-            last,
-            times,
-            task,
-            clock,
-            started,
-            _stop: stop.drop_guard(),
-        }
-    }
-
-    async fn next(&mut self) -> Batch {
-        let batch = timeout(Duration::from_secs(5), self.drain.recv())
-            .await
-            .expect("the poller fell silent");
-        let batch = batch.expect("the poller ended");
-        for sample in &batch.samples {
-            let name = &self.names[&sample.tag];
-            self.last.insert(name.clone(), sample.reading);
-            *self.times.entry(name.clone()).or_default() += 1;
-        }
-        batch
-    }
-
-    /// Listens until all these readings are the last ones.
-    async fn until(&mut self, readings: &[(&str, Reading)]) {
-        let heard = async {
-            while readings
-                .iter()
-                .any(|(tag, reading)| self.last.get(*tag) != Some(reading))
-            {
-                self.next().await;
-            }
-        };
-        let in_time = timeout(Duration::from_secs(6), heard).await.is_ok();
-        assert!(in_time, "wanted {readings:?}, last {:?}", self.last);
-    }
-
-    fn sampled(&self, tag: &str) -> usize {
-        self.times.get(tag).copied().unwrap_or_default()
-    }
-}
-
-fn number(value: u16) -> Reading {
-    Reading::Good(Value::Number(f64::from(value)))
-}
-
-fn right(unit: u8, address: u16) -> Reading {
-    number(register(unit, 3, address))
-}
+use crate::{
+    sample::{Bad, Reading},
+    source::modbus::plan::Kind,
+};
 
 /// The crate's own server: holding registers that all hold one value, input registers that are refused.
 struct Device(Arc<AtomicU16>);
