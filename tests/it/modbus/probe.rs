@@ -88,10 +88,7 @@ fn what_a_display_shows_is_found_and_the_line_for_it_is_told() {
 
     // The last address that this device has is 9999.
     let end = said(&at("holding:9990..10005", &[]), 0);
-    assert!(
-        end.contains("refused: holding:10000..10005, Modbus exception 2 (illegal data address)"),
-        "{end}"
-    );
+    assert!(end.contains("refused: holding:10000..10005, "), "{end}");
     assert!(end.contains("nothing lies after it"), "{end}");
     let beyond = said(&at("holding:10000..10010", &[]), 1);
     assert!(
