@@ -1,4 +1,5 @@
 //! Modbus against implementations that share nothing with ours.
 
 mod quality;
+mod links;
 mod values;
