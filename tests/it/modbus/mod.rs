@@ -2,4 +2,5 @@
 
 mod probe;
 mod quality;
+mod links;
 mod values;
