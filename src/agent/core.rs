@@ -122,3 +122,65 @@ pub(super) fn begin(
         events: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::{
+        alert::tests::{boot, now, properties::busy_plant},
+        sample::{Reading, Sample, TagId, Value},
+    };
+
+    fn core() -> Core {
+        let (plant, nothing) = (Arc::new(busy_plant(300)), Durable::default());
+        let (engine, _) = Engine::restore(plant, &nothing, now(0.0), &boot(), [1; 16]);
+        Core::new(engine)
+    }
+
+    fn hot() -> Input {
+        Input::Sample(Sample {
+            tag: TagId(3),
+            reading: Reading::Good(Value::Number(97.0)),
+            stamp: None,
+        })
+    }
+
+    /// The lines that may be read by now.
+    fn lines(reel: &mut Reel) -> Vec<String> {
+        match reel.poll_text(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(text)) => text.lines().map(str::to_owned).collect(),
+            Poll::Ready(None) | Poll::Pending => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_decided_is_heard_of_only_when_it_is_committed() {
+        let mut core = core();
+        let mut reel = core.record("hash".to_owned(), &boot()).expect("a place");
+        core.let_go();
+        assert_eq!(lines(&mut reel).len(), 1, "how it begins");
+        let decided = core.step(now(1.0), hot());
+        assert_eq!(decided.events.len(), 1);
+        assert_eq!(lines(&mut reel), [""; 0]);
+        core.let_go();
+        let heard = lines(&mut reel);
+        assert!(heard[0].contains("\"kind\":\"triggered\""), "{heard:?}");
+        core.end_recordings("the agent stopped");
+        assert_eq!(lines(&mut reel), ["{\"end\":\"the agent stopped\"}"]);
+    }
+
+    #[test]
+    fn only_so_many_recordings_run_at_once_and_one_that_nobody_reads_is_none() {
+        let mut core = core();
+        let record = |core: &mut Core| core.record(String::new(), &boot());
+        let reels: Vec<Reel> = (0..RECORDINGS)
+            .map(|_| record(&mut core).expect("a place"))
+            .collect();
+        let refused = record(&mut core).expect_err("no place is left");
+        assert!(refused.contains("run already"), "{refused}");
+        drop(reels);
+        assert!(record(&mut core).is_ok());
+    }
+}

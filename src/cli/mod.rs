@@ -1,7 +1,7 @@
 //! The command line: one file per verb.
 //!
-//! Verbs about a running agent are clients of its API and know nothing that it does not say. `run`, `demo`, `check`, `init` and
-//! `restore` need no agent. Every verb writes through [`Terminal`] and ends with an [`Exit`], so that it is tested without a process.
+//! Verbs about a running agent are clients of its API and know nothing that it does not say. `run`, `demo`, `check`, `init`,
+//! `probe` and `restore` need no agent. Every verb writes through [`Terminal`] and ends with an [`Exit`], so that it is tested without a process.
 
 mod ack;
 mod alerts;
@@ -15,6 +15,7 @@ mod exit;
 mod init;
 mod outbox;
 mod panics;
+mod probe;
 mod record;
 mod reload;
 mod replay;
@@ -75,6 +76,8 @@ enum Verb {
     Run(run::Args),
     /// Read the configuration and say every mistake in it
     Check(check::Args),
+    /// Look at a Modbus device: what lies at its addresses, and what it could mean
+    Probe(probe::Args),
     /// Put a backup in the place of the database, while the agent is stopped
     Restore(restore::Args),
     /// Decide again what a recording says, and list the events
@@ -151,6 +154,7 @@ fn dispatch(cli: Cli, env: &Env, terminal: &mut Terminal<'_>) -> Result<Exit, Fa
         Verb::Restore(args) => restore::run(&args, env, terminal),
         Verb::Replay(args) => replay::run(&args, env, terminal),
         Verb::Routes(args) => routes::run(&args, env, terminal),
+        Verb::Probe(args) => on_one_thread(probe::run(&args, terminal)),
         Verb::Check(args) => on_one_thread(check::run(&args, env, terminal)),
         Verb::Talk(Talk::Verify(args)) if args.needs_no_agent() => verify::alone(&args, terminal),
         Verb::Talk(verb) => {

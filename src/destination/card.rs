@@ -3,8 +3,8 @@
 //! Everything in it is plain text on one line, and may hold whatever a machine or a rule is called: each kind escapes it as its markup
 //! wants, and cuts what is too long.
 
-use super::{RenderError, Told, text};
-use crate::alert::event::EventKind;
+use super::{Digest, RenderError, Told, text};
+use crate::alert::{event::EventKind, plant::Severity};
 
 /// A title and what belongs below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,29 @@ impl Card {
             facts: facts(told, kind),
             links: links(told),
         })
+    }
+
+    /// The card of what is told together: how much it is and what became of it.
+    pub(super) fn of_digest(digest: &Digest<'_>) -> Self {
+        let summary = text::Summary::of(digest);
+        let names = ["Active", "Acknowledged", "Resolved"].into_iter();
+        let facts = names.zip(summary.counts);
+        let facts = facts.filter(|(_, (_, count))| *count > 0);
+        Self {
+            title: summary.title,
+            text: text::of_digest(digest),
+            tone: match summary.worst {
+                None => Tone::Good,
+                Some(Severity::Critical) => Tone::Critical,
+                Some(Severity::Error) => Tone::Error,
+                Some(Severity::Warning) => Tone::Warning,
+                Some(Severity::Info) => Tone::Info,
+            },
+            facts: facts
+                .map(|(name, (_, count))| (name, count.to_string()))
+                .collect(),
+            links: Vec::new(),
+        }
     }
 }
 

@@ -20,6 +20,14 @@ const MARK: &str = "mark";
 pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Committed> {
     let mut committed = Committed::default();
     let mut numbers = Numbers::new(db);
+    if let Some(first) = commit.events.first() {
+        numbers.read_ahead(
+            first
+                .deliveries
+                .iter()
+                .map(|owed| owed.destination.as_str()),
+        )?;
+    }
     for (index, event) in commit.events.iter().enumerate() {
         for &id in &event.withdraws {
             let why = "taken or over before the first attempt";

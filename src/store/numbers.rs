@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, types::Value};
+use rusqlite::{
+    Connection,
+    types::{FromSql, Value},
+};
 
 use super::{
     chain,
-    restore::{now, put_all_now},
+    restore::{TOGETHER, now, now_all, put_all_now},
 };
 use crate::verify::chain::{Hash, link};
 
@@ -25,6 +28,8 @@ pub(crate) struct Numbers<'db> {
     event: Option<i64>,
     head: Option<Hash>,
     sequences: BTreeMap<String, i64>,
+    /// What was read ahead.
+    ahead: BTreeMap<String, Value>,
 }
 
 impl<'db> Numbers<'db> {
@@ -35,6 +40,27 @@ impl<'db> Numbers<'db> {
             event: None,
             head: None,
             sequences: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+        }
+    }
+
+    /// Reads in one go what an event with deliveries to these destinations needs; what is left out is read when it is needed.
+    pub(crate) fn read_ahead<'n>(
+        &mut self,
+        destinations: impl Iterator<Item = &'n str>,
+    ) -> rusqlite::Result<()> {
+        let sequences = destinations.map(|name| format!("{SEQUENCE}{name}"));
+        let keys = [EVENT, chain::HEAD].map(str::to_owned).into_iter();
+        let keys: Vec<String> = keys.chain(sequences).take(TOGETHER).collect();
+        self.ahead = now_all(self.db, &keys)?;
+        Ok(())
+    }
+
+    /// One of them, read ahead or not.
+    fn take<T: FromSql>(&mut self, key: &str) -> rusqlite::Result<Option<T>> {
+        match self.ahead.remove(key) {
+            Some(value) => Ok(Some(T::column_result((&value).into())?)),
+            None => now(self.db, key),
         }
     }
 
@@ -42,7 +68,7 @@ impl<'db> Numbers<'db> {
     pub(crate) fn event(&mut self) -> rusqlite::Result<i64> {
         let number = match self.event {
             Some(number) => number,
-            None => now(self.db, EVENT)?.unwrap_or(1),
+            None => self.take(EVENT)?.unwrap_or(1),
         };
         self.event = Some(number + 1);
         Ok(number)
@@ -52,7 +78,10 @@ impl<'db> Numbers<'db> {
     pub(crate) fn link(&mut self, digest: &Hash) -> rusqlite::Result<Hash> {
         let before = match self.head {
             Some(head) => head,
-            None => chain::head(self.db)?,
+            None => match self.take(chain::HEAD)? {
+                Some(head) => head,
+                None => chain::head(self.db)?,
+            },
         };
         let hash = link(&before, digest);
         self.head = Some(hash);
@@ -65,7 +94,7 @@ impl<'db> Numbers<'db> {
             *next += 1;
             return Ok(*next - 1);
         }
-        let number = match next_sequence(self.db, destination)? {
+        let number = match self.take(&format!("{SEQUENCE}{destination}"))? {
             Some(number) => number,
             None => {
                 self.db

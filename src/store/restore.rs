@@ -2,6 +2,8 @@
 //!
 //! It interprets nothing: a blob of a watch goes back to the core as it came.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{
     Connection, OptionalExtension, ToSql, params, params_from_iter,
     types::{FromSql, Value},
@@ -164,8 +166,20 @@ pub(crate) fn now<T: FromSql>(db: &Connection, key: &str) -> rusqlite::Result<Op
         .optional()
 }
 
-/// So many are set by one statement: as many statements as that are kept ready.
-const TOGETHER: usize = 8;
+/// Several values of what every commit writes, as far as there are any; at most [`TOGETHER`].
+pub(crate) fn now_all(
+    db: &Connection,
+    keys: &[String],
+) -> rusqlite::Result<BTreeMap<String, Value>> {
+    let places = vec!["?"; keys.len()].join(", ");
+    let sql = format!("SELECT key, value FROM now WHERE key IN ({places})");
+    db.prepare_cached(&sql)?
+        .query_map(params_from_iter(keys), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// So many are read or set by one statement: as many statements as that are kept ready.
+pub(crate) const TOGETHER: usize = 8;
 
 /// Sets several values of what every commit writes. Each statement costs about as much as what it writes, so they share one.
 pub(crate) fn put_all_now(db: &Connection, values: &[(String, Value)]) -> rusqlite::Result<()> {

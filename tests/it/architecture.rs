@@ -82,7 +82,7 @@ const NOT_IN_THE_CORE: [&str; 13] = [
 ];
 
 /// What stands at the top: anything else is a scratch of somebody, which a wide `git add` would ship.
-const TOP: [&str; 12] = [
+const TOP: [&str; 13] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
@@ -90,6 +90,8 @@ const TOP: [&str; 12] = [
     "benches",
     "config",
     "cross.toml",
+    // The layout that cargo-fuzz looks for.
+    "fuzz",
     "rules",
     "src",
     "systemd",

@@ -2,13 +2,14 @@
 
 mod live;
 mod network;
+mod plan;
 mod routing;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::Serialize;
 
-use self::{live::Reached, network::Opening};
+use self::{live::Reached, network::Opening, plan::Plan};
 use super::{
     CONFIG,
     exit::{Exit, Failure},
@@ -33,6 +34,9 @@ pub(super) struct Args {
     /// List every connection that the configuration needs, for a firewall
     #[arg(long)]
     network: bool,
+    /// List the requests that every Modbus unit will be asked in one poll
+    #[arg(long)]
+    plan: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -52,6 +56,8 @@ struct Report {
     live: Option<Vec<Reached>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<Vec<Opening>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Vec<Plan>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +101,7 @@ pub(super) async fn run(
     let show = loaded.as_ref().filter(|_| args.show).map(shown);
     let settings = loaded.as_ref().map(|loaded| &loaded.settings);
     let network = settings.filter(|_| args.network).map(network::needed);
+    let plan = settings.filter(|_| args.plan).map(plan::of);
     if args.json {
         let report = Report {
             fine: loaded.is_some(),
@@ -103,6 +110,7 @@ pub(super) async fn run(
             show,
             live,
             network,
+            plan,
         };
         terminal.json(&report)?;
         return Ok(exit);
@@ -118,6 +126,9 @@ pub(super) async fn run(
     }
     if let (Some(network), Some(settings)) = (&network, settings) {
         network::print(network, settings, terminal)?;
+    }
+    if let Some(plan) = &plan {
+        plan::print(plan, terminal)?;
     }
     for remark in remarks {
         terminal.foreign(&format!("remark: {remark}"))?;

@@ -178,3 +178,56 @@ fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
     // Unreachable or not: without `--live` nobody is asked.
     place.check(&[]).ended(Exit::Fine);
 }
+
+#[test]
+fn the_plan_lists_every_request_of_a_poll_and_what_it_is_for() {
+    let place = Place::new(
+        r#"
+[agent]
+site = "plant-7"
+[[machine]]
+id = "mill-1"
+[[source.modbus]]
+name = "hall-2"
+address = "tcp://192.0.2.1"
+poll = "2s"
+max_gap = 8
+units = [{ id = 7, machine = "mill-1", max_registers = 60, tags = [
+  { tag = "temp", read = "holding:100", type = "f32" },
+  { tag = "load", read = "holding:110" },
+  { tag = "program", read = "holding:140", type = "string", length = 40, values = { "A" = 1 } },
+  { tag = "door_open", read = "holding:110.3" },
+  { tag = "lamp_on", read = "coil:0" },
+] }]
+"#,
+    );
+    let said = place.check(&["--plan"]).ended(Exit::Fine);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[..5],
+        [
+            "SOURCE  UNIT  POLL  READ              COUNT  UNUSED  TAGS",
+            "hall-2  7     2s    holding:100..110  11     8       mill-1/temp, mill-1/load, mill-1/door_open",
+            "hall-2  7     2s    holding:140..179  40     0       mill-1/program",
+            "hall-2  7     2s    coil:0            1      0       mill-1/lamp_on",
+            "hall-2 at 192.0.2.1:502: 3 requests for 5 tags, 1.50 requests a second",
+        ],
+        "{said}"
+    );
+    let json = place.check(&["--plan", "--json"]).ended(Exit::Fine);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let unit = &json["plan"][0];
+    assert_eq!(
+        (&unit["source"], &unit["unit"]),
+        (&"hall-2".into(), &7.into())
+    );
+    let request = &unit["requests"][0];
+    assert_eq!(request["read"], "holding:100..110");
+    assert_eq!(
+        (&request["count"], &request["unused"]),
+        (&11.into(), &8.into())
+    );
+    assert_eq!(request["tags"][2], "mill-1/door_open");
+    let none = Place::new("[agent]\nsite = 'plant-7'\n").check(&["--plan"]);
+    assert!(none.out.contains("no Modbus source"), "{}", none.out);
+}

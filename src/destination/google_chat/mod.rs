@@ -6,11 +6,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Terms, Told,
+    Abilities, Access, Answer, Carrier, Digest, Errand, HttpRequest, Kind, Outcome, Rate,
+    RenderError, Terms, Told,
     card::Card,
     chat::{self, Mentions, partial, roomy},
     events, shape,
@@ -64,6 +64,21 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
     Some((Arc::new(chat), terms))
 }
 
+impl GoogleChat {
+    /// `key` names the thread, and `id` what is told.
+    fn request(&self, card: &Card, mentions: &[&Mention], key: &str, id: &str) -> Errand {
+        let body = roomy(
+            |room| message::shown(card, mentions, key, room).to_string(),
+            |body| body.len() <= MESSAGE,
+        );
+        let url = self.access.url.clone().and(format!(
+            "&messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD&requestId={}",
+            uuid(id)
+        ));
+        HttpRequest::post(url, "application/json; charset=UTF-8", body).into()
+    }
+}
+
 impl Kind for GoogleChat {
     fn word(&self) -> &'static str {
         "google-chat"
@@ -74,7 +89,10 @@ impl Kind for GoogleChat {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities::MESSAGE
+        Abilities {
+            digests: true,
+            ..Abilities::MESSAGE
+        }
     }
 
     fn carrier(&self) -> Carrier<'_> {
@@ -82,17 +100,15 @@ impl Kind for GoogleChat {
     }
 
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
-        let (card, mentions) = (Card::of(told)?, self.mentions.of(told));
-        let key = &told.notice.dedup_key;
-        let body = roomy(
-            |room| message::shown(&card, &mentions, key, room).to_string(),
-            |body| body.len() <= MESSAGE,
-        );
-        let url = self.access.url.clone().and(format!(
-            "&messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD&requestId={}",
-            uuid(&told.notice.id)
-        ));
-        Ok(HttpRequest::post(url, "application/json; charset=UTF-8", body).into())
+        let (notice, mentions) = (told.notice, self.mentions.of(told));
+        let (key, id) = (&notice.dedup_key, &notice.id);
+        Ok(self.request(&Card::of(told)?, &mentions, key, id))
+    }
+
+    /// In a thread of its own.
+    fn render_digest(&self, digest: &Digest<'_>) -> Result<Errand, RenderError> {
+        let id = &digest.id;
+        Ok(self.request(&Card::of_digest(digest), &[], id, id))
     }
 
     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {

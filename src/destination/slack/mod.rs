@@ -6,8 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Terms, Told,
+    Abilities, Access, Answer, Carrier, Digest, Errand, HttpRequest, Kind, Outcome, Rate,
+    RenderError, Terms, Told,
     card::Card,
     chat::{self, Mentions},
     events, shape,
@@ -65,7 +65,10 @@ impl Kind for Slack {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities::MESSAGE
+        Abilities {
+            digests: true,
+            ..Abilities::MESSAGE
+        }
     }
 
     fn carrier(&self) -> Carrier<'_> {
@@ -75,6 +78,11 @@ impl Kind for Slack {
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
         let message = message::shown(&Card::of(told)?, &mention::all(&self.mentions, told));
         Ok(HttpRequest::json(self.access.url.clone(), told.json(&message)?).into())
+    }
+
+    fn render_digest(&self, digest: &Digest<'_>) -> Result<Errand, RenderError> {
+        let message = message::shown(&Card::of_digest(digest), "");
+        Ok(HttpRequest::json(self.access.url.clone(), digest.first.json(&message)?).into())
     }
 
     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {

@@ -10,8 +10,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::json;
 
 use super::{
-    Abilities, Access, Answer, Carrier, Errand, HttpRequest, Kind, Outcome, Rate, RenderError,
-    Terms, Told,
+    Abilities, Access, Answer, Carrier, Digest, Errand, HttpRequest, Kind, Outcome, Rate,
+    RenderError, Terms, Told,
     card::Card as Shown,
     chat::{self, Mentions, roomy},
     events, shape,
@@ -76,6 +76,24 @@ fn terms(section: &Section<'_>) -> Terms {
     }
 }
 
+impl Teams {
+    fn request(&self, shown: &Shown, mentions: &[&Mention]) -> Errand {
+        let body = roomy(
+            |room| {
+                let card = card::adaptive(shown, mentions, room);
+                let attachment = json!({
+                    "contentType": "application/vnd.microsoft.card.adaptive",
+                    "contentUrl": null,
+                    "content": card,
+                });
+                json!({ "type": "message", "attachments": [attachment] }).to_string()
+            },
+            |body| body.len() <= BODY,
+        );
+        HttpRequest::json(self.access.url.clone(), body).into()
+    }
+}
+
 impl Kind for Teams {
     fn word(&self) -> &'static str {
         "teams"
@@ -86,7 +104,10 @@ impl Kind for Teams {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities::MESSAGE
+        Abilities {
+            digests: true,
+            ..Abilities::MESSAGE
+        }
     }
 
     fn carrier(&self) -> Carrier<'_> {
@@ -94,20 +115,11 @@ impl Kind for Teams {
     }
 
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
-        let (shown, mentions) = (Shown::of(told)?, self.mentions.of(told));
-        let body = roomy(
-            |room| {
-                let card = card::adaptive(&shown, &mentions, room);
-                let attachment = json!({
-                    "contentType": "application/vnd.microsoft.card.adaptive",
-                    "contentUrl": null,
-                    "content": card,
-                });
-                json!({ "type": "message", "attachments": [attachment] }).to_string()
-            },
-            |body| body.len() <= BODY,
-        );
-        Ok(HttpRequest::json(self.access.url.clone(), body).into())
+        Ok(self.request(&Shown::of(told)?, &self.mentions.of(told)))
+    }
+
+    fn render_digest(&self, digest: &Digest<'_>) -> Result<Errand, RenderError> {
+        Ok(self.request(&Shown::of_digest(digest), &[]))
     }
 
     fn interpret(&self, _: &Told<'_>, answer: &Answer) -> (Outcome, Option<String>) {

@@ -16,16 +16,11 @@ const MORE: usize = 20;
 /// The sentence of a digest, marks included.
 pub fn of_digest(digest: &Digest<'_>) -> String {
     let alerts = latest(digest);
-    let state = |told: &Told<'_>| match is_over(told) {
-        true => "resolved",
-        false if told.notice.alert.state == "acknowledged" => "acknowledged",
-        false => "active",
-    };
-    let counts = ["active", "acknowledged", "resolved"].map(|word| {
-        let count = alerts.iter().filter(|told| state(told) == word).count();
-        (count > 0).then(|| format!("{count} {word}"))
-    });
-    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let counts = counts(&alerts).into_iter();
+    let counts: Vec<String> = counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
     let mut text = format!(
         "{}{}: {} of {}, now {}.",
         late_mark(digest.late_seconds()),
@@ -50,6 +45,48 @@ pub fn of_digest(digest: &Digest<'_>) -> String {
         text += &format!(" And {left} more.");
     }
     text
+}
+
+/// A digest in a few words and numbers, for what is shown beside its sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// `[LATE 7 h] 4 events of 2 alerts, Plant 7`
+    pub title: String,
+    /// How many alerts are active, acknowledged and resolved now.
+    pub counts: [(&'static str, usize); 3],
+    /// How bad the worst is that goes on; none where all is over.
+    pub worst: Option<Severity>,
+}
+
+impl Summary {
+    /// That of a digest.
+    pub fn of(digest: &Digest<'_>) -> Self {
+        let alerts = latest(digest);
+        let on = alerts.iter().filter(|told| !is_over(told));
+        Self {
+            title: format!(
+                "{}{} of {}, {}",
+                late_mark(digest.late_seconds()),
+                counted(digest.told.len(), "event"),
+                counted(alerts.len(), "alert"),
+                harmless(&digest.first.notice.site_name, 100),
+            ),
+            worst: on
+                .filter_map(|told| Severity::from_word(&told.notice.alert.severity))
+                .max(),
+            counts: counts(&alerts),
+        }
+    }
+}
+
+fn counts(alerts: &[Told<'_>]) -> [(&'static str, usize); 3] {
+    let state = |told: &Told<'_>| match is_over(told) {
+        true => "resolved",
+        false if told.notice.alert.state == "acknowledged" => "acknowledged",
+        false => "active",
+    };
+    let count = |word| alerts.iter().filter(|told| state(told) == word).count();
+    ["active", "acknowledged", "resolved"].map(|word| (word, count(word)))
 }
 
 /// What of each alert was told last: first what is not over, then the worst.

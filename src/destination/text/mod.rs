@@ -13,7 +13,7 @@ use crate::{
 mod digest;
 mod words;
 
-pub use digest::of_digest;
+pub use digest::{Summary, of_digest};
 use words::{Field, coarse, ended, fill, quantity, value_and_limit};
 pub use words::{harmless, lasting, shorten};
 

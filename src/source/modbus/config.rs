@@ -2,7 +2,7 @@
 //!
 //! What comes out is valid: the poller checks nothing again.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     config::{
@@ -12,10 +12,10 @@ use crate::{
     source::TagSpec,
 };
 
-use super::{link::LinkSettings, tag::TagConfig};
+use super::{link::LinkSettings, plan::Limits, tag::TagConfig};
 
 const DAY: Duration = Duration::from_secs(86_400);
-const POLL: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
+const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
 
 /// One link and everything behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +24,6 @@ pub struct ModbusConfig {
     pub name: Arc<str>,
     /// Where it leads and how.
     pub link: LinkSettings,
-    /// How many registers that no tag needs may be read to save a request, 0 to 120.
-    pub max_gap: u16,
     /// At least one.
     pub units: Vec<UnitConfig>,
 }
@@ -41,6 +39,8 @@ pub struct UnitConfig {
     pub poll: Duration,
     /// Without a sample for this long its tags are stale; at least one poll.
     pub stale_after: Duration,
+    /// What it lets itself be asked in one request.
+    pub limits: Limits,
     /// At least one.
     pub tags: Vec<TagConfig>,
 }
@@ -59,7 +59,10 @@ impl ModbusConfig {
         let link = LinkSettings::read(section);
         let second = Duration::from_secs(1);
         let poll = section.ranged("poll", second, POLL);
-        let max_gap = section.ranged::<i64>("max_gap", 16, 0..=120);
+        let limits = Limits {
+            max_gap: small(section, "max_gap", Limits::default().max_gap, 0..=120),
+            ..read_caps(section, Limits::default())
+        };
         let stale_range = *POLL.start()..=DAY * 7;
         let stale_after = section
             .optional::<Duration>("stale_after")
@@ -70,7 +73,7 @@ impl ModbusConfig {
         let missing =
             "must name at least one: units = [{ id = 1, machine = \"..\", profile = \"..\" }]";
         for unit in section.list_of_some("units", missing) {
-            let read = UnitConfig::read(&unit, profiles, poll, stale_after);
+            let read = UnitConfig::read(&unit, profiles, poll, stale_after, limits);
             if let Some(read) = &read {
                 machine::check(&unit, &read.machine, machines.iter().map(AsRef::as_ref));
             }
@@ -87,7 +90,6 @@ impl ModbusConfig {
         Some(Self {
             name: name.into(),
             link: link?,
-            max_gap: u16::try_from(max_gap).unwrap_or_default(),
             units,
         })
     }
@@ -116,6 +118,7 @@ impl UnitConfig {
         profiles: &Profiles<'a>,
         poll: Duration,
         stale_after: Option<Duration>,
+        limits: Limits,
     ) -> Option<Self> {
         let id = section.required::<i64>("id").and_then(|id| {
             let fine = u8::try_from(id).ok().filter(|id| *id <= 247 || *id == 255);
@@ -148,12 +151,45 @@ impl UnitConfig {
             );
         }
         let tags = TagConfig::read_all(entries);
+        let limits = read_caps(section, limits);
+        for tag in tags
+            .iter()
+            .filter(|tag| tag.span.count > limits.of(tag.span.kind))
+        {
+            let (name, takes, most) = (&tag.name, tag.span.count, limits.of(tag.span.kind));
+            section.error(
+                "max_registers",
+                format!("is {most}, and {name} takes {takes}: it could not be read"),
+            );
+        }
         Some(Self {
             id: id?,
             machine: machine?.0,
             poll,
             stale_after,
+            limits,
             tags,
         })
     }
+}
+
+/// The most that one request may ask for, of a source or of a unit; `default` where it does not say.
+fn read_caps(section: &Section<'_>, default: Limits) -> Limits {
+    Limits {
+        max_registers: small(section, "max_registers", default.max_registers, 1..=125),
+        max_bits: small(section, "max_bits", default.max_bits, 1..=2000),
+        one_per_tag: section.get("one_request_per_tag", default.one_per_tag),
+        ..default
+    }
+}
+
+fn small(
+    section: &Section<'_>,
+    key: &'static str,
+    default: u16,
+    range: RangeInclusive<u16>,
+) -> u16 {
+    let range = i64::from(*range.start())..=i64::from(*range.end());
+    let read = section.ranged(key, i64::from(default), range);
+    u16::try_from(read).unwrap_or(default)
 }

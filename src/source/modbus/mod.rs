@@ -10,8 +10,11 @@ pub mod address;
 pub mod config;
 pub mod decode;
 pub mod form;
+pub mod fuzz;
 pub mod plan;
 pub mod point;
+pub mod probe;
+pub mod share;
 pub mod tag;
 
 mod backoff;

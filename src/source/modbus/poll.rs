@@ -3,7 +3,7 @@
 //! Whose turn it is decides [`super::schedule`]. Nothing is decided here about alerts: a unit that is silent is a bad reading of
 //! each of its tags.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use super::{
     link::{Link, LinkError},
     report::Report,
     schedule::{Next, Schedule},
+    share::Share,
     unit::{Polled, PolledTag, Unit},
 };
 
@@ -46,6 +47,25 @@ pub async fn run(
     }
 }
 
+/// The tags of a share that the plant knows.
+fn polled(source: &str, share: &Share<'_>, ids: &TagIds) -> Vec<PolledTag> {
+    let mut polled = Vec::new();
+    for (machine, tag) in &share.tags {
+        let name: Arc<str> = format!("{machine}/{} ({})", tag.name, tag.point()).into();
+        let Some(id) = ids.get(&((*machine).clone(), tag.name.clone())) else {
+            tracing::warn!(source, unit = share.unit, tag = %name, "the tag is not part of the plant and is not read");
+            continue;
+        };
+        polled.push(PolledTag {
+            id: *id,
+            name,
+            span: tag.span,
+            decoder: tag.decoder.clone(),
+        });
+    }
+    polled
+}
+
 struct Poller {
     link: Link,
     schedule: Schedule,
@@ -69,38 +89,18 @@ struct Polling {
 impl Poller {
     fn new(config: ModbusConfig, ids: &TagIds, clock: Clock, feed: Feed) -> Self {
         let now = clock.now().mono;
-        // Machines that share a unit share its requests, and one silence.
-        let mut units: BTreeMap<(u8, Duration), Vec<PolledTag>> = BTreeMap::new();
-        for unit in config.units {
-            let tags = units.entry((unit.id, unit.poll)).or_default();
-            for tag in unit.tags {
-                let machine = &unit.machine;
-                let name: Arc<str> = format!(
-                    "{machine}/{} ({}:{})",
-                    tag.name,
-                    tag.span.kind.word(),
-                    tag.span.start
-                )
-                .into();
-                let Some(id) = ids.get(&(machine.clone(), tag.name)) else {
-                    tracing::warn!(source = %config.name, unit = unit.id, tag = %name, "the tag is not part of the plant and is not read");
-                    continue;
-                };
-                tags.push(PolledTag {
-                    id: *id,
-                    name,
-                    span: tag.span,
-                    decoder: tag.decoder,
+        let mut units = Vec::new();
+        let mut polls = Vec::new();
+        for share in config.shares() {
+            let tags = polled(&config.name, &share, ids);
+            if !tags.is_empty() {
+                polls.push(share.poll);
+                units.push(Polling {
+                    unit: Unit::new(share.unit, tags, share.limits),
+                    told: None,
                 });
             }
         }
-        units.retain(|_, tags| !tags.is_empty());
-        let polls: Vec<Duration> = units.keys().map(|(_, poll)| *poll).collect();
-        let polling = |((id, _), tags)| Polling {
-            unit: Unit::new(id, tags, config.max_gap),
-            told: None,
-        };
-        let units: Vec<Polling> = units.into_iter().map(polling).collect();
         Self {
             link: Link::new(config.link),
             report: Report::new(config.name, units.iter().map(|polling| &polling.unit)),

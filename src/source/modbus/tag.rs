@@ -35,6 +35,15 @@ pub struct TagConfig {
 }
 
 impl TagConfig {
+    /// Where it is read, as it was written: `holding:100.3`.
+    pub fn point(&self) -> Point {
+        Point {
+            kind: self.span.kind,
+            start: self.span.start,
+            part: self.decoder.part,
+        }
+    }
+
     /// Reads the tables of tags that a unit has, of its profile or of its own.
     pub fn read_all(entries: Vec<Section<'_>>) -> Vec<Self> {
         let mut names = BTreeSet::new();
@@ -59,9 +68,10 @@ impl TagConfig {
             let point = Point::parse(&text);
             point.map_err(|why| section.error("read", why)).ok()
         });
+        // One out of range is reported, and then taken as the shortest, so that nothing else is said about it.
         let length = section
-            .optional::<i64>("length")
-            .map(|given| section.ranged("length", given, 1..=125));
+            .raw("length")
+            .map(|_| section.ranged("length", 1, 1..=125));
         let typed = section.word("type", &Form::WORDS);
         let order = read_order(section);
         let mask = section.optional::<i64>("mask");

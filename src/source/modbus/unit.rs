@@ -16,7 +16,7 @@ use super::{
     backoff::Backoff,
     decode::{Answer, Decoder},
     link::{Link, LinkError},
-    plan::{Block, Span, plan},
+    plan::{Block, Limits, Span, plan},
 };
 
 /// Refused blocks are split at most so often in one poll, so that a device that refuses everything does not hold up its neighbours.
@@ -69,7 +69,7 @@ pub(super) struct Unit {
     /// Its tags.
     pub(super) tags: Vec<PolledTag>,
     spans: Vec<Span>,
-    max_gap: u16,
+    limits: Limits,
     parts: VecDeque<Part>,
     /// When whole blocks may be tried again; none while none is split.
     remerge_at: Option<Mono>,
@@ -126,13 +126,13 @@ impl Part {
 
 impl Unit {
     /// A unit that was not asked yet.
-    pub(super) fn new(id: u8, tags: Vec<PolledTag>, max_gap: u16) -> Self {
+    pub(super) fn new(id: u8, tags: Vec<PolledTag>, limits: Limits) -> Self {
         let spans: Vec<Span> = tags.iter().map(|tag| tag.span).collect();
         let mut unit = Self {
             id,
             tags,
             spans,
-            max_gap,
+            limits,
             parts: VecDeque::new(),
             remerge_at: None,
             remerge: Backoff::new(REMERGE.0 / 2, REMERGE.1),
@@ -151,7 +151,7 @@ impl Unit {
 
     fn merge(&mut self) {
         self.splits = self.parts.len().max(SPLITS);
-        let blocks = plan(&self.spans, self.max_gap);
+        let blocks = plan(&self.spans, &self.limits);
         self.parts = blocks.into_iter().map(Part::new).collect();
         self.remerge_at = None;
     }

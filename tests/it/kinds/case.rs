@@ -25,6 +25,7 @@ pub(crate) struct Case {
 ///
 /// - `/payload/severity = critical`: what is there in its JSON; text, or anything as it is written in JSON,
 /// - `header authorization: Bearer abc`,
+/// - `signed x-signature: sha256=`: that header holds this and the digits of an HMAC-SHA256 of the body by the key `canary`,
 /// - `has abc`: in the body, and `lacks abc`.
 ///
 /// What differs from one alert to the next stands as a word in braces, which [`Facts`] has.
@@ -152,6 +153,12 @@ fn unmet(seen: &Seen, wanted: &str) -> Option<String> {
     if let Some(part) = wanted.strip_prefix("lacks ") {
         return seen.body.contains(part).then(|| "there".to_owned());
     }
+    if let Some(signed) = wanted.strip_prefix("signed ") {
+        let (header, prefix) = signed.split_once(": ").expect("a name and a prefix");
+        let expected = format!("{prefix}{}", hmac_of(&seen.body));
+        let found = seen.headers.get(header).cloned();
+        return (found.as_ref() != Some(&expected)).then(|| format!("{found:?}, not {expected}"));
+    }
     let (found, value) = if let Some(header) = wanted.strip_prefix("header ") {
         let (name, value) = header.split_once(": ").expect("a name and a value");
         (seen.headers.get(name).cloned(), value)
@@ -168,4 +175,12 @@ fn unmet(seen: &Seen, wanted: &str) -> Option<String> {
         Some(found) if found == value => None,
         other => Some(other.unwrap_or_else(|| "nothing".to_owned())),
     }
+}
+
+fn hmac_of(body: &str) -> String {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"canary").expect("a key");
+    mac.update(body.as_bytes());
+    let digits = mac.finalize().into_bytes();
+    digits.iter().map(|byte| format!("{byte:02x}")).collect()
 }

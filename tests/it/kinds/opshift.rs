@@ -27,6 +27,7 @@ pub(crate) const CASES: &[Case] = &[Case {
             Step::Trigger,
             &[&[
                 WHERE,
+                "signed x-webhook-signature: ",
                 "/title = CNC Mill #1: spindle 97.3 °C, limit 95.0 °C",
                 "/severity = sev0",
                 "/group_key = {key}",

@@ -45,6 +45,7 @@ pub(crate) const CASES: &[Case] = &[
                 &[&[
                     WHERE,
                     TOKEN,
+                    "signed x-signature: sha256=",
                     "/event_action = trigger",
                     "/dedup_key = {key}",
                     "/payload/severity = critical",
@@ -125,6 +126,7 @@ pub(crate) const CASES: &[Case] = &[
                 &[&[
                     HOOK,
                     TOKEN,
+                    "signed x-signature: ",
                     "/status = triggered",
                     "/dedup_key = {key}",
                     "/severity = critical",

@@ -1,5 +1,6 @@
 //! Modbus against implementations that share nothing with ours.
 
+mod probe;
 mod quality;
 mod links;
 mod values;

@@ -11,7 +11,7 @@ use crate::config::{
 use crate::source::modbus::{
     ModbusConfig,
     decode::{Form, Part},
-    plan::Kind,
+    plan::{Kind, Limits},
 };
 
 /// The configuration's tree of a TOML text; each node says line 1, lines are the tree reader's business.
@@ -72,7 +72,7 @@ fn read(source: &str) -> (Option<ModbusConfig>, Vec<String>) {
     (config, told)
 }
 
-fn fine(source: &str) -> ModbusConfig {
+pub(super) fn fine(source: &str) -> ModbusConfig {
     let (config, told) = read(source);
     assert!(told.is_empty(), "{told:#?}");
     config.unwrap()
@@ -87,7 +87,7 @@ fn refused(source: &str, path: &str, message: &str) {
     assert!(expected && told.len() == 1, "{source}\n{told:#?}");
 }
 
-fn tag(entry: &str) -> String {
+pub(super) fn tag(entry: &str) -> String {
     format!(
         "address = \"tcp://a\"\nunits = [{{ id = 1, machine = \"mill-1\", tags = [{{ {entry} }}] }}]"
     )
@@ -107,8 +107,8 @@ fn a_source_reads_profiles_and_tags_of_its_own() {
     );
     assert_eq!(config.link.address.to_string(), "192.168.10.21:502");
     assert_eq!(
-        (config.link.timeout, config.max_gap),
-        (Duration::from_secs(1), 16)
+        (config.link.timeout, config.units[0].limits),
+        (Duration::from_secs(1), Limits::default())
     );
     let temp = &config.units[0].tags[0];
     assert_eq!(
@@ -452,6 +452,59 @@ fn each_mistake_in_a_tag_is_named() {
             "{entry}\n{told:#?}"
         );
     }
+}
+
+#[test]
+fn a_unit_may_take_smaller_requests_than_its_source_and_shares_them_between_machines() {
+    let config = fine(
+        r#"
+        address = "tcp://a"
+        max_gap = 4
+        max_registers = 60
+        max_bits = 100
+        units = [
+          { id = 2, machine = "mill-1", one_request_per_tag = true, profile = "haas-vf2" },
+          { id = 1, machine = "mill-2", max_registers = 8, tags = [
+            { tag = "rpm", read = "holding:0" }, { tag = "load", read = "holding:5", type = "f32" }, { tag = "alarm", read = "holding:5.3" },
+          ] },
+          { id = 1, machine = "press-7", max_bits = 16, tags = [{ tag = "pressure", read = "holding:7", type = "f64" }] },
+        ]"#,
+    );
+    let shares = config.shares();
+    let limits = |max_registers, max_bits| Limits {
+        max_gap: 4,
+        max_registers,
+        max_bits,
+        one_per_tag: false,
+    };
+    let units: Vec<_> = shares
+        .iter()
+        .map(|share| (share.unit, share.limits))
+        .collect();
+    let alone = Limits {
+        one_per_tag: true,
+        ..limits(60, 100)
+    };
+    assert_eq!(units, [(1, limits(8, 16)), (2, alone)]);
+    let requests: Vec<_> = shares[0]
+        .requests()
+        .into_iter()
+        .map(|(block, unused, tags)| (block.span.to_string(), unused, tags.join(" ")))
+        .collect();
+    let expected = [
+        ("holding:0..6", 4, "mill-2/rpm mill-2/alarm mill-2/load"),
+        ("holding:7..10", 0, "press-7/pressure"),
+    ];
+    assert_eq!(
+        requests,
+        expected.map(|(read, unused, tags)| (read.to_owned(), unused, tags.to_owned()))
+    );
+    let wide = r#"{ id = 1, machine = "m", max_registers = 1, profile = "haas-vf2" }"#;
+    refused(
+        &format!("address = \"tcp://a\"\nunits = [{wide}]"),
+        "source.units[0].max_registers",
+        "is 1, and spindle_temp takes 2",
+    );
 }
 
 #[test]

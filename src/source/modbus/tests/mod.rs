@@ -5,6 +5,7 @@ mod hostile;
 mod line;
 mod link;
 mod poll;
+mod probe;
 mod rounds;
 mod running;
 mod serial;

@@ -20,7 +20,7 @@ use crate::{
             address::Address,
             config::UnitConfig,
             decode::{Decoder, Form, Order},
-            plan::{Kind, Span},
+            plan::{Kind, Limits, Span},
             run,
             tag::TagConfig,
         },
@@ -46,6 +46,7 @@ pub(super) fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
         machine: format!("m{id}").into(),
         poll,
         stale_after: poll * 5,
+        limits: Limits::default(),
         tags: registers.iter().map(tag).collect(),
     }
 }
@@ -87,7 +88,6 @@ impl Running {
         let config = ModbusConfig {
             name: "hall-2".into(),
             link,
-            max_gap: 16,
             units,
         };
         let specs = config.tags();

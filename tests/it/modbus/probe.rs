@@ -1,0 +1,199 @@
+//! `andon probe` at devices: one of pymodbus, and one of our own that takes no long requests.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Command, Output},
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Device, agent::program, python};
+
+fn probe(arguments: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.arg("probe").args(arguments);
+    command.output().expect("the program runs")
+}
+
+/// What it says, once it has ended with this code.
+fn said(output: &Output, code: i32) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+#[test]
+fn what_a_display_shows_is_found_and_the_line_for_it_is_told() {
+    let values = [
+        ("f32", "cdab", json!(87.3)),
+        ("string", "abcd", json!("AUTO MODE")),
+        ("i16", "abcd", json!(-40)),
+    ];
+    let rows =
+        values.map(|(kind, order, value)| json!({ "type": kind, "order": order, "value": value }));
+    let words = python::registers(rows.into_iter());
+    let device = Device::start(&json!({ "7": {
+        "holding": { "100": words[0], "110": words[1], "120": words[2] },
+        "coil": { "3": [1] },
+    } }));
+    let address = format!("127.0.0.1:{}", device.port());
+    let at = |read, more: &[&'static str]| {
+        let arguments = [&address, "--unit", "7", "--timeout", "20s", "--read", read];
+        probe(&[&arguments[..], more].concat())
+    };
+    let found = said(
+        &at(
+            "holding:100..120",
+            &["--expect", "87.3", "--tag", "spindle_temp"],
+        ),
+        0,
+    );
+    let line = r#"{ tag = "spindle_temp", read = "holding:100", type = "f32", order = "cdab" },"#;
+    assert_eq!(found.lines().last(), Some(line), "{found}");
+    assert!(
+        found.contains("text at holding:110..114: \"AUTO MODE\""),
+        "{found}"
+    );
+    assert!(
+        found.contains("longest block: 125 registers, all that fit"),
+        "{found}"
+    );
+    let row = found.lines().find(|line| line.starts_with("holding:120"));
+    assert!(row.is_some_and(|row| row.contains("-40")), "{found}");
+
+    let off = said(&at("holding:101", &["--expect", "87.3"]), 0);
+    assert!(
+        off.contains("one before: the manual may count from 1"),
+        "{off}"
+    );
+    let none = said(&at("holding:100..120", &["--expect", "12345.6"]), 1);
+    assert!(none.contains("nothing that was read"), "{none}");
+    let bits = said(&at("coil:0..5", &[]), 0);
+    assert!(bits.contains("0 0 0 1 0 0"), "{bits}");
+
+    let json = said(&at("holding:100..120", &["--expect", "87.3", "--json"]), 0);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["read"], "holding:100..120");
+    assert_eq!(json["values"][0]["raw"], words[0][0]);
+    let readings = json["values"][0]["readings"].as_array().expect("a list");
+    assert!(
+        readings.contains(&json!({ "type": "f32", "order": "cdab", "value": 87.3 })),
+        "{readings:?}"
+    );
+    assert_eq!(json["matches"][0]["value"], 87.3);
+    assert_eq!(json["largest"]["end"], "protocol");
+
+    // The last address that this device has is 9999.
+    let end = said(&at("holding:9990..10005", &[]), 0);
+    assert!(end.contains("refused: holding:10000..10005, "), "{end}");
+    assert!(end.contains("nothing lies after it"), "{end}");
+    let beyond = said(&at("holding:10000..10010", &[]), 1);
+    assert!(
+        beyond.contains("illegal data address")
+            && beyond.contains("40101 of a manual is holding:100"),
+        "{beyond}"
+    );
+}
+
+#[test]
+fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_they_may_be() {
+    let port = short_device(37);
+    let address = format!("tcp://127.0.0.1:{port}");
+    let output = probe(&[&address, "--timeout", "20s", "--read", "holding:0..99"]);
+    let found = said(&output, 0);
+    assert!(
+        found.contains("longest block: 37 registers, although there are more"),
+        "{found}"
+    );
+    assert!(
+        found.contains("for its entry in `units`: max_registers = 37"),
+        "{found}"
+    );
+    // Each register holds its own address.
+    let rows = found
+        .lines()
+        .filter(|line| line.starts_with("holding:"))
+        .count();
+    assert_eq!(rows, 100, "{found}");
+    assert!(found.contains("holding:99  0063"), "{found}");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_said_with_what_to_do() {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = closed.local_addr().expect("its address").to_string();
+    drop(closed);
+    let gone = said(&probe(&[&address, "--read", "holding:0"]), 1);
+    assert!(
+        gone.contains("cannot connect to") && gone.contains("Check power, cable"),
+        "{gone}"
+    );
+
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = mute.local_addr().expect("its address").to_string();
+    let silent = said(
+        &probe(&[&address, "--timeout", "100ms", "--read", "holding:0..3"]),
+        1,
+    );
+    assert!(
+        silent.contains("did not answer within 100ms") && silent.contains("--unit"),
+        "{silent}"
+    );
+
+    for (arguments, message) in [
+        (["10.0.0.1", "--read", "40001"], "counts from 1"),
+        (["10.0.0.1", "--read", "holding:5..1"], "both ends included"),
+        (["10.0.0.1", "--read", "holding:0..3000"], "at most 2000"),
+        (
+            ["10.0.0.1:x", "--read", "holding:0"],
+            "the address must be like",
+        ),
+    ] {
+        let wrong = said(&probe(&arguments), 2);
+        assert!(wrong.contains(message), "{wrong}");
+    }
+    let bit = said(
+        &probe(&["10.0.0.1", "--read", "coil:0", "--expect", "1"]),
+        2,
+    );
+    assert!(bit.contains("--expect is for registers"), "{bit}");
+}
+
+/// A device whose holding registers hold their own addresses, and which answers at most so many at once.
+fn short_device(most: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            thread::spawn(move || serve(stream, most));
+        }
+    });
+    port
+}
+
+fn serve(mut stream: TcpStream, most: u16) {
+    let mut request = [0_u8; 12];
+    while stream.read_exact(&mut request).is_ok() {
+        let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
+        let (start, count) = (word(8), word(10));
+        let body = if count > most {
+            vec![request[7] | 0x80, 3]
+        } else {
+            let bytes = (start..start + count).flat_map(u16::to_be_bytes);
+            let length = u8::try_from(count * 2).expect("a short answer");
+            [request[7], length].into_iter().chain(bytes).collect()
+        };
+        let length = u16::try_from(body.len() + 1).expect("a short answer");
+        let mut answer = request[..4].to_vec();
+        answer.extend(length.to_be_bytes());
+        answer.push(request[6]);
+        answer.extend(body);
+        if stream.write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
