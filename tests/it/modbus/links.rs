@@ -1,8 +1,99 @@
-//! A link to a device that others made, and that is killed again and again.
+//! Links to devices that others made: a serial line, and a device that is killed again and again.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use serde_json::json;
 
-use crate::support::{Agent, Device, Receiver, text, to};
+use crate::support::{Agent, Device, Receiver, python, text, to, wait};
+
+/// A process that ends with this value.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A cable with a serial port at each end. Both are held open: socat ends when nobody has one of them.
+fn cable(here: &Path, there: &Path) -> (Running, [File; 2]) {
+    let end = |path: &Path| format!("pty,rawer,link={}", path.display());
+    let child = Command::new("socat").args([end(here), end(there)]).spawn();
+    let cable = Running(child.expect("socat; tests/run installs it"));
+    wait::until("both ends of the cable", || {
+        (here.exists() && there.exists()).then_some(())
+    });
+    let held = [here, there].map(|end| File::open(end).expect("an end of the cable"));
+    (cable, held)
+}
+
+fn device(port: &Path, value: u16) -> Running {
+    let mut child = python::script("modbus_line.py")
+        .arg(port)
+        .args(["7", "100", &value.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python runs");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("its output");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("it speaks");
+    assert_eq!(line.trim(), "ready");
+    Running(child)
+}
+
+#[test]
+fn a_serial_line_is_read_again_after_its_device_was_killed_and_after_it_was_unplugged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    let plugged = cable(&here, &there);
+    let first = device(&there, 41);
+    let receiver = Receiver::start();
+    let config = format!(
+        r#"
+[[machine]]
+id = "m"
+[[source.modbus]]
+name = "line"
+address = "rtu://{}?parity=none&stop_bits=1"
+poll = "200ms"
+timeout = "2s"
+max_response = "500ms"
+units = [{{ id = 7, machine = "m", tags = [{{ tag = "t", read = "holding:100" }}] }}]
+"#,
+        here.display()
+    );
+    let agent = Agent::start(&(config + &to(&receiver)), "");
+    let shows = |value: &str| {
+        agent.shows(value, |view| {
+            text(view, "/machines/0/tags/0/value") == value
+                && view["machines"][0]["tags"][0]["bad"].is_null()
+        });
+    };
+    let bad = |why: &str| {
+        agent.shows(why, |view| {
+            text(view, "/machines/0/tags/0/bad").contains(why)
+        });
+    };
+    shows("41");
+    drop(first);
+    bad("no answer");
+    let second = device(&there, 42);
+    shows("42");
+    drop((second, plugged));
+    bad("no connection");
+    let _plugged = cable(&here, &there);
+    let _third = device(&there, 43);
+    shows("43");
+}
 
 #[test]
 fn a_device_that_is_killed_twenty_times_is_heard_again_each_time_and_memory_stays_flat() {

@@ -106,6 +106,8 @@ impl Link {
         }
         while let Some(quarantine) = &mut self.quarantine {
             quarantine.wait().await;
+            // A serial port is locked as long as anybody here holds it.
+            quarantine.line = None;
             let mut wire = self.dial().await?;
             if let Wire::Rtu(line) = &mut wire {
                 hush(line, self.address()).await?;

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    hostile::{Framing, Hostile, Manner},
+    hostile::{Asked, Framing, Hostile, Manner},
     link::{class, right, span},
 };
 use crate::source::modbus::{
@@ -39,11 +39,15 @@ impl Drop for Plugged {
 
 impl Plugged {
     fn new() -> Self {
+        Self::with(|_| Manner::Proper)
+    }
+
+    fn with(manner: impl Fn(Asked) -> Manner + Send + Sync + 'static) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let path = ptsname(&master, Vec::new()).unwrap();
-        let hostile = Hostile::new(Framing::Rtu, false, |_| Manner::Proper);
+        let hostile = Hostile::new(Framing::Rtu, false, manner);
         let bridge = tokio::spawn(bridge(master, hostile.memory()));
         Self {
             path: path.into_string().unwrap().into(),
@@ -110,6 +114,25 @@ async fn a_device_is_read_over_a_terminal_and_again_after_it_was_unplugged() {
     // It comes back under another name of the kernel's.
     let plugged = Plugged::new();
     std::os::unix::fs::symlink(&plugged.path, &by_id).unwrap();
+    assert_eq!(link.read(1, asked).await.unwrap(), right(1, asked));
+}
+
+#[tokio::test]
+async fn a_port_is_opened_anew_after_a_unit_was_silent() {
+    let plugged = Plugged::with(|asked| match asked.nth {
+        0 => Manner::Never,
+        1 => Manner::BadChecksum,
+        _ => Manner::Proper,
+    });
+    let mut settings = plugged.settings();
+    settings.timeout = Duration::from_secs(2);
+    settings.max_response = Duration::from_millis(100);
+    let mut link = Link::new(settings);
+    let asked = span(Kind::Holding, 10, 100);
+    for expected in ["no answer", "garbled"] {
+        let error = link.read(1, asked).await.unwrap_err();
+        assert_eq!(class(&error), expected, "{error}");
+    }
     assert_eq!(link.read(1, asked).await.unwrap(), right(1, asked));
 }
 
