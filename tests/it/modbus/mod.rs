@@ -1,6 +1,6 @@
 //! Modbus against implementations that share nothing with ours.
 
+mod links;
 mod probe;
 mod quality;
-mod links;
 mod values;
