@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::{Agent, Device, Receiver, python, text, to, wait};
 
 /// A process that ends with this value.
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -22,7 +22,7 @@ impl Drop for Running {
 }
 
 /// A cable with a serial port at each end. Both are held open: socat ends when nobody has one of them.
-fn cable(here: &Path, there: &Path) -> (Running, [File; 2]) {
+pub(super) fn cable(here: &Path, there: &Path) -> (Running, [File; 2]) {
     let end = |path: &Path| format!("pty,rawer,link={}", path.display());
     let child = Command::new("socat").args([end(here), end(there)]).spawn();
     let cable = Running(child.expect("socat; tests/run installs it"));

@@ -1,5 +1,6 @@
 //! Modbus against implementations that share nothing with ours.
 
+mod libmodbus;
 mod links;
 mod probe;
 mod quality;
