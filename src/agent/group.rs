@@ -129,18 +129,24 @@ impl Loop {
         let state_is_due =
             obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
-            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
-            self.committed = now.mono;
-            self.concerns.stored(durable);
-            // The log too says only what is decided, and nobody waits for it.
-            for event in &events {
-                self.journal.note(event, now.mono);
-            }
+            self.commit(&events, now).await?;
         } else if changed {
             return Ok(());
         }
         for (run, receipt) in std::mem::take(&mut self.held) {
             self.sources.acknowledge(run, receipt);
+        }
+        Ok(())
+    }
+
+    /// Commits what was decided, and every change of the core's state.
+    pub(super) async fn commit(&mut self, events: &[Event], now: Now) -> Result<(), AgentError> {
+        let durable = self.recorder.commit(&mut self.engine, events, now).await?;
+        self.committed = now.mono;
+        self.concerns.stored(durable);
+        // The log too says only what is on disk, and nobody waits for it.
+        for event in events {
+            self.journal.note(event, now.mono);
         }
         Ok(())
     }
@@ -151,9 +157,8 @@ impl Loop {
         let arrived = self.gather();
         let (events, _) = self.step_all(arrived, began);
         let now = self.clock.now();
-        let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
-        self.committed = now.mono;
-        self.concerns.stored(durable);
+        self.recorder.commit(&mut self.engine, &events, now).await?;
+        // No later event would tell of one that the journal only counts.
         for event in &events {
             tracing::info!("{}", line(event));
         }

@@ -101,10 +101,7 @@ impl Loop {
             let decided = self
                 .engine
                 .step(now, Input::Watches(Box::new((boot, go_on))));
-            let events = decided.events;
-            let durable = self.recorder.commit(&mut self.engine, &events, now).await?;
-            self.committed = now.mono;
-            self.concerns.stored(durable);
+            self.commit(&decided.events, now).await?;
         }
         if !late.is_empty() {
             self.store.let_go(numbers(&late)).await?;

@@ -53,9 +53,7 @@ impl Loop {
             .jobs
             .send(Job::Reload(start::receivers(&loaded)))
             .await;
-        self.recorder
-            .commit(&mut self.engine, &decided.events, now)
-            .await?;
+        self.commit(&decided.events, now).await?;
         self.sources = Sources::start(&loaded, &self.clock, &self.wake, self.credentials.seen());
         self.credentials.reload(&loaded.settings);
         let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@
 //!
 //! Their keys are kept in the thread: steps and repeats like `1.0 2.0 2.1`, at most [`MOST`].
 
-use super::{Told, notice::NoticeEscalation};
+use super::{RenderError, Told, notice::NoticeEscalation};
 use crate::alert::event::EventKind;
 
 /// The most further incidents of one alert; escalations after that are told in the last one.
@@ -69,6 +69,21 @@ impl Incidents {
     pub(super) fn all(&self) -> Vec<String> {
         let rings = self.rings.iter().map(|ring| self.named(ring));
         rings.chain([self.key.clone()]).collect()
+    }
+
+    /// What an Events API, PagerDuty's and those made after it, calls what is told, and the incidents that it is for.
+    ///
+    /// # Errors
+    /// When the kind of event is of a later version.
+    pub(super) fn action(
+        &self,
+        told: &Told<'_>,
+    ) -> Result<(&'static str, Vec<String>), RenderError> {
+        Ok(match told.kind()? {
+            EventKind::Acknowledged => ("acknowledge", self.all()),
+            EventKind::Resolved | EventKind::Closed => ("resolve", self.all()),
+            _ => ("trigger", vec![self.current()]),
+        })
     }
 
     /// What is to be kept, if it has changed: before the escalation is told, as it may be heard and the answer get lost.

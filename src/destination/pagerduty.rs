@@ -74,12 +74,7 @@ impl Kind for PagerDuty {
     }
 
     fn render(&self, told: &Told<'_>) -> Result<Errand, RenderError> {
-        let incidents = Incidents::of(told);
-        let (action, keys) = match told.kind()? {
-            EventKind::Acknowledged => ("acknowledge", incidents.all()),
-            EventKind::Resolved | EventKind::Closed => ("resolve", incidents.all()),
-            _ => ("trigger", vec![incidents.current()]),
-        };
+        let (action, keys) = Incidents::of(told).action(told)?;
         let requests = keys.iter().map(|key| self.request(told, action, key));
         Ok(Errand::each(requests.collect::<Result<_, _>>()?))
     }

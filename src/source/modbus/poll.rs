@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clock::{Clock, Mono},
+    clock::{Clock, Mono, Now},
     sample::{Bad, Reading, Sample},
     source::{Batch, Feed, LoopGone, TagIds},
 };
@@ -159,14 +159,7 @@ impl Poller {
                         stamp: None,
                     })
                 });
-                let samples = samples.collect();
-                self.feed
-                    .send(Batch {
-                        at: now,
-                        samples,
-                        receipt: None,
-                    })
-                    .await
+                send(&self.feed, now, samples).await
             }
             Ok(Polled::Silent(bad, error)) => {
                 self.schedule.silent(at, now.mono, self.random.f64());
@@ -215,13 +208,17 @@ impl Poller {
             reading: Reading::Bad(bad),
             stamp: None,
         });
-        let samples = samples.collect();
-        self.feed
-            .send(Batch {
-                at: now,
-                samples,
-                receipt: None,
-            })
-            .await
+        send(&self.feed, now, samples).await
     }
+}
+
+async fn send(feed: &Feed, at: Now, samples: impl Iterator<Item = Sample>) -> Result<(), LoopGone> {
+    let samples = samples.collect();
+    let receipt = None;
+    feed.send(Batch {
+        at,
+        samples,
+        receipt,
+    })
+    .await
 }

@@ -1,13 +1,15 @@
 //! A device made of libmodbus, over TCP and over a serial line.
 
 use std::{
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use super::links::{Running, cable};
-use crate::support::{Agent, Receiver, port::Port, text, to};
+use super::{
+    links::{Running, cable},
+    reading,
+};
+use crate::support::{port::Port, text};
 
 /// What is read, what it is, and how it is shown.
 const TAGS: [(&str, &str, &str); 9] = [
@@ -36,17 +38,7 @@ fn compiled(folder: &Path) -> PathBuf {
 }
 
 fn device(program: &Path, how: &str, place: &str) -> Running {
-    let mut child = Command::new(program)
-        .args([how, place])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the device");
-    let mut line = String::new();
-    let stdout = child.stdout.take().expect("its output");
-    BufReader::new(stdout).read_line(&mut line).expect("a line");
-    assert_eq!(line.trim(), "ready");
-    Running(child)
+    Running::ready(Command::new(program).args([how, place]))
 }
 
 /// Every tag is read, and the register that the device does not have is refused alone.
@@ -58,21 +50,8 @@ fn is_read_at(address: &str) {
         })
         .chain(["199", "200"].map(|at| format!("{{ tag = \"r{at}\", read = \"holding:{at}\" }}")))
         .collect();
-    let receiver = Receiver::start();
-    let config = format!(
-        r#"
-[[machine]]
-id = "m"
-[[source.modbus]]
-name = "line"
-address = "{address}"
-poll = "200ms"
-timeout = "2s"
-units = [{{ id = 7, machine = "m", tags = [{}] }}]
-"#,
-        tags.join(", ")
-    );
-    let agent = Agent::start(&(config + &to(&receiver)), "");
+    let link = format!("address = \"{address}\"\npoll = \"200ms\"\ntimeout = \"2s\"");
+    let (agent, _receiver) = reading(&link, 7, &tags.join(", "));
     agent.shows("every value, and one refusal", |view| {
         let tag = |name: &str| {
             let tags = view["machines"][0]["tags"].as_array()?;

@@ -9,10 +9,14 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::{Agent, Device, Receiver, python, text, to, wait};
+use super::reading;
+use crate::support::{Device, python, text, wait};
+
+/// What is read of each device.
+const TAG: &str = "{ tag = \"t\", read = \"holding:100\" }";
 
 /// A process that ends with this value.
-pub(super) struct Running(pub(super) Child);
+pub(super) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -33,21 +37,23 @@ pub(super) fn cable(here: &Path, there: &Path) -> (Running, [File; 2]) {
     (cable, held)
 }
 
+impl Running {
+    /// Starts a device, which says when it can be asked.
+    pub(super) fn ready(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the device runs");
+        let stdout = child.stdout.take().expect("its output");
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        read.expect("it speaks");
+        assert_eq!(line.trim(), "ready");
+        Self(child)
+    }
+}
+
 fn device(port: &Path, value: u16) -> Running {
-    let mut child = python::script("modbus_line.py")
-        .arg(port)
-        .args(["7", "100", &value.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python runs");
-    let mut line = String::new();
-    let stdout = child.stdout.take().expect("its output");
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .expect("it speaks");
-    assert_eq!(line.trim(), "ready");
-    Running(child)
+    let mut script = python::script("modbus_line.py");
+    Running::ready(script.arg(port).args(["7", "100", &value.to_string()]))
 }
 
 #[test]
@@ -56,22 +62,11 @@ fn a_serial_line_is_read_again_after_its_device_was_killed_and_after_it_was_unpl
     let (here, there) = (folder.path().join("here"), folder.path().join("there"));
     let plugged = cable(&here, &there);
     let first = device(&there, 41);
-    let receiver = Receiver::start();
-    let config = format!(
-        r#"
-[[machine]]
-id = "m"
-[[source.modbus]]
-name = "line"
-address = "rtu://{}?parity=none&stop_bits=1"
-poll = "200ms"
-timeout = "2s"
-max_response = "500ms"
-units = [{{ id = 7, machine = "m", tags = [{{ tag = "t", read = "holding:100" }}] }}]
-"#,
+    let link = format!(
+        "address = \"rtu://{}?parity=none&stop_bits=1\"\npoll = \"200ms\"\ntimeout = \"2s\"\nmax_response = \"500ms\"",
         here.display()
     );
-    let agent = Agent::start(&(config + &to(&receiver)), "");
+    let (agent, _receiver) = reading(&link, 7, TAG);
     let shows = |value: &str| {
         agent.shows(value, |view| {
             text(view, "/machines/0/tags/0/value") == value
@@ -98,20 +93,11 @@ units = [{{ id = 7, machine = "m", tags = [{{ tag = "t", read = "holding:100" }}
 #[test]
 fn a_device_that_is_killed_twenty_times_is_heard_again_each_time_and_memory_stays_flat() {
     let mut device = Device::start(&json!({ "1": { "holding": { "100": [7] } } }));
-    let receiver = Receiver::start();
-    let config = format!(
-        r#"
-[[machine]]
-id = "m"
-[[source.modbus]]
-name = "s"
-address = "tcp://127.0.0.1:{}"
-poll = "100ms"
-units = [{{ id = 1, machine = "m", tags = [{{ tag = "t", read = "holding:100" }}] }}]
-"#,
+    let link = format!(
+        "address = \"tcp://127.0.0.1:{}\"\npoll = \"100ms\"",
         device.port()
     );
-    let agent = Agent::start(&(config + &to(&receiver)), "");
+    let (agent, _receiver) = reading(&link, 1, TAG);
     let resident = || -> usize {
         let pid = agent.pid().expect("it runs").as_raw_nonzero();
         let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).expect("its memory");

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::reading;
 use crate::support::{Agent, Device, Receiver, python, text, to};
 
 /// One tag: what others lay down where, what of the configuration reads it, and how it is shown.
@@ -150,20 +151,8 @@ fn every_type_in_every_order_is_read_as_others_write_it() {
         );
     }
     let device = Device::start(&json!({ "1": { "holding": holding } }));
-    let receiver = Receiver::start();
-    let config = format!(
-        r#"
-[[machine]]
-id = "m"
-[[source.modbus]]
-name = "s"
-address = "tcp://127.0.0.1:{}"
-units = [{{ id = 1, machine = "m", tags = [
-{tags}] }}]
-"#,
-        device.port()
-    );
-    let agent = Agent::start(&(config + &to(&receiver)), "");
+    let link = format!("address = \"tcp://127.0.0.1:{}\"", device.port());
+    let (agent, _receiver) = reading(&link, 1, &tags);
     let view = agent.shows("a reading of every tag", |view| {
         let tags = view["machines"][0]["tags"].as_array();
         tags.is_some_and(|tags| {
