@@ -26,7 +26,7 @@ pub(super) type Serves = fn(&TcpStream, Mood, &mut dyn FnMut(Seen)) -> Option<()
 
 /// A server that is spoken to in a protocol of its own.
 pub(super) struct Server {
-    port: Port,
+    port: Arc<Port>,
     shared: Arc<Shared>,
     listening: Option<JoinHandle<()>>,
 }
@@ -48,7 +48,7 @@ struct Connections {
 impl Server {
     #[allow(clippy::new_ret_no_self, reason = "it is only ever used as a stand-in")]
     pub(super) fn new(serves: Serves) -> Box<dyn StandIn> {
-        let port = Port::reserve();
+        let port = Arc::new(Port::reserve());
         let listener = TcpListener::bind(("127.0.0.1", port.number)).expect("our port");
         let shared = Arc::new(Shared {
             mood: Mutex::new(Mood::Well),
@@ -105,6 +105,10 @@ impl StandIn for Server {
 
     fn becomes(&self, mood: Mood) {
         *lock(&self.shared.mood) = mood;
+    }
+
+    fn port(&self) -> Option<Arc<Port>> {
+        Some(Arc::clone(&self.port))
     }
 
     fn so_far(&self) -> Vec<Seen> {
