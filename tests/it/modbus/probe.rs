@@ -123,7 +123,7 @@ fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_the
 #[test]
 fn what_cannot_be_looked_at_is_said_with_what_to_do() {
     let closed = Port::reserve();
-    let address = format!("127.0.0.1:{}", closed.number);
+    let address = closed.address().to_string();
     let gone = said(&probe(&[&address, "--read", "holding:0"]), 1);
     assert!(
         gone.contains("cannot connect to") && gone.contains("Check power, cable"),

@@ -2,14 +2,15 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use tokio::net::TcpSocket;
-
 use super::hostile::{Hostile, Manner, bit, register};
-use crate::source::modbus::{
-    address::Address,
-    decode::Answer,
-    link::{Link, LinkError, LinkSettings},
-    plan::{Kind, Span},
+use crate::{
+    port::Port,
+    source::modbus::{
+        address::Address,
+        decode::Answer,
+        link::{Link, LinkError, LinkSettings},
+        plan::{Kind, Span},
+    },
 };
 
 /// Long enough for a proper answer on a busy machine.
@@ -20,15 +21,6 @@ pub(super) fn address(port: u16) -> Address {
         host: "127.0.0.1".into(),
         port,
     }
-}
-
-/// A port that is ours while nobody listens on it; whoever listens may come and go.
-pub(super) fn closed() -> (TcpSocket, u16) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let port = socket.local_addr().unwrap().port();
-    (socket, port)
 }
 
 fn link(port: u16) -> Link {
@@ -178,7 +170,8 @@ async fn a_read_that_is_cancelled_leaves_no_connection_behind() {
 
 #[tokio::test]
 async fn a_refused_connection_is_an_outage_and_a_silent_unit_is_none() {
-    let (_closed, port) = closed();
+    let closed = Port::reserve();
+    let port = closed.number;
     let error = link(port)
         .read(1, span(Kind::Coil, 1, 1))
         .await

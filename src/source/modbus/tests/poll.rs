@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     hostile::{Asked, Hostile, Manner},
-    link::closed,
     running::{Running, number, right, unit},
 };
 use crate::{
+    port::Port,
     sample::{Bad, Reading},
     source::modbus::plan::Kind,
 };
@@ -63,8 +63,8 @@ async fn device(listener: TcpListener, value: Arc<AtomicU16>, stop: Cancellation
 
 #[tokio::test]
 async fn values_arrive_at_once_and_go_on_after_the_device_restarts() {
-    let (_ours, port) = closed();
-    let at = SocketAddr::from(([127, 0, 0, 1], port));
+    let port = Port::reserve();
+    let at = port.address();
     let listener = TcpListener::bind(at).await.unwrap();
     let (value, off) = (Arc::new(AtomicU16::new(7)), CancellationToken::new());
     let first = tokio::spawn(device(listener, value.clone(), off.clone()));
@@ -109,7 +109,8 @@ async fn values_arrive_at_once_and_go_on_after_the_device_restarts() {
 
 #[tokio::test]
 async fn an_outage_is_told_at_once_and_once() {
-    let (_closed, port) = closed();
+    let closed = Port::reserve();
+    let port = closed.number;
     let mut poller = Running::start(port, 200, vec![unit(1, 50, &[1, 2]), unit(2, 50, &[3])]);
     let down = Reading::Bad(Bad::Unreachable);
     poller
