@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub mod config;
+pub mod fuzz;
 pub mod payload;
 mod session;
 pub mod subscription;
@@ -220,7 +221,7 @@ impl Source {
     /// Counts what is wrong with a message.
     fn count(&self, message: &Message, taken: &Taken) {
         let (now, topic) = (message.at.mono, &message.topic);
-        if let Some(why) = taken.fault {
+        if let Some(why) = &taken.fault {
             let said = || format!("{topic}: {why}");
             self.tally.trouble(Count::Malformed, now, said);
         }
