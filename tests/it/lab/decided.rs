@@ -170,7 +170,7 @@ mod tests {
         assert_eq!((found.phantom.len(), found.lost.len()), (0, 0));
 
         for wrong in [told(9, "a", true), told(3, "a", true), told(3, "b", true)] {
-            let found = decided(&inputs, &[&all[..], &[wrong.clone()]].concat());
+            let found = decided(&inputs, &[&all[..], std::slice::from_ref(&wrong)].concat());
             assert_eq!(found.phantom, [wrong]);
         }
         let nothing_changes = [told(0, "a", true), told(2, "a", true)];

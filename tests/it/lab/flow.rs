@@ -3,10 +3,14 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Child, ChildStdin, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use super::decided::Taken;
@@ -17,6 +21,8 @@ pub(super) struct Publisher {
     child: Child,
     stdin: Option<ChildStdin>,
     taken: Arc<Mutex<Vec<Taken>>>,
+    /// Says that the flow has stopped and all of it is acknowledged.
+    enough: Receiver<()>,
     reading: Option<JoinHandle<()>>,
 }
 
@@ -35,8 +41,13 @@ impl Publisher {
         assert_eq!(ready, "ready");
         let taken: Arc<Mutex<Vec<Taken>>> = Arc::default();
         let keep = Arc::clone(&taken);
+        let (said, enough) = sync_channel(1);
         let reading = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                if line == "enough" {
+                    let _ = said.send(());
+                    continue;
+                }
                 let one = Taken::read(&line);
                 keep.lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -47,17 +58,21 @@ impl Publisher {
             stdin: child.stdin.take(),
             child,
             taken,
+            enough,
             reading: Some(reading),
         }
     }
 
-    /// How many messages the broker has acknowledged so far.
-    pub(super) fn so_far(&self) -> u64 {
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.len() as u64
+    /// Stops the flow, and waits until the broker has acknowledged all of it.
+    pub(super) fn stop(&mut self) {
+        let stdin = self.stdin.as_mut().expect("it is not finished");
+        writeln!(stdin, "enough").expect("it reads");
+        let stopped = self.enough.recv_timeout(Duration::from_secs(60));
+        stopped.expect("the broker acknowledges");
     }
 
-    /// Publishes the last message, of a machine that had none before, and gives everything that the broker has acknowledged.
+    /// Publishes one more message of each machine and the last one, of a machine that had none before; gives all that the broker has
+    /// acknowledged.
     pub(super) fn finish(mut self) -> Vec<Taken> {
         self.stdin = None;
         let ended = wait::until("paho ends", || self.child.try_wait().expect("a child"));
