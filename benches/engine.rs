@@ -117,11 +117,7 @@ fn engine(samples: &[(u32, f64)]) -> f64 {
             mono: Mono::from_nanos(index as i64 * 1000),
             ..start
         };
-        let sample = Sample {
-            tag: TagId(tag),
-            reading: Reading::Good(Value::Number(value)),
-            stamp: None,
-        };
+        let sample = Sample::new(TagId(tag), Reading::Good(Value::Number(value)));
         events += engine.step(now, Input::Sample(sample)).events.len();
     }
     black_box(events);

@@ -222,6 +222,7 @@ impl Loop {
                 value: state
                     .value
                     .map(|value| quantity(value, tag.decimals, &tag.unit, &tag.labels)),
+                retained: state.retained,
                 good_seconds: state.good.map(tenths),
                 age_seconds: tenths(state.age),
                 bad: state.bad.map(|(why, _)| why.to_string()),

@@ -35,12 +35,14 @@ const NAMED_WATCHES: usize = 10;
 pub(super) struct TagState {
     /// The last good value.
     pub(super) value: Option<Value>,
+    /// A broker had kept that for us: it may be older than it was heard.
+    pub(super) retained: bool,
     /// When that was heard, of a tag that is bad; of another one it is what was heard last.
     pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
-    /// The last time stamp of the payload's own.
-    pub(super) stamp: Option<Wall>,
+    /// The last time stamp of the payload's own, and when that was heard.
+    pub(super) stamp: Option<(Wall, Mono)>,
     /// How many samples came with a stamp that was not newer than the last.
     pub(super) late: u64,
     /// Why it is bad, if it is.
@@ -63,6 +65,7 @@ impl TagState {
     pub(super) fn new(start: Mono) -> Self {
         Self {
             value: None,
+            retained: false,
             measured: start,
             heard: start,
             stamp: None,

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     clock::{BootId, Mono, Now, Wall},
-    sample::{Reading, Sample, TagId},
+    sample::{Reading, Retained, Sample, TagId},
 };
 
 /// Everything that can move the engine.
@@ -213,8 +213,10 @@ impl Engine {
             // A blind alert from before a restart waits for the first value.
             self.review_soon(now.mono);
         }
-        if let Some(stamp) = sample.stamp {
-            self.catch_up(sample.tag, stamp, heard_before, now);
+        self.tags[index].retained = sample.retained.is_kept();
+        let begins = sample.retained != Retained::State;
+        if let Some(stamp) = sample.stamp.filter(|_| begins) {
+            self.catch_up(sample.tag, stamp, now);
         }
         let number = value.as_number();
         for at in self.watches_from[index]..self.watches_from[index + 1] {
@@ -222,20 +224,26 @@ impl Engine {
             if low <= number && number <= high {
                 continue;
             }
-            self.judge(WatchIx(self.watch_of_tag[at as usize]), number, now);
+            let watch = WatchIx(self.watch_of_tag[at as usize]);
+            self.judge(watch, number, begins, now);
         }
     }
 
-    /// Lets a watch judge a good value.
-    fn judge(&mut self, watch: WatchIx, value: f64, now: Now) {
+    /// Lets a watch judge a good value; where it `begins` nothing, one that only tells how things stand.
+    fn judge(&mut self, watch: WatchIx, value: f64, begins: bool, now: Now) {
         let rule = Arc::clone(&self.plant.watches[watch.0 as usize].rule);
         let live = &mut self.watches[watch.0 as usize];
         let thawed = std::mem::replace(&mut live.frozen, false);
-        let turn = live.ladder.judge(&rule, value, now.mono);
+        let turn = match begins {
+            true => live.ladder.judge(&rule, value, now.mono),
+            false => live.ladder.confirm(&rule, value, now.mono),
+        };
         if turn.changed || thawed {
             self.dirty.insert(watch);
         }
-        self.measure(watch, &rule, value);
+        if begins {
+            self.measure(watch, &rule, value);
+        }
         self.settle(watch, turn, now);
         self.refresh(watch);
     }
@@ -290,18 +298,18 @@ impl Engine {
 
     /// The payload carries its own time: what passed between two samples at their source is what delays count (a message
     /// that waited at a broker arrives late, but its values lasted). A stamp that is not newer takes no time.
-    fn catch_up(&mut self, tag: TagId, stamp: Wall, heard_before: Mono, now: Now) {
+    fn catch_up(&mut self, tag: TagId, stamp: Wall, now: Now) {
         let state = &mut self.tags[tag.0 as usize];
-        let Some(last) = state.stamp.replace(stamp) else {
+        let Some((last, heard)) = state.stamp.replace((stamp, now.mono)) else {
             return;
         };
         if stamp <= last {
-            state.stamp = Some(last);
+            state.stamp = Some((last, heard));
             state.late = state.late.saturating_add(1);
             return;
         }
         let at_source = stamp.since(last).min(self.plant.times.max_catch_up);
-        let extra = at_source.saturating_sub(now.mono.since(heard_before));
+        let extra = at_source.saturating_sub(now.mono.since(heard));
         if extra.is_zero() {
             return;
         }

@@ -221,6 +221,9 @@ pub struct SavedTag {
     /// The last good value.
     #[serde(skip_serializing_if = "is_empty")]
     pub value: Option<SavedValue>,
+    /// A broker had kept that for us.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub retained: bool,
     /// When that was heard, monotonic nanoseconds.
     #[serde(skip_serializing_if = "is_empty")]
     pub measured: Option<i64>,
@@ -229,6 +232,9 @@ pub struct SavedTag {
     /// The last time stamp of the payload's own, milliseconds.
     #[serde(skip_serializing_if = "is_empty")]
     pub stamp: Option<i64>,
+    /// When the last sample with one was heard, monotonic nanoseconds.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub stamped: Option<i64>,
     /// How many stamps were not newer than the last.
     #[serde(skip_serializing_if = "is_empty")]
     pub late: u64,

@@ -13,6 +13,8 @@ use crate::{
 pub struct TagView {
     /// The last good value.
     pub value: Option<Value>,
+    /// A broker had kept that for us: it may be older than it was heard.
+    pub retained: bool,
     /// How long ago that was heard.
     pub good: Option<Duration>,
     /// How long ago anything was heard of it, good or bad.
@@ -39,6 +41,7 @@ impl Engine {
         let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,
+            retained: state.retained,
             good: state.value.map(|_| now.mono.since(state.good_at())),
             age: now.mono.since(state.heard),
             bad,

@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::line::{Input, Line, Sample};
+use super::line::{Input, Line, Retained, Sample};
 use crate::{
     alert::{plant::Plant, state::SavedValue},
     clock::Wall,
 };
 
 /// The columns. `mono_s` is the monotonic clock in seconds, for differences that no clock change touches.
-pub const HEAD: &str = "time,mono_s,machine,tag,value,unit,quality,stamp\r\n";
+pub const HEAD: &str = "time,mono_s,machine,tag,value,unit,quality,stamp,retained\r\n";
 
 /// Makes rows of lines; it remembers which tags there are.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Rows {
             },
             Line::Gap(gap) => {
                 return format!(
-                    "{},{},,,,,gap of {} inputs,\r\n",
+                    "{},{},,,,,gap of {} inputs,,\r\n",
                     gap.from,
                     seconds(gap.from.mono),
                     gap.inputs
@@ -59,13 +59,18 @@ impl Rows {
             .stamp
             .map(|stamp| Wall::from_millis(stamp).to_string());
         format!(
-            "{time},{},{},{},{value},{},{},{}\r\n",
+            "{time},{},{},{},{value},{},{},{},{}\r\n",
             seconds(mono),
             cell(machine),
             cell(&tag.name),
             cell(&tag.unit),
             cell(quality),
-            stamp.unwrap_or_default()
+            stamp.unwrap_or_default(),
+            match sample.retained {
+                None => "",
+                Some(Retained::Used) => "used",
+                Some(Retained::State) => "state",
+            }
         )
     }
 }

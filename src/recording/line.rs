@@ -126,6 +126,19 @@ pub struct Sample {
     /// The time stamp of the payload's own, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<i64>,
+    /// A broker had kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained: Option<Retained>,
+}
+
+/// How a sample counts that a broker had kept for who comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retained {
+    /// As if it were sent now.
+    Used,
+    /// Only as how things stand.
+    State,
 }
 
 /// Inputs that are missing.
@@ -184,6 +197,11 @@ impl From<sample::Sample> for Sample {
             value,
             bad,
             stamp: sample.stamp.map(Wall::as_millis),
+            retained: match sample.retained {
+                sample::Retained::No => None,
+                sample::Retained::Used => Some(Retained::Used),
+                sample::Retained::State => Some(Retained::State),
+            },
         }
     }
 }
@@ -199,6 +217,11 @@ impl Sample {
                 None => Reading::Bad(bad().unwrap_or(Bad::Malformed)),
             },
             stamp: self.stamp.map(Wall::from_millis),
+            retained: match self.retained {
+                None => sample::Retained::No,
+                Some(Retained::Used) => sample::Retained::Used,
+                Some(Retained::State) => sample::Retained::State,
+            },
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         },
     },
     clock::Wall,
-    sample::{Bad, Labels, Reading, Sample, TagId, Value},
+    sample::{Bad, Labels, Reading, Retained, Sample, TagId, Value},
 };
 
 /// A run under way, with whoever listens to it.
@@ -157,7 +157,7 @@ proptest! {
     fn numbers_come_back_bit_by_bit(bits in any::<u64>()) {
         let value = f64::from_bits(bits);
         prop_assume!(value.is_finite());
-        let sample = Sample { tag: TagId(0), reading: Reading::Good(Value::Number(value)), stamp: None };
+        let sample = Sample::new(TagId(0), Reading::Good(Value::Number(value)));
         let text = serde_json::to_string(&super::line::Sample::from(sample)).expect("a sample");
         let read: super::line::Sample = serde_json::from_str(&text).expect("a sample");
         let Reading::Good(Value::Number(read)) = read.read().reading else {
@@ -168,11 +168,7 @@ proptest! {
 }
 
 fn good(tag: u32, value: f64) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(value)),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Good(Value::Number(value))))
 }
 
 /// A recording of one sample, which the agent has ended.
@@ -211,16 +207,12 @@ fn hear(tap: &mut Tap, engine: &mut Engine, at: f64, input: Input) {
 fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
     let (mut tap, reel, mut engine) = hot(QUEUE);
     hear(&mut tap, &mut engine, 1.0, good(0, 20.0));
-    let bad = Sample {
-        tag: TagId(1),
-        reading: Reading::Bad(Bad::Exception(2)),
-        stamp: None,
-    };
+    let bad = Sample::new(TagId(1), Reading::Bad(Bad::Exception(2)));
     hear(&mut tap, &mut engine, 1.0, Input::Sample(bad));
     let door = Sample {
-        tag: TagId(1),
-        reading: Reading::Good(Value::Bool(false)),
         stamp: Some(Wall::from_millis(1_775_298_600_000)),
+        retained: Retained::State,
+        ..Sample::new(TagId(1), Reading::Good(Value::Bool(false)))
     };
     hear(&mut tap, &mut engine, 2.0, Input::Sample(door));
     let by = By {
@@ -241,7 +233,7 @@ fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
     assert!(lines[0].starts_with(r#"{"begin":{"recording":1,"andon":"0.1.0","#));
     let expected = [
         r#"{"step":{"at":{"mono":1001000000000,"wall":1775298601000},"input":{"samples":[{"tag":0,"value":20.0},{"tag":1,"bad":"exception_2"}]}}}"#,
-        r#"{"step":{"at":{"mono":1002000000000,"wall":1775298602000},"input":{"samples":[{"tag":1,"value":false,"stamp":1775298600000}]}}}"#,
+        r#"{"step":{"at":{"mono":1002000000000,"wall":1775298602000},"input":{"samples":[{"tag":1,"value":false,"stamp":1775298600000,"retained":"state"}]}}}"#,
         r#"{"step":{"at":{"mono":1003000000000,"wall":1775298603000},"input":{"command":{"action":{"acknowledge":{"alert":{"number":7},"note":null}},"by":{"name":"maria","claimed":false,"via":"cli"}}},"refused":"there is no alert A-7; `andon alerts` lists them"}}"#,
         r#"{"end":"as long as was asked for"}"#,
     ];
@@ -254,9 +246,9 @@ fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
         .collect();
     assert_eq!(
         sheet,
-        "2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,20,°C,good,\r\n\
-         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,door,,°C,exception_2,\r\n\
-         2026-04-04T10:30:02.000Z,1002.000000000,mill-1,door,false,°C,good,2026-04-04T10:30:00.000Z\r\n"
+        "2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,20,°C,good,,\r\n\
+         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,door,,°C,exception_2,,\r\n\
+         2026-04-04T10:30:02.000Z,1002.000000000,mill-1,door,false,°C,good,2026-04-04T10:30:00.000Z,state\r\n"
     );
 }
 

@@ -530,9 +530,8 @@ fn stamps_of_the_payload_advance_delays_by_what_passed_at_the_source() {
     let stamped = |value, second: i64| {
         let stamp = Some(Wall::from_millis(START + second * 1000));
         Input::Sample(Sample {
-            tag: TagId(0),
-            reading: Reading::Good(Value::Number(value)),
             stamp,
+            ..Sample::new(TagId(0), Reading::Good(Value::Number(value)))
         })
     };
     let mut story = Story::of(plant());
@@ -670,13 +669,7 @@ fn booleans_are_compared_as_zero_and_one() {
     };
     plant.watches.push(watch(open_door, 0, 1));
     let mut story = Story::of(plant);
-    let door = |open| {
-        Input::Sample(Sample {
-            tag: TagId(1),
-            reading: Reading::Good(Value::Bool(open)),
-            stamp: None,
-        })
-    };
+    let door = |open| Input::Sample(Sample::new(TagId(1), Reading::Good(Value::Bool(open))));
     story
         .at(1.0, door(false))
         .at(2.0, door(true))

@@ -3,6 +3,7 @@
 mod behaviour;
 pub(crate) mod properties;
 mod restarts;
+mod retained;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -159,19 +160,11 @@ fn engine(plant: Plant) -> Engine {
 }
 
 fn good(tag: u32, value: f64) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(value)),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Good(Value::Number(value))))
 }
 
 fn bad(tag: u32, why: Bad) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Bad(why),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Bad(why)))
 }
 
 fn by(name: &str) -> By {

@@ -156,13 +156,11 @@ impl Poller {
                 self.report.left_out(unit, left_out, now.mono);
                 self.report.unit_answers(at, unit, now.mono);
                 self.report.readings(at, unit, &readings, now.mono);
-                let samples = unit.tags.iter().zip(readings).filter_map(|(tag, reading)| {
-                    Some(Sample {
-                        tag: tag.id,
-                        reading: reading?,
-                        stamp: None,
-                    })
-                });
+                let samples = unit
+                    .tags
+                    .iter()
+                    .zip(readings)
+                    .filter_map(|(tag, reading)| Some(Sample::new(tag.id, reading?)));
                 send(&self.feed, now, samples).await
             }
             Ok(Polled::Silent(bad, error)) => {
@@ -207,11 +205,11 @@ impl Poller {
             return Ok(());
         }
         polling.told = Some((bad, now.mono));
-        let samples = polling.unit.tags.iter().map(|tag| Sample {
-            tag: tag.id,
-            reading: Reading::Bad(bad),
-            stamp: None,
-        });
+        let samples = polling
+            .unit
+            .tags
+            .iter()
+            .map(|tag| Sample::new(tag.id, Reading::Bad(bad)));
         send(&self.feed, now, samples).await
     }
 }

@@ -50,11 +50,7 @@ mod tests {
     use crate::sample::{Bad, Reading, TagId};
 
     fn samples(tags: &[u32]) -> Vec<Sample> {
-        let sample = |tag: &u32| Sample {
-            tag: TagId(*tag),
-            reading: Reading::Bad(Bad::Malformed),
-            stamp: None,
-        };
+        let sample = |tag: &u32| Sample::new(TagId(*tag), Reading::Bad(Bad::Malformed));
         tags.iter().map(sample).collect()
     }
 

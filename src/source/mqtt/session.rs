@@ -10,7 +10,7 @@ use super::{config::MqttConfig, payload::Contents, subscription::Subscription, t
 use crate::{
     clock::{Now, Wall},
     link::mqtt::Message,
-    sample::{Bad, Reading, Sample, TagId},
+    sample::{Bad, Reading, Retained, Sample, TagId},
     source::{
         TagIds,
         trouble::{Say, Trouble},
@@ -98,11 +98,7 @@ impl Intake {
 
     /// A reading for every tag of the source: the connection is down.
     pub(super) fn all_bad(&self, bad: Bad) -> Vec<Sample> {
-        let sample = |tag: &TagId| Sample {
-            tag: *tag,
-            reading: Reading::Bad(bad),
-            stamp: None,
-        };
+        let sample = |tag: &TagId| Sample::new(*tag, Reading::Bad(bad));
         self.all.iter().map(sample).collect()
     }
 
@@ -115,9 +111,11 @@ impl Intake {
             let Some(captures) = subscription.template.captures(&message.topic) else {
                 continue;
             };
-            if message.retain && !subscription.use_retained {
-                continue;
-            }
+            let retained = match (message.retain, subscription.retained) {
+                (false, _) => Retained::No,
+                (true, Some(retained)) => retained,
+                (true, None) => continue,
+            };
             let named = captures.iter().find(|(name, _)| *name == "machine");
             let machine = match named {
                 Some((_, text)) => to_id(text).map(|id| id.0),
@@ -155,6 +153,7 @@ impl Intake {
                     tag: (*ids.get(of.tag)?)?,
                     reading: of.reading,
                     stamp: of.stamp,
+                    retained,
                 })
             });
             taken.samples.extend(samples);

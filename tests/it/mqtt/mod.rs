@@ -1,3 +1,4 @@
 //! MQTT as a source, against brokers and publishers that share nothing with ours.
 
 mod payloads;
+mod retained;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Wall,
     link::mqtt::{Message, TooLarge, testbed::clock},
-    sample::{Bad, Reading, Sample, TagId, Value},
+    sample::{Bad, Reading, Retained, Sample, TagId, Value},
 };
 
 const TEXT: &str = r#"
@@ -39,11 +39,7 @@ fn message(topic: &str, payload: &str) -> Message {
 }
 
 fn number(tag: u32, number: f64) -> Sample {
-    Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(number)),
-        stamp: None,
-    }
+    Sample::new(TagId(tag), Reading::Good(Value::Number(number)))
 }
 
 fn intake() -> Intake {
@@ -84,7 +80,11 @@ fn a_kept_message_counts_only_where_it_is_wanted() {
         retain: true,
         ..message("plant/hall/mill-1", r#"{"t": 1, "s": 3}"#)
     };
-    assert_eq!(intake().take(&kept).samples, [number(0, 1.0)]);
+    let used = Sample {
+        retained: Retained::Used,
+        ..number(0, 1.0)
+    };
+    assert_eq!(intake().take(&kept).samples, [used]);
 }
 
 #[test]
@@ -116,11 +116,7 @@ fn an_unknown_machine_is_told_once_and_counted_always() {
 #[test]
 fn what_is_not_understood_makes_every_tag_of_its_topic_bad() {
     let mut intake = intake();
-    let bad = |tag| Sample {
-        tag: TagId(tag),
-        reading: Reading::Bad(Bad::Malformed),
-        stamp: None,
-    };
+    let bad = |tag| Sample::new(TagId(tag), Reading::Bad(Bad::Malformed));
     let taken = intake.take(&message("plant/x/mill-1", "no JSON"));
     assert_eq!(taken.samples, [bad(0), bad(1)]);
     assert!(matches!(
