@@ -108,6 +108,7 @@ impl MqttConfig {
         let subscriptions: Vec<_> = subscriptions
             .filter_map(|section| Subscription::read(section, context))
             .collect();
+        warn_of_overlaps(&subscriptions, section.problems());
         section.finish();
         let (host, port, _) = address?;
         Some(Self {
@@ -208,6 +209,26 @@ impl MqttConfig {
                 offline: "offline".to_owned(),
             }),
             timing: Timing::default(),
+        }
+    }
+}
+
+/// A message at a topic of two subscriptions may come once for each. At one level these follow each other; at two a later message may
+/// come between, and the older one would be taken once more after it.
+fn warn_of_overlaps(subscriptions: &[Subscription], problems: &Problems) {
+    for (at, subscription) in subscriptions.iter().enumerate() {
+        let before = subscriptions[..at].iter();
+        let overlaps = |other: &&Subscription| {
+            other.qos != subscription.qos
+                && other.template.filter() != subscription.template.filter()
+                && other.template.overlaps(&subscription.template)
+        };
+        if let Some(other) = before.clone().find(overlaps) {
+            let message = format!(
+                "has topics in common with {}, at another qos; give both the same, so that their messages stay in order",
+                other.path
+            );
+            problems.warn(Some(&subscription.place), &subscription.path, message);
         }
     }
 }

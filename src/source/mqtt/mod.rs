@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub mod config;
+mod meaning;
 pub mod payload;
 mod session;
 pub mod subscription;
@@ -107,8 +108,8 @@ impl Source {
     async fn run(mut self) {
         while self.turn().await.is_ok() {}
         let source = self.config.name.as_ref();
-        if self.intake.unknown_messages > 0 {
-            let messages = self.intake.unknown_messages;
+        let messages = self.intake.unknown_messages();
+        if messages > 0 {
             info!(
                 source,
                 messages, "messages were for machines that are not configured"
@@ -170,7 +171,7 @@ impl Source {
         let source = self.config.name.as_ref();
         let taken = self.intake.take(&message);
         for remark in taken.remarks {
-            let topic = message.topic.as_str();
+            let topic = topic::shown(&message.topic);
             match remark {
                 Remark::UnknownMachine(machine) => {
                     warn!(
@@ -193,7 +194,7 @@ impl Source {
         };
         match message.token {
             // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            Some(token) if batch.samples.is_empty() => self.link.ack(token),
+            Some(token) if batch.samples.is_empty() && !taken.copy => self.link.ack(token),
             Some(token) => {
                 self.next_receipt += 1;
                 self.unacked.insert(self.next_receipt, token);
@@ -203,9 +204,11 @@ impl Source {
             None if batch.samples.is_empty() => {}
             None => {
                 let now = batch.at.mono;
-                if !self.feed.try_send(batch)?
-                    && let Some(count) = self.drops.failed(now).map(Say::count)
-                {
+                if self.feed.try_send(batch)? {
+                    return Ok(());
+                }
+                self.intake.dropped(&message.topic);
+                if let Some(count) = self.drops.failed(now).map(Say::count) {
                     let source = self.config.name.as_ref();
                     warn!(
                         source,
