@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Device, agent::program, python};
+use crate::support::{Device, agent::program, port::Port, python};
 
 fn probe(arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
@@ -123,9 +123,8 @@ fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_the
 
 #[test]
 fn what_cannot_be_looked_at_is_said_with_what_to_do() {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = closed.local_addr().expect("its address").to_string();
-    drop(closed);
+    let closed = Port::reserve();
+    let address = closed.address().to_string();
     let gone = said(&probe(&[&address, "--read", "holding:0"]), 1);
     assert!(
         gone.contains("cannot connect to") && gone.contains("Check power, cable"),

@@ -17,6 +17,7 @@ use crate::{
             PATIENCE, clock, connected, message, mosquitto::Mosquitto, options, quick, until,
         },
     },
+    port::Port,
     sample::{Bad, Reading, Value},
     source::{Batch, Feed, Receipt},
 };
@@ -280,11 +281,8 @@ async fn an_outage_makes_every_tag_unreachable_once_and_messages_bring_them_back
 
 #[tokio::test]
 async fn a_broker_that_was_never_there_is_an_outage_too() {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
-    let mut running = Running::start(port, 8, |_| {});
+    let closed = Port::reserve();
+    let mut running = Running::start(closed.number, 8, |_| {});
     let batch = running.batch().await;
     assert_eq!(batch.samples.len(), 6);
     assert_eq!(batch.receipt, None);
