@@ -25,7 +25,7 @@ use crate::{
 
 impl Engine {
     pub(super) fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         let names: Vec<String> = match self.plant.watches.get(watch.0 as usize) {
             Some(definition) => definition
                 .rule
@@ -133,6 +133,7 @@ pub(super) fn read_tag(saved: &SavedTag) -> TagState {
         stamp: saved.stamp.map(Wall::from_millis),
         late: saved.late,
         bad: saved.bad.as_ref().map(blindness),
+        gone: false,
     }
 }
 
