@@ -44,7 +44,6 @@ pub(super) struct Intake {
 struct Reader {
     subscriptions: Vec<Listening>,
     strangers: BTreeSet<String>,
-    unknown_messages: u64,
 }
 
 #[derive(Debug)]
@@ -64,6 +63,10 @@ pub(super) struct Taken {
     pub(super) copy: bool,
     /// What the log should say.
     pub(super) remarks: Vec<Remark>,
+    /// Why something in it is not understood.
+    pub(super) fault: Option<&'static str>,
+    /// It is for a machine that is not configured.
+    pub(super) unknown: bool,
 }
 
 /// Something about a message that people should know.
@@ -110,7 +113,6 @@ impl Intake {
             reader: Reader {
                 subscriptions,
                 strangers: BTreeSet::new(),
-                unknown_messages: 0,
             },
             all: all.into_iter().collect(),
         }
@@ -144,11 +146,6 @@ impl Intake {
         if let Some(copies) = self.topics.at(topic).and_then(|at| at.copies.as_mut()) {
             copies.forget();
         }
-    }
-
-    /// Messages for machines that are not configured.
-    pub(super) fn unknown_messages(&self) -> u64 {
-        self.reader.unknown_messages
     }
 }
 
@@ -202,7 +199,7 @@ impl Reader {
             listening.take(&meaning.tags, message, &mut taken);
         }
         if let Some(name) = &known.stranger {
-            self.unknown_messages += 1;
+            taken.unknown = true;
             if self.strangers.len() < UNKNOWN && !self.strangers.contains(&**name) {
                 self.strangers.insert(name.to_string());
                 taken.remarks.push(Remark::UnknownMachine(shown(name)));
@@ -216,6 +213,7 @@ impl Listening {
     fn take(&mut self, tags: &Tags, message: &Message, taken: &mut Taken) {
         let contents = read(message, &self.subscription);
         let now = message.at.mono;
+        taken.fault = taken.fault.or(contents.fault);
         taken.remarks.extend(match contents.fault {
             Some(why) => {
                 let said = self.faults.failed(now).map(Say::count);

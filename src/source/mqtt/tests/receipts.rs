@@ -19,7 +19,7 @@ use crate::{
     },
     port::Port,
     sample::{Bad, Reading, Value},
-    source::{Batch, Feed, Receipt},
+    source::{Batch, Feed, Receipt, tally::Tally},
 };
 
 const TOPICS: &str = r#"
@@ -40,6 +40,7 @@ tag = "zero"
 struct Running {
     batches: mpsc::Receiver<Batch>,
     receipts: mpsc::Sender<Receipt>,
+    tally: Tally,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -53,6 +54,7 @@ impl Running {
         change(&mut options);
         let (feed, batches) = Feed::new(room, Arc::new(Notify::new()));
         let (receipts, returned) = mpsc::channel(4);
+        let tally = feed.tally.clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let source = Source::new(config, options, &ids, clock(), feed, returned, stopped);
@@ -60,6 +62,7 @@ impl Running {
         Self {
             batches,
             receipts,
+            tally,
             stop,
             task,
         }
@@ -253,6 +256,12 @@ async fn qos_0_is_dropped_where_the_loop_has_no_room_and_never_blocks_what_is_ow
     }
     assert!(values.len() <= 10, "{values:?}");
     assert!(values.starts_with(&[1.0, 2.0]), "{values:?}");
+    let counted = running.tally.counted();
+    let dropped = counted.iter().find(|of| of.word == "dropped").unwrap();
+    assert_eq!(dropped.number as usize, 10 - values.len());
+    assert_eq!(dropped.last.as_ref().unwrap().why, "t0/mill-1");
+    assert!(running.tally.complaints()[0].message.contains("dropped"));
+    assert!(running.tally.standing().unwrap().fine);
     running.stop().await;
 }
 
