@@ -28,10 +28,10 @@ pub enum Count {
     UnknownMachine,
     /// Messages at QoS 0 that the loop had no room for.
     Dropped,
-    /// Topic filters that the broker refused, or that were left out.
+    /// Topic filters that the broker refused.
     FilterLost,
-    /// Sessions at the broker that were discarded with what waited in them.
-    SessionDiscarded,
+    /// Connections and subscriptions for which the broker grants less than was asked for.
+    LessGranted,
     /// Polls that were left out because the link was slow or busy.
     PollsLeftOut,
 }
@@ -53,15 +53,11 @@ const COUNTS: [(Count, &str, Option<&str>); 8] = {
             Some("messages for machines that are not configured"),
         ),
         (Dropped, "dropped", Some("messages at QoS 0 dropped")),
+        (FilterLost, "filters_lost", Some("topic filters refused")),
         (
-            FilterLost,
-            "filters_lost",
-            Some("topic filters refused or left out"),
-        ),
-        (
-            SessionDiscarded,
-            "sessions_discarded",
-            Some("sessions discarded"),
+            LessGranted,
+            "less_granted",
+            Some("times that the broker granted less than was asked for"),
         ),
         (PollsLeftOut, "polls_left_out", Some("polls left out")),
     ]
