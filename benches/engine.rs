@@ -11,7 +11,6 @@
 )]
 
 use std::{
-    collections::BTreeMap,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -22,7 +21,7 @@ use andon::{
         engine::{Engine, Input},
         plant::{
             Condition, Level, Machine, MachineIx, Plant, Rule, Severity, Source, SourceIx, Tag,
-            Times, Watch,
+            Watch,
         },
         state::Durable,
     },
@@ -69,7 +68,6 @@ fn plant() -> Plant {
         machines: vec![Machine {
             id: "m".into(),
             name: "m".into(),
-            labels: BTreeMap::new(),
             ..Machine::default()
         }],
         sources: vec![Source {
@@ -79,8 +77,7 @@ fn plant() -> Plant {
         units: vec![],
         tags: (0..TAGS).map(tag).collect(),
         watches: (0..TAGS).map(watch).collect(),
-        policies: vec![],
-        times: Times::default(),
+        ..Plant::default()
     }
 }
 

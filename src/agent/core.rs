@@ -6,8 +6,8 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::{
     alert::{
+        changes::Changes,
         engine::{Decided, Engine, Input},
-        restore::Changes,
         state::Durable,
     },
     clock::{BootId, Now},

@@ -25,7 +25,7 @@ use crate::{
 
 impl Engine {
     pub(super) fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         let names: Vec<String> = match self.plant.watches.get(watch.0 as usize) {
             Some(definition) => definition
                 .rule
@@ -139,6 +139,7 @@ pub(super) fn read_tag(saved: &SavedTag) -> TagState {
         }),
         late: saved.late,
         bad: saved.bad.as_ref().map(blindness),
+        gone: false,
     }
 }
 

@@ -8,6 +8,7 @@ use super::{act, plant::arc_plant, told::Told};
 use crate::{
     alert::{
         command::Command,
+        discover::Introduction,
         engine,
         plant::Plant,
         signal::Signal,
@@ -99,6 +100,8 @@ pub enum Input {
     Command(#[serde(with = "act::Command")] Command),
     /// What the agent says about itself.
     Signal(#[serde(with = "act::Signal")] Signal),
+    /// A machine that a source introduced: its tags come behind those that are there.
+    Machine(#[serde(with = "act::Introduction")] Introduction),
     /// Another configuration: tags are counted anew from here on.
     Plant(#[serde(with = "arc_plant")] Arc<Plant>),
     /// Watches taken up from another database.
@@ -238,6 +241,7 @@ impl Input {
             }
             Self::Command(command) => engine::Input::Command(Box::new(command)),
             Self::Signal(signal) => engine::Input::Signal(Box::new(signal)),
+            Self::Machine(introduction) => engine::Input::Machine(Box::new(introduction)),
             Self::Plant(plant) => engine::Input::Plant(plant),
             Self::Watches { boot, watches } => {
                 engine::Input::Watches(Box::new((BootId(boot), watches)))
@@ -253,6 +257,7 @@ impl From<engine::Input> for Input {
             engine::Input::Sample(sample) => Self::Samples(vec![sample.into()]),
             engine::Input::Command(command) => Self::Command(*command),
             engine::Input::Signal(signal) => Self::Signal(*signal),
+            engine::Input::Machine(introduction) => Self::Machine(*introduction),
             engine::Input::Plant(plant) => Self::Plant(plant),
             engine::Input::Watches(saved) => {
                 let (BootId(boot), watches) = *saved;

@@ -1,5 +1,7 @@
 //! Recordings of random runs, and what becomes of damaged, cut and slow ones.
 
+mod discovery;
+
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use proptest::prelude::*;
@@ -15,12 +17,15 @@ use super::{
 use crate::{
     alert::{
         command::{Action, AlertRef, Command},
+        discover::Introduction,
         engine::{Engine, Input},
         event::{By, DedupKey},
-        plant::{Category, Condition, Plant, When},
+        plant::{Category, Condition, Found, MouldIx, Plant, Standing, When},
         state::{Durable, SavedLive},
         tests::{
-            boot, now,
+            boot,
+            discovery::hall,
+            now,
             properties::{Act, busy_plant, history, input},
         },
     },
@@ -326,8 +331,19 @@ fn what_is_no_recording_or_of_a_newer_version_is_refused() {
 
 #[test]
 fn every_part_of_a_plant_and_of_a_command_comes_back() {
-    let mut plant = busy_plant(300);
+    let mut plant = hall(300);
     plant.machines[0].labels = [("hall".into(), "2".into())].into();
+    plant.machines[0].captured = [("line".into(), "l1".into())].into();
+    plant.machines[0].found = Some(Found {
+        source: "broker".into(),
+        class: "press".into(),
+        name: "Press 1".into(),
+        since: Wall::from_millis(5),
+        number: 7,
+        mould: Some(MouldIx(0)),
+        first_tag: TagId(3),
+    });
+    plant.machines[1].standing = Standing::Forgotten;
     plant.tags[1].modbus_unit = None;
     plant.tags[1].labels = Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
     plant.policies[0].when = When {
@@ -366,9 +382,25 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
         claimed: true,
         via: "cli".into(),
     };
+    let forget = Action::Forget {
+        machine: "press-1".into(),
+    };
+    let said = Introduction {
+        mould: Some(MouldIx(0)),
+        id: "press-1".into(),
+        name: "Press 1".into(),
+        labels: [("line".into(), "l1".into())].into(),
+    };
+    let command = |action, by| Input::Command(Box::new(Command { action, by }));
     for input in [
         Input::Plant(Arc::clone(&plant)),
-        Input::Command(Box::new(Command { action, by })),
+        command(action, by.clone()),
+        command(forget, by),
+        Input::Machine(Box::new(said.clone())),
+        Input::Machine(Box::new(Introduction {
+            mould: None,
+            ..said
+        })),
     ] {
         let text = serde_json::to_string(&super::line::Input::from(input.clone())).expect("JSON");
         let read: super::line::Input = serde_json::from_str(&text).expect("an input");
