@@ -238,6 +238,10 @@ impl Engine {
                 "Check the tag's address and type, and the device."
             }
             Bad::Unlisted => "Add the text to the tag's `values`, or check its address and length.",
+            Bad::Goodbye => "Check that it is switched on and its node is connected to the broker.",
+            Bad::Gap => {
+                "Check that its node answers when it is asked to be born again, and the network."
+            }
             Bad::NeverHeard | Bad::Stale => "Check that whatever sends it is running.",
             Bad::Unreachable | Bad::NoAnswer => "Check power and cable.",
         };

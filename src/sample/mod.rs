@@ -81,6 +81,10 @@ pub enum Bad {
     SensorFault,
     /// A text that `values` does not list, so that it has no number.
     Unlisted,
+    /// Its sender has said that it goes, or the broker has said so for it.
+    Goodbye,
+    /// Messages of its sender were lost, so that nobody knows what it is now.
+    Gap,
 }
 
 impl Bad {
@@ -88,7 +92,7 @@ impl Bad {
     pub fn is_silence(self) -> bool {
         matches!(
             self,
-            Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer
+            Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer | Self::Goodbye
         )
     }
 
@@ -108,6 +112,8 @@ impl Bad {
             Self::Malformed => "malformed",
             Self::SensorFault => "sensor_fault",
             Self::Unlisted => "unlisted",
+            Self::Goodbye => "goodbye",
+            Self::Gap => "gap",
         }
         .into()
     }
@@ -122,6 +128,8 @@ impl Bad {
             "malformed" => Self::Malformed,
             "sensor_fault" => Self::SensorFault,
             "unlisted" => Self::Unlisted,
+            "goodbye" => Self::Goodbye,
+            "gap" => Self::Gap,
             _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
         })
     }
@@ -149,6 +157,8 @@ impl fmt::Display for Bad {
             Self::Malformed => f.write_str("answer not understood"),
             Self::SensorFault => f.write_str("sensor fault"),
             Self::Unlisted => f.write_str("unlisted text"),
+            Self::Goodbye => f.write_str("it said goodbye"),
+            Self::Gap => f.write_str("messages were lost"),
         }
     }
 }
@@ -199,6 +209,8 @@ mod tests {
             Bad::Malformed,
             Bad::SensorFault,
             Bad::Unlisted,
+            Bad::Goodbye,
+            Bad::Gap,
         ];
         for bad in all {
             assert_eq!(Bad::from_word(&bad.word()), Some(bad));

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 pub mod config;
 pub mod payload;
 mod session;
+pub mod sparkplug;
 pub mod subscription;
 pub mod topic;
 

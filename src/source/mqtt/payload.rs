@@ -137,7 +137,7 @@ fn finish(readings: Vec<(usize, Reading)>, stamp: Option<Wall>) -> Contents {
 }
 
 /// Scales a value and judges whether it is plausible. Booleans are what they are.
-fn judge(value: Value, tag: &MqttTag) -> Reading {
+pub(super) fn judge(value: Value, tag: &MqttTag) -> Reading {
     let Value::Number(sent) = value else {
         return Reading::Good(value);
     };

@@ -1,0 +1,111 @@
+//! The metrics of a node or device that are watched, and the tags that each of them is.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    super::payload::{MqttTag, judge},
+    value::Told,
+};
+use crate::{
+    clock::Wall,
+    sample::{Bad, Reading, Sample, TagId, Value},
+};
+
+/// What one machine is watched for by one subscription.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// By their names, in order.
+    metrics: Vec<(Arc<str>, Vec<(TagId, Arc<MqttTag>)>)>,
+    /// After so long a silence of the whole node or device nothing that it said counts any more.
+    pub(super) stale_after: Option<Duration>,
+}
+
+/// The place of a metric in [`Watched`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct MetricIx(pub(super) u32);
+
+impl Watched {
+    /// The tags of one machine. Several may be read from one metric.
+    pub(super) fn new(
+        tags: impl IntoIterator<Item = (TagId, Arc<MqttTag>)>,
+        stale_after: Option<Duration>,
+    ) -> Self {
+        let mut metrics: Vec<(Arc<str>, Vec<_>)> = Vec::new();
+        for (id, tag) in tags {
+            match metrics.binary_search_by(|(name, _)| (**name).cmp(&tag.path)) {
+                Ok(at) => metrics[at].1.push((id, tag)),
+                Err(at) => metrics.insert(at, (tag.path.as_str().into(), vec![(id, tag)])),
+            }
+        }
+        Self {
+            metrics,
+            stale_after,
+        }
+    }
+
+    /// The metric of this name, if it is watched.
+    pub(super) fn find(&self, name: &str) -> Option<MetricIx> {
+        let found = self
+            .metrics
+            .binary_search_by(|(known, _)| (**known).cmp(name));
+        found.ok().map(|at| MetricIx(at as u32))
+    }
+
+    /// All metrics.
+    pub(super) fn metrics(&self) -> impl Iterator<Item = (MetricIx, &Arc<str>)> {
+        let numbered = self.metrics.iter().zip(0..);
+        numbered.map(|((name, _), at)| (MetricIx(at), name))
+    }
+
+    /// Its name.
+    pub(super) fn name(&self, metric: MetricIx) -> Arc<str> {
+        Arc::clone(&self.metrics[metric.0 as usize].0)
+    }
+
+    /// What the tags of a metric are when it tells this.
+    pub(super) fn told(
+        &self,
+        metric: MetricIx,
+        told: &Told,
+        stamp: Option<Wall>,
+        samples: &mut Vec<Sample>,
+    ) {
+        for (id, tag) in &self.metrics[metric.0 as usize].1 {
+            samples.push(Sample {
+                tag: *id,
+                reading: reading(told, tag),
+                stamp,
+            });
+        }
+    }
+
+    /// A bad reading for the tags of a metric.
+    pub(super) fn bad(&self, metric: MetricIx, bad: Bad, samples: &mut Vec<Sample>) {
+        let tags = self.metrics[metric.0 as usize].1.iter();
+        samples.extend(tags.map(|(id, _)| unstamped(*id, bad)));
+    }
+
+    /// A bad reading for every tag.
+    pub(super) fn all_bad(&self, bad: Bad, samples: &mut Vec<Sample>) {
+        let tags = self.metrics.iter().flat_map(|(_, tags)| tags);
+        samples.extend(tags.map(|(id, _)| unstamped(*id, bad)));
+    }
+}
+
+fn unstamped(tag: TagId, bad: Bad) -> Sample {
+    Sample {
+        tag,
+        reading: Reading::Bad(bad),
+        stamp: None,
+    }
+}
+
+fn reading(told: &Told, tag: &MqttTag) -> Reading {
+    match told {
+        Told::Number(number) => judge(Value::Number(*number), tag),
+        Told::Bool(bit) => judge(Value::Bool(*bit), tag),
+        Told::Text(_) => Reading::Bad(Bad::Malformed),
+        Told::Stale => Reading::Bad(Bad::Stale),
+        Told::Null | Told::Bad => Reading::Bad(Bad::SensorFault),
+    }
+}
