@@ -44,6 +44,9 @@ pub mod demo;
 pub mod destination;
 pub mod health;
 pub mod link;
+#[cfg(test)]
+#[path = "../tests/it/support/port.rs"]
+mod port;
 pub mod recording;
 pub mod rules;
 pub mod sample;

@@ -5,6 +5,7 @@
 //! in the one `select` of [`Loop::run`].
 
 mod audience;
+mod complaints;
 mod concerns;
 mod core;
 mod credentials;

@@ -150,7 +150,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         withdrew: false,
     };
     let mut agent = Loop {
-        sources: Sources::start(&loaded, &clock, &wake, &seen),
+        sources: Sources::start(&loaded, &clock, &wake, &seen, None),
         engine,
         recorder,
         store,

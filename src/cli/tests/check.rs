@@ -3,6 +3,7 @@
 use std::{fs, net::TcpListener};
 
 use super::{Exit, Said, alone};
+use crate::port::Port;
 
 struct Place(tempfile::TempDir);
 
@@ -145,9 +146,8 @@ fn network_lists_what_a_firewall_has_to_let_through_and_no_secret() {
 #[test]
 fn live_says_for_each_source_and_destination_whether_it_can_be_reached() {
     let there = TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (there_at, gone_at) = (there.local_addr().unwrap(), gone.local_addr().unwrap());
-    drop(gone);
+    let gone = Port::reserve();
+    let (there_at, gone_at) = (there.local_addr().unwrap(), gone.address());
     let modbus = format!(
         "[agent]\nsite = 'plant-7'\n[[machine]]\nid = 'mill-1'\n[[source.modbus]]\nname = 'hall-2'\naddress = 'tcp://{there_at}'\nunits = [{{ id = 1, machine = 'mill-1', tags = [{{ tag = 't', read = 'holding:0' }}] }}]\n"
     );

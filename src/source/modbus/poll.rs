@@ -103,7 +103,11 @@ impl Poller {
         }
         Self {
             link: Link::new(config.link),
-            report: Report::new(config.name, units.iter().map(|polling| &polling.unit)),
+            report: Report::new(
+                config.name,
+                feed.tally.clone(),
+                units.iter().map(|polling| &polling.unit),
+            ),
             schedule: Schedule::new(&polls, now),
             units,
             outage: None,

@@ -26,10 +26,14 @@ use crate::{
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
+        tally::{Complaint, Count, Tally},
         trouble::{Say, Trouble},
     },
 };
-use session::{Intake, Remark};
+use session::{Intake, Remark, Taken};
+
+/// What a flood at QoS 0 is called.
+const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
 
 /// Runs one source until it is stopped or the loop is gone.
 ///
@@ -55,6 +59,7 @@ struct Source {
     clock: Clock,
     feed: Feed,
     receipts: mpsc::Receiver<Receipt>,
+    tally: Tally,
     stop: CancellationToken,
     link: MqttLink,
     intake: Intake,
@@ -93,6 +98,7 @@ impl Source {
             config,
             options,
             clock,
+            tally: feed.tally.clone(),
             feed,
             receipts,
             stop,
@@ -107,14 +113,6 @@ impl Source {
 
     async fn run(mut self) {
         while self.turn().await.is_ok() {}
-        let source = self.config.name.as_ref();
-        if self.intake.unknown_messages > 0 {
-            let messages = self.intake.unknown_messages;
-            info!(
-                source,
-                messages, "messages were for machines that are not configured"
-            );
-        }
         self.link.close().await;
     }
 
@@ -141,13 +139,14 @@ impl Source {
                 session_present, ..
             } => {
                 self.connected = true;
+                let address = self.config.address();
+                self.tally.stands(format!("connected to {address}"));
                 if std::mem::take(&mut self.told_unreachable) {
                     // Still blind, but whoever looks for the cause should look at the senders now.
                     self.all_bad(Bad::NeverHeard, self.clock.now()).await?;
                 }
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
-                    let address = self.config.address();
                     info!(source, address, session_present, "connected");
                 }
                 Ok(())
@@ -156,11 +155,16 @@ impl Source {
             Event::FilterLost { filter, why } => {
                 let source = self.config.name.as_ref();
                 error!(source, %filter, why, "nothing is heard from this topic filter");
+                let now = self.clock.now().mono;
+                let said = || format!("{filter}: {why}");
+                self.tally.trouble(Count::FilterLost, now, said);
                 Ok(())
             }
             Event::SessionDiscarded { why } => {
                 let source = self.config.name.as_ref();
                 warn!(source, why, "messages may be lost");
+                let now = self.clock.now().mono;
+                self.tally.trouble(Count::SessionDiscarded, now, || why);
                 Ok(())
             }
             Event::Disconnected { why } => self.disconnected(&why).await,
@@ -169,7 +173,9 @@ impl Source {
 
     async fn message(&mut self, message: Message) -> Result<(), Ended> {
         let source = self.config.name.as_ref();
+        self.tally.add(Count::Messages, 1);
         let taken = self.intake.take(&message);
+        self.count(&message, &taken);
         for remark in taken.remarks {
             let topic = message.topic.as_str();
             match remark {
@@ -203,20 +209,44 @@ impl Source {
             }
             None if batch.samples.is_empty() => {}
             None => {
-                let now = batch.at.mono;
-                if !self.feed.try_send(batch)?
-                    && let Some(count) = self.drops.failed(now).map(Say::count)
-                {
-                    let source = self.config.name.as_ref();
-                    warn!(
-                        source,
-                        count,
-                        "messages at QoS 0 are dropped: they come faster than they are dealt with"
-                    );
+                let at = batch.at;
+                if !self.feed.try_send(batch)? {
+                    self.dropped(&message.topic, at);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Counts what is wrong with a message.
+    fn count(&self, message: &Message, taken: &Taken) {
+        let (now, topic) = (message.at.mono, &message.topic);
+        if let Some(why) = taken.fault {
+            let said = || format!("{topic}: {why}");
+            self.tally.trouble(Count::Malformed, now, said);
+        }
+        if taken.unknown {
+            self.tally
+                .trouble(Count::UnknownMachine, now, || topic.clone());
+        }
+    }
+
+    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
+    fn dropped(&mut self, topic: &str, now: Now) {
+        self.tally
+            .trouble(Count::Dropped, now.mono, || topic.to_owned());
+        let Some(say) = self.drops.failed(now.mono) else {
+            return;
+        };
+        let (source, count) = (self.config.name.as_ref(), say.count());
+        warn!(source, count, "{DROPS}");
+        self.tally.complain(
+            "drops",
+            Complaint {
+                message: DROPS.to_owned(),
+                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
+            },
+        );
     }
 
     /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
@@ -244,6 +274,9 @@ impl Source {
         let (source, now) = (self.config.name.as_ref(), self.clock.now());
         self.connected = false;
         self.unacked.clear();
+        self.tally.falters(format!("not connected: {why}"));
+        self.tally
+            .trouble(Count::Disconnects, now.mono, || why.to_owned());
         if let Some(count) = self.failures.failed(now.mono).map(Say::count) {
             warn!(source, why, count, "no connection to the broker");
         }
@@ -289,6 +322,7 @@ impl Source {
         }
         if let Some(count) = self.drops.fine(now).map(Say::count) {
             info!(source, count, "no more messages are dropped");
+            self.tally.settle("drops");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Modbus against implementations that share nothing with ours.
 
+mod device;
 mod libmodbus;
 mod links;
 mod probe;
 mod quality;
 mod values;
+mod ways;
 
 use crate::support::{Agent, Receiver, to};
 

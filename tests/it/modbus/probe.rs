@@ -1,15 +1,14 @@
 //! `andon probe` at devices: one of pymodbus, and one of our own that takes no long requests.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     process::{Command, Output},
-    thread,
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Device, agent::program, python};
+use super::device::Witness;
+use crate::support::{Device, agent::program, port::Port, python};
 
 fn probe(arguments: &[&str]) -> Output {
     let mut command = Command::new(program());
@@ -100,8 +99,8 @@ fn what_a_display_shows_is_found_and_the_line_for_it_is_told() {
 
 #[test]
 fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_they_may_be() {
-    let port = short_device(37);
-    let address = format!("tcp://127.0.0.1:{port}");
+    let device = Witness::start(37);
+    let address = format!("tcp://127.0.0.1:{}", device.port);
     let output = probe(&[&address, "--timeout", "20s", "--read", "holding:0..99"]);
     let found = said(&output, 0);
     assert!(
@@ -123,9 +122,8 @@ fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_the
 
 #[test]
 fn what_cannot_be_looked_at_is_said_with_what_to_do() {
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = closed.local_addr().expect("its address").to_string();
-    drop(closed);
+    let closed = Port::reserve();
+    let address = closed.address().to_string();
     let gone = said(&probe(&[&address, "--read", "holding:0"]), 1);
     assert!(
         gone.contains("cannot connect to") && gone.contains("Check power, cable"),
@@ -160,40 +158,4 @@ fn what_cannot_be_looked_at_is_said_with_what_to_do() {
         2,
     );
     assert!(bit.contains("--expect is for registers"), "{bit}");
-}
-
-/// A device whose holding registers hold their own addresses, and which answers at most so many at once.
-fn short_device(most: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("its address").port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { return };
-            thread::spawn(move || serve(stream, most));
-        }
-    });
-    port
-}
-
-fn serve(mut stream: TcpStream, most: u16) {
-    let mut request = [0_u8; 12];
-    while stream.read_exact(&mut request).is_ok() {
-        let word = |at: usize| u16::from_be_bytes([request[at], request[at + 1]]);
-        let (start, count) = (word(8), word(10));
-        let body = if count > most {
-            vec![request[7] | 0x80, 3]
-        } else {
-            let bytes = (start..start + count).flat_map(u16::to_be_bytes);
-            let length = u8::try_from(count * 2).expect("a short answer");
-            [request[7], length].into_iter().chain(bytes).collect()
-        };
-        let length = u16::try_from(body.len() + 1).expect("a short answer");
-        let mut answer = request[..4].to_vec();
-        answer.extend(length.to_be_bytes());
-        answer.push(request[6]);
-        answer.extend(body);
-        if stream.write_all(&answer).is_err() {
-            return;
-        }
-    }
 }

@@ -26,4 +26,9 @@ impl Port {
             _held: held,
         }
     }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::link::http::testbed::Authority;
+use crate::{link::http::testbed::Authority, port::Port};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,14 +20,14 @@ struct Rsyslog {
     child: Child,
     folder: tempfile::TempDir,
     port: u16,
+    _held: Port,
 }
 
 impl Rsyslog {
     async fn start(input: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
+        let held = Port::reserve();
+        let port = held.number;
         let at = folder.path().display();
         let config = format!(
             r#"global(workDirectory="{at}" maxMessageSize="16k")
@@ -43,6 +43,7 @@ ruleset(name="heard") {{ action(type="omfile" file="{at}/heard" template="all" a
             child,
             folder,
             port,
+            _held: held,
         };
         server.answers().await;
         server

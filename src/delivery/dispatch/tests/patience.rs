@@ -1,7 +1,7 @@
 //! Deactivation, old news and fairness, with a real store and real sockets.
 
 use super::*;
-use crate::delivery::concern::DEACTIVATED_RULE;
+use crate::{delivery::concern::DEACTIVATED_RULE, port::Port};
 
 impl Bench {
     /// The next signal about a deactivation.
@@ -97,10 +97,8 @@ async fn what_grew_old_while_the_agent_was_down_is_told_as_it_is_now() {
 async fn a_hanging_and_a_dead_receiver_delay_nobody_else() {
     let (hanging, its_address) = Receiver::start(&[]).await;
     let held = hanging.gate.clone().lock_owned().await;
-    let dead = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    let closed = Port::reserve();
+    let dead = closed.address();
     let (well, address) = Receiver::start(&[]).await;
     let bench = Bench::start(vec![
         named("hanging", its_address, "timeout = \"60s\"\n"),

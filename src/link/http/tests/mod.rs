@@ -11,6 +11,7 @@ use super::{
     testbed::{Authority, Peer},
     *,
 };
+use crate::port::Port;
 
 mod attacks;
 mod bind;
@@ -164,9 +165,8 @@ async fn a_connection_that_breaks_after_sending_is_a_failure() {
 
 #[tokio::test]
 async fn a_closed_port_is_unreachable_in_plain_words() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
+    let closed = Port::reserve();
+    let address = closed.address();
     let error = post(
         &format!("http://{address}/?token=canary"),
         settings(&[address], SECONDS),

@@ -18,15 +18,15 @@ struct Tinyproxy {
     address: SocketAddr,
     child: Child,
     _folder: tempfile::TempDir,
+    _held: Port,
 }
 
 impl Tinyproxy {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // It takes no port 0; one that was just free is as good as certain.
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
+        // It takes no port 0.
+        let held = Port::reserve();
+        let address = held.address();
         let config = folder.path().join("tinyproxy.conf");
         let text = format!(
             "Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nBasicAuth andon canary\n",
@@ -52,6 +52,7 @@ impl Tinyproxy {
             address,
             child,
             _folder: folder,
+            _held: held,
         }
     }
 }
@@ -158,9 +159,8 @@ async fn a_proxy_that_refuses_hangs_up_or_is_not_there_is_named() {
         );
     }
     let (gone, _) = answering("");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let closed = listener.local_addr().expect("an address");
-    drop(listener);
+    let held = Port::reserve();
+    let closed = held.address();
     assert_ne!(gone, closed);
     let why = unreachable(
         post(

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -12,12 +12,14 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
+use crate::port::Port;
 
 /// A running mosquitto; it ends with this value.
 pub(crate) struct Mosquitto {
     child: Child,
     dir: TempDir,
     pub(crate) port: u16,
+    _held: Port,
 }
 
 impl Mosquitto {
@@ -27,7 +29,8 @@ impl Mosquitto {
     }
 
     pub(crate) async fn start_in(dir: TempDir, extra: &str) -> Self {
-        let port = free_port();
+        let held = Port::reserve();
+        let port = held.number;
         let access = if extra.contains("password_file") {
             "allow_anonymous false"
         } else {
@@ -39,7 +42,12 @@ impl Mosquitto {
         let text = format!("user root\nlistener {port} 127.0.0.1\n{access}\n{extra}\n");
         fs::write(dir.path().join("mosquitto.conf"), text).unwrap();
         let child = spawn(dir.path());
-        let mosquitto = Self { child, dir, port };
+        let mosquitto = Self {
+            child,
+            dir,
+            port,
+            _held: held,
+        };
         mosquitto.answers().await;
         mosquitto
     }
@@ -125,9 +133,4 @@ fn spawn(dir: &Path) -> Child {
     command.arg("-c").arg(dir.join("mosquitto.conf"));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect(MISSING)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

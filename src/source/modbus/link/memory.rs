@@ -2,23 +2,30 @@
 
 use std::{fmt, io, sync::Arc};
 
-use super::wire::Stream;
+use super::{super::address::Address, wire::Stream};
 
-type Connect = dyn Fn() -> io::Result<Box<dyn Stream>> + Send + Sync;
+type Connect = dyn Fn(&Address) -> io::Result<Box<dyn Stream>> + Send + Sync;
 
 /// Makes connections.
 #[derive(Clone)]
 pub(in crate::source::modbus) struct Memory(Arc<Connect>);
 
 impl Memory {
+    /// Leads to the same device, whatever the address.
     pub(in crate::source::modbus) fn new(
         connect: impl Fn() -> io::Result<Box<dyn Stream>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::leading(move |_| connect())
+    }
+
+    pub(in crate::source::modbus) fn leading(
+        connect: impl Fn(&Address) -> io::Result<Box<dyn Stream>> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(connect))
     }
 
-    pub(in crate::source::modbus) fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        (self.0)()
+    pub(in crate::source::modbus) fn connect(&self, to: &Address) -> io::Result<Box<dyn Stream>> {
+        (self.0)(to)
     }
 }
 

@@ -64,7 +64,7 @@ async fn dialled(address: &Address, settings: &LinkSettings) -> Result<Box<dyn S
     };
     #[cfg(test)]
     if let Some(memory) = &settings.memory {
-        return memory.connect().map_err(failed);
+        return memory.connect(address).map_err(failed);
     }
     if let Some(serial) = address.serial() {
         let port = serial::open(serial).map_err(failed)?;

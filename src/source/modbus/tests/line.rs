@@ -171,10 +171,10 @@ async fn an_echo_is_taken_off_where_there_is_one() {
     settings.echo = true;
     let hostile = Hostile::new(Framing::Rtu, false, |_| Manner::Proper);
     let device = hostile.memory();
-    settings.memory = Some(crate::source::modbus::link::Memory::new(move || {
+    settings.memory = Some(crate::source::modbus::link::Memory::leading(move |to| {
         let (here, there) = tokio::io::duplex(1024);
         let (mut reading, mut writing) = tokio::io::split(there);
-        let (mut answers, mut requests) = tokio::io::split(device.connect()?);
+        let (mut answers, mut requests) = tokio::io::split(device.connect(to)?);
         let writing_back = async move {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
             let mut request = [0; 8];

@@ -3,11 +3,14 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::hostile::{Hostile, Manner, bit, register};
-use crate::source::modbus::{
-    address::Address,
-    decode::Answer,
-    link::{Link, LinkError, LinkSettings},
-    plan::{Kind, Span},
+use crate::{
+    port::Port,
+    source::modbus::{
+        address::Address,
+        decode::Answer,
+        link::{Link, LinkError, LinkSettings},
+        plan::{Kind, Span},
+    },
 };
 
 /// Long enough for a proper answer on a busy machine.
@@ -167,9 +170,8 @@ async fn a_read_that_is_cancelled_leaves_no_connection_behind() {
 
 #[tokio::test]
 async fn a_refused_connection_is_an_outage_and_a_silent_unit_is_none() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let closed = Port::reserve();
+    let port = closed.number;
     let error = link(port)
         .read(1, span(Kind::Coil, 1, 1))
         .await

@@ -9,4 +9,5 @@ mod probe;
 mod rounds;
 mod running;
 mod serial;
+mod ways;
 mod weather;

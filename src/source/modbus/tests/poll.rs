@@ -25,6 +25,7 @@ use super::{
     running::{Running, number, right, unit},
 };
 use crate::{
+    port::Port,
     sample::{Bad, Reading},
     source::modbus::plan::Kind,
 };
@@ -62,8 +63,9 @@ async fn device(listener: TcpListener, value: Arc<AtomicU16>, stop: Cancellation
 
 #[tokio::test]
 async fn values_arrive_at_once_and_go_on_after_the_device_restarts() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
+    let port = Port::reserve();
+    let at = port.address();
+    let listener = TcpListener::bind(at).await.unwrap();
     let (value, off) = (Arc::new(AtomicU16::new(7)), CancellationToken::new());
     let first = tokio::spawn(device(listener, value.clone(), off.clone()));
     let mut inputs = unit(1, 50, &[5, 6]);
@@ -107,9 +109,8 @@ async fn values_arrive_at_once_and_go_on_after_the_device_restarts() {
 
 #[tokio::test]
 async fn an_outage_is_told_at_once_and_once() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let closed = Port::reserve();
+    let port = closed.number;
     let mut poller = Running::start(port, 200, vec![unit(1, 50, &[1, 2]), unit(2, 50, &[3])]);
     let down = Reading::Bad(Bad::Unreachable);
     poller

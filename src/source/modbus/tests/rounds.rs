@@ -175,8 +175,8 @@ async fn a_device_that_comes_and_goes_a_thousand_times_is_always_heard_again_and
         let door = there.clone();
         let mut settings =
             LinkSettings::new(Address::parse(address).unwrap(), Duration::from_millis(300));
-        settings.memory = Some(Memory::new(move || match &*door.lock().unwrap() {
-            Some(device) => device.connect(),
+        settings.memory = Some(Memory::leading(move |to| match &*door.lock().unwrap() {
+            Some(device) => device.connect(to),
             None => Err(std::io::ErrorKind::ConnectionRefused.into()),
         }));
         let units = vec![unit(1, 1000, &[7, 300]), unit(2, 1000, &[7])];

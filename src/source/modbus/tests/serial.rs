@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     hostile::{Asked, Framing, Hostile, Manner},
-    link::{class, right, span},
+    link::{address, class, right, span},
 };
 use crate::source::modbus::{
     address::Address,
@@ -67,7 +67,7 @@ impl Plugged {
 async fn bridge(master: OwnedFd, device: Memory) {
     rustix::io::ioctl_fionbio(&master, true).unwrap();
     let mut terminal = File::from(master);
-    let mut device = device.connect().unwrap();
+    let mut device = device.connect(&address(0)).unwrap();
     let mut bytes = [0; 256];
     loop {
         // While nobody has it open, it cannot be read.

@@ -17,8 +17,9 @@ use crate::{
             PATIENCE, clock, connected, message, mosquitto::Mosquitto, options, quick, until,
         },
     },
+    port::Port,
     sample::{Bad, Reading, Value},
-    source::{Batch, Feed, Receipt},
+    source::{Batch, Feed, Receipt, tally::Tally},
 };
 
 const TOPICS: &str = r#"
@@ -39,6 +40,7 @@ tag = "zero"
 struct Running {
     batches: mpsc::Receiver<Batch>,
     receipts: mpsc::Sender<Receipt>,
+    tally: Tally,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -52,6 +54,7 @@ impl Running {
         change(&mut options);
         let (feed, batches) = Feed::new(room, Arc::new(Notify::new()));
         let (receipts, returned) = mpsc::channel(4);
+        let tally = feed.tally.clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let source = Source::new(config, options, &ids, clock(), feed, returned, stopped);
@@ -59,6 +62,7 @@ impl Running {
         Self {
             batches,
             receipts,
+            tally,
             stop,
             task,
         }
@@ -252,6 +256,12 @@ async fn qos_0_is_dropped_where_the_loop_has_no_room_and_never_blocks_what_is_ow
     }
     assert!(values.len() <= 10, "{values:?}");
     assert!(values.starts_with(&[1.0, 2.0]), "{values:?}");
+    let counted = running.tally.counted();
+    let dropped = counted.iter().find(|of| of.word == "dropped").unwrap();
+    assert_eq!(dropped.number as usize, 10 - values.len());
+    assert_eq!(dropped.last.as_ref().unwrap().why, "t0/mill-1");
+    assert!(running.tally.complaints()[0].message.contains("dropped"));
+    assert!(running.tally.standing().unwrap().fine);
     running.stop().await;
 }
 
@@ -280,11 +290,8 @@ async fn an_outage_makes_every_tag_unreachable_once_and_messages_bring_them_back
 
 #[tokio::test]
 async fn a_broker_that_was_never_there_is_an_outage_too() {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
-    let mut running = Running::start(port, 8, |_| {});
+    let closed = Port::reserve();
+    let mut running = Running::start(closed.number, 8, |_| {});
     let batch = running.batch().await;
     assert_eq!(batch.samples.len(), 6);
     assert_eq!(batch.receipt, None);
