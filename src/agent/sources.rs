@@ -252,6 +252,8 @@ mod tests {
                 max_unacked: 100,
                 status_topic: None,
                 subscriptions: Vec::new(),
+                watches: Vec::new(),
+                sparkplug: Default::default(),
             }),
             batches,
             receipts: Some(receipts),

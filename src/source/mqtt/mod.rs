@@ -4,11 +4,12 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tokio::{pin, select, sync::mpsc, time::sleep};
+use tokio::{pin, select, sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub mod config;
+mod nodes;
 pub mod payload;
 mod session;
 pub mod sparkplug;
@@ -53,6 +54,9 @@ pub async fn run(
     source.run().await;
 }
 
+/// How long a turn may last in which nothing happens.
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
+
 struct Source {
     config: MqttConfig,
     options: Options,
@@ -71,6 +75,10 @@ struct Source {
     told_unreachable: bool,
     failures: Trouble,
     drops: Trouble,
+    /// There if nodes of Sparkplug are subscribed to.
+    sparkplug: Option<sparkplug::Host>,
+    /// What is being published to them.
+    requests: JoinSet<()>,
 }
 
 /// Why the source ends.
@@ -95,6 +103,8 @@ impl Source {
         Self {
             link: MqttLink::connect(options.clone(), clock.clone()),
             intake: Intake::new(&config, tags),
+            sparkplug: sparkplug::Host::new(&config.watches, config.sparkplug, tags),
+            requests: JoinSet::new(),
             config,
             options,
             clock,
@@ -118,6 +128,7 @@ impl Source {
 
     async fn turn(&mut self) -> Result<(), Ended> {
         self.tell_ends();
+        self.look().await?;
         select! {
             biased;
             () = self.stop.cancelled() => Err(Ended),
@@ -129,7 +140,7 @@ impl Source {
                 Some(event) => self.take(event).await,
                 None => self.revive().await,
             },
-            () = sleep(Duration::from_secs(5)) => Ok(()),
+            () = sleep(LOOK_WITHIN) => Ok(()),
         }
     }
 
@@ -145,6 +156,7 @@ impl Source {
                     // Still blind, but whoever looks for the cause should look at the senders now.
                     self.all_bad(Bad::NeverHeard, self.clock.now()).await?;
                 }
+                self.meet_nodes().await?;
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
@@ -174,6 +186,12 @@ impl Source {
     async fn message(&mut self, message: Message) -> Result<(), Ended> {
         let source = self.config.name.as_ref();
         self.tally.add(Count::Messages, 1);
+        if let Some(host) = &mut self.sparkplug
+            && host.takes(&message.topic)
+        {
+            let came = host.take(message);
+            return self.came(came).await;
+        }
         let taken = self.intake.take(&message);
         self.count(&message, &taken);
         for remark in taken.remarks {
@@ -193,20 +211,13 @@ impl Source {
                 }
             }
         }
-        let mut batch = Batch {
+        let batch = Batch {
             at: message.at,
             samples: taken.samples,
             receipt: None,
         };
         match message.token {
-            // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            Some(token) if batch.samples.is_empty() => self.link.ack(token),
-            Some(token) => {
-                self.next_receipt += 1;
-                self.unacked.insert(self.next_receipt, token);
-                batch.receipt = Some(Receipt(self.next_receipt));
-                self.deliver(batch).await?;
-            }
+            Some(token) => self.owe(token, batch).await?,
             None if batch.samples.is_empty() => {}
             None => {
                 let at = batch.at;
@@ -216,6 +227,19 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// Hands on what came of a message that the broker waits for the acknowledgement of.
+    async fn owe(&mut self, token: Token, mut batch: Batch) -> Result<(), Ended> {
+        if batch.samples.is_empty() {
+            // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
+            self.link.ack(token);
+            return Ok(());
+        }
+        self.next_receipt += 1;
+        self.unacked.insert(self.next_receipt, token);
+        batch.receipt = Some(Receipt(self.next_receipt));
+        self.deliver(batch).await
     }
 
     /// Counts what is wrong with a message.
@@ -274,6 +298,7 @@ impl Source {
         let (source, now) = (self.config.name.as_ref(), self.clock.now());
         self.connected = false;
         self.unacked.clear();
+        self.requests.abort_all();
         self.tally.falters(format!("not connected: {why}"));
         self.tally
             .trouble(Count::Disconnects, now.mono, || why.to_owned());
@@ -291,7 +316,12 @@ impl Source {
     }
 
     async fn all_bad(&mut self, why: Bad, at: Now) -> Result<(), Ended> {
-        let samples = self.intake.all_bad(why);
+        let mut samples = self.intake.all_bad(why);
+        if let Some(host) = &mut self.sparkplug
+            && why == Bad::Unreachable
+        {
+            samples.extend(host.disconnected());
+        }
         self.deliver(Batch {
             at,
             samples,

@@ -11,7 +11,7 @@ use crate::{
     config::{
         machine,
         section::{Id, Section},
-        tree::{Node, Place, Value},
+        tree::Place,
     },
     link::mqtt::Qos,
 };
@@ -55,16 +55,7 @@ impl Subscription {
             ("bool", Format::Bool),
             ("json", Format::Json),
         ];
-        let later = |node: &Node| matches!(&node.value, Value::Text(text) if text == "sparkplug_b");
-        let format = if section.raw("payload").is_some_and(later) {
-            section.error(
-                "payload",
-                "is sparkplug_b, which is not supported by this version; number, bool and json are",
-            );
-            None
-        } else {
-            section.required_word("payload", &formats)
-        };
+        let format = section.required_word("payload", &formats);
         let stale_after = section.required::<Duration>("stale_after");
         if stale_after.is_some_and(|after| after < Duration::from_secs(1)) {
             section.error("stale_after", "must be at least 1s");
@@ -192,7 +183,7 @@ fn is_pointer(path: &str) -> bool {
     path.is_empty() || path.starts_with('/')
 }
 
-fn read_tag(section: &Section<'_>, path: Option<String>) -> Option<MqttTag> {
+pub(super) fn read_tag(section: &Section<'_>, path: Option<String>) -> Option<MqttTag> {
     let tag = section.required::<Id>("tag");
     let valid = section.optional::<Vec<f64>>("valid");
     let range = match valid.as_deref() {

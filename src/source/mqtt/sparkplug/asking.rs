@@ -11,6 +11,8 @@ use crate::clock::Mono;
 const FIRST: Duration = Duration::from_secs(5);
 /// Between two questions at most.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
+/// So many questions without an answer are worth a word.
+const DEAF_AFTER: u32 = 3;
 /// After so long without a question the next one is a first one.
 const CALM: Duration = Duration::from_secs(15 * 60);
 
@@ -22,6 +24,8 @@ pub(super) struct Asking {
     from: Option<Mono>,
     asked: Option<Mono>,
     wait: Duration,
+    /// How often it was asked since its last birth.
+    unanswered: u32,
 }
 
 impl Asking {
@@ -39,11 +43,17 @@ impl Asking {
     /// It was born, or it is known to be dead.
     pub(super) fn settled(&mut self) {
         self.wanted = false;
+        self.unanswered = 0;
     }
 
     /// Whether the node is to be asked now.
     pub(super) fn is_due(&self, now: Mono) -> bool {
         self.wanted && self.from.is_none_or(|from| from <= now)
+    }
+
+    /// Whether it should have answered by now.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.wanted && self.unanswered >= DEAF_AFTER
     }
 
     /// It was asked.
@@ -54,6 +64,7 @@ impl Asking {
             false => (self.wait * 2).min(LONGEST),
         };
         self.asked = Some(now);
+        self.unanswered = self.unanswered.saturating_add(1);
         self.from = Some(now + self.wait);
     }
 }

@@ -8,7 +8,7 @@ use super::{report::Unreadable, value::Misfit};
 
 /// Why something in a message is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Fault {
+pub(in crate::source::mqtt) enum Fault {
     /// Nothing of it is.
     #[error("{0}")]
     Unreadable(#[from] Unreadable),

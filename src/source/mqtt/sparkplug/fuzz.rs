@@ -8,10 +8,11 @@ use prost::Message as _;
 
 use super::{
     super::{payload::MqttTag, topic::Template},
+    config::Settings,
     letter::{Came, Letter},
     plan::{Naming, Piece, Plan},
     report::Report,
-    session::{MOST_HELD, Session, Settings},
+    session::{MOST_HELD, Session},
     value::{self, Told},
     wire::{Metric, Payload, Value},
 };
@@ -144,7 +145,7 @@ impl Player {
             self.now.wall = self.now.wall + Duration::from_secs(1);
             let came = self.session.tick(self.now);
             self.note(came);
-            self.asked += self.session.requests(self.now).len() as u64;
+            self.asked += self.session.requests(self.now).0.len() as u64;
         }
     }
 

@@ -10,8 +10,10 @@
 
 mod asking;
 mod claims;
+pub mod config;
 mod fault;
 pub mod fuzz;
+mod host;
 mod letter;
 mod namespace;
 mod node;
@@ -27,3 +29,7 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use host::Host;
+pub(super) use letter::Came;
+pub(super) use remark::Remark;

@@ -9,7 +9,7 @@ use super::{
     namespace::{Topic, Verb},
     order::{Order, Print, Turn},
     part::{Part, Yield},
-    remark::What,
+    remark::{Remark, What},
     report::Report,
     value::whole,
 };
@@ -34,6 +34,7 @@ pub(super) struct Node<T> {
     faults: Trouble,
     gaps: Trouble,
     clashes: Trouble,
+    deafness: Trouble,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,7 @@ impl<T> Node<T> {
             faults: Trouble::default(),
             gaps: Trouble::default(),
             clashes: Trouble::default(),
+            deafness: Trouble::default(),
         }
     }
 
@@ -91,14 +93,28 @@ impl<T> Node<T> {
         self.end_waiting(at, desk);
         let samples = self.each(None, desk, at, |part| part.tick(at.mono));
         desk.say(at, samples);
-        for (trouble, what) in [
-            (&mut self.faults, What::Faults),
-            (&mut self.gaps, What::Gap),
-            (&mut self.clashes, What::Clash),
+        let deaf = self.asking.is_deaf();
+        for (trouble, what, goes_on) in [
+            (&mut self.faults, What::Faults, false),
+            (&mut self.gaps, What::Gap, false),
+            (&mut self.clashes, What::Clash, false),
+            (&mut self.deafness, What::Deaf, deaf),
         ] {
-            let over = trouble.fine(at.mono);
+            let over = (!goes_on).then(|| trouble.fine(at.mono)).flatten();
             desk.remark(over, what, || self.descriptor.to_string());
         }
+    }
+
+    /// It is asked to be born again.
+    pub(super) fn asked(&mut self, at: Now) -> Option<Remark> {
+        self.asking.asked(at.mono);
+        let deaf = self.asking.is_deaf();
+        let say = deaf.then(|| self.deafness.failed(at.mono)).flatten()?;
+        Some(Remark {
+            of: self.descriptor.to_string(),
+            what: What::Deaf,
+            say,
+        })
     }
 
     /// The connection to the broker is gone: nothing that was heard over it counts any more, and nothing is owed to it.

@@ -16,13 +16,13 @@ use crate::sample::TagId;
 pub(super) struct SeatIx(pub(super) u32);
 
 /// All that is watched.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::source::mqtt) struct Plan {
     listening: Vec<Listening>,
     seats: Vec<Arc<Watched>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Listening {
     template: Template,
     /// The topics of the node itself and of everything behind it.

@@ -27,6 +27,8 @@ pub(in crate::source::mqtt) enum What {
     Gap,
     /// It would fill a machine that another one fills, and is not heard.
     Clash,
+    /// It was asked to be born again, and does not answer.
+    Deaf,
     /// There are more nodes than are followed.
     TooMany,
 }
@@ -38,6 +40,10 @@ impl fmt::Display for What {
             Self::Faults => f.write_str("messages are understood"),
             Self::Gap => f.write_str(
                 "messages are missing, so nothing of the node counts until it is born again",
+            ),
+            Self::Deaf => f.write_str(
+                "it does not answer when it is asked to be born again; is it connected, and may this agent publish \
+                 to its NCMD topic?",
             ),
             Self::TooMany => f.write_str(
                 "it is not heard, as there are more nodes than are followed; subscribe to fewer groups or nodes",
@@ -59,4 +65,15 @@ pub(in crate::source::mqtt) struct Counts {
     pub(in crate::source::mqtt) gaps: u64,
     /// Times that a node was asked to be born again.
     pub(in crate::source::mqtt) asked: u64,
+}
+
+impl Counts {
+    /// What has come since then.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            faults: self.faults.saturating_sub(before.faults),
+            gaps: self.gaps.saturating_sub(before.gaps),
+            asked: self.asked.saturating_sub(before.asked),
+        }
+    }
 }

@@ -12,18 +12,18 @@ use super::wire::{METRICS, Metric, SEQ, TIMESTAMP};
 use crate::clock::Wall;
 
 /// The most metrics of one payload.
-pub const MOST_METRICS: usize = 100_000;
+const MOST_METRICS: usize = 100_000;
 
 /// Why a payload is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Unreadable {
+pub(in crate::source::mqtt) enum Unreadable {
     /// It ends in the middle of something, or a text in it is not UTF-8.
     #[error("it is not a Sparkplug B payload")]
     NoPayload,
     /// The specification allows 0 to 255.
     #[error("its sequence number is larger than 255")]
     Seq,
-    /// More than [`MOST_METRICS`].
+    /// More than 100,000.
     #[error("it has more than 100000 metrics")]
     TooMany,
 }

@@ -11,6 +11,7 @@ use prost::Message as _;
 
 use super::{
     claims::Claims,
+    config::Settings,
     letter::{Came, Desk, Letter},
     namespace::{Topic, command_topic},
     node::Node,
@@ -48,15 +49,6 @@ pub(in crate::source::mqtt) struct Session<T> {
     pub(in crate::source::mqtt) counts: Counts,
 }
 
-/// What the user has chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether nodes are asked to be born again.
-    pub rebirth: bool,
-    /// How long messages wait for one that is missing before them.
-    pub reorder_timeout: Duration,
-}
-
 /// Something to publish: a request to be born again (5.20, 6.4.22). At QoS 0, not retained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::source::mqtt) struct Request {
@@ -77,11 +69,6 @@ impl<T> Session<T> {
             crowd: Trouble::default(),
             counts: Counts::default(),
         }
-    }
-
-    /// Whether messages of this topic are for it.
-    pub(in crate::source::mqtt) fn follows(&self, topic: &str) -> bool {
-        self.plan.follows(topic)
     }
 
     /// Takes a message. Its outcome may come at once or with a later call.
@@ -140,14 +127,15 @@ impl<T> Session<T> {
     }
 
     /// Who is to be asked now. Each question counts as asked.
-    pub(in crate::source::mqtt) fn requests(&mut self, at: Now) -> Vec<Request> {
+    pub(in crate::source::mqtt) fn requests(&mut self, at: Now) -> (Vec<Request>, Vec<Remark>) {
+        let mut remarks = Vec::new();
         if !self.settings.rebirth {
-            return Vec::new();
+            return (Vec::new(), remarks);
         }
         let due = self.nodes.iter_mut();
         let due = due.filter(|(_, node)| node.asking.is_due(at.mono));
         let asked = due.take(ASKED_AT_ONCE).map(|(descriptor, node)| {
-            node.asking.asked(at.mono);
+            remarks.extend(node.asked(at));
             Request {
                 topic: command_topic(descriptor),
                 payload: rebirth(at.wall),
@@ -155,7 +143,7 @@ impl<T> Session<T> {
         });
         let asked: Vec<Request> = asked.collect();
         self.counts.asked += asked.len() as u64;
-        asked
+        (asked, remarks)
     }
 
     /// Makes a node of this name if there is none; false if there is no room for it.

@@ -31,7 +31,7 @@ pub(super) enum Told {
 
 /// Why a metric is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Misfit {
+pub(in crate::source::mqtt) enum Misfit {
     /// No type was ever said.
     #[error("a metric has no type")]
     NoType,

@@ -96,7 +96,7 @@ fn a_device_that_is_not_born_again_with_its_node_is_gone() {
 fn data_before_any_birth_is_not_taken_and_the_node_is_asked() {
     let mut bench = Bench::new();
     assert_eq!(bench.hears("DDATA/gw-9/mill-1", temperature(7, 1.0)), []);
-    let requests = bench.session.requests(bench.now);
+    let (requests, _) = bench.session.requests(bench.now);
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].topic, "spBv1.0/hall/NCMD/gw-9");
     let command = Payload::decode(&requests[0].payload[..]).unwrap();
@@ -205,4 +205,20 @@ fn a_silence_is_questioned_before_it_means_something() {
         bench.hears("DDATA/gw-7/mill-1", temperature(2, 1.0)).len(),
         1
     );
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_told_once() {
+    let mut bench = Bench::new();
+    bench.hears("NDATA/gw-9", data(1, 1, Value::Int(1)));
+    for _ in 0..600 {
+        bench.wait(1);
+        bench.asks();
+    }
+    assert_eq!(bench.remarks.len(), 1, "{:?}", bench.remarks);
+    assert!(bench.remarks[0].starts_with("hall/gw-9: it does not answer"));
+    // Where it does, that is over.
+    bench.hears("NBIRTH/gw-9", node_birth(0, 1));
+    bench.wait(60);
+    assert_eq!(bench.remarks.len(), 2);
 }

@@ -6,9 +6,10 @@ use prost::Message as _;
 
 use super::{
     super::{payload::MqttTag, topic::Template},
+    config::Settings,
     letter::{Came, Letter},
     plan::{Naming, Piece, Plan},
-    session::{Session, Settings},
+    session::Session,
     wire::{Metric, Payload, Value},
 };
 use crate::{
@@ -157,8 +158,13 @@ impl Bench {
 
     /// The nodes that are asked now.
     fn asks(&mut self) -> Vec<String> {
-        let requests = self.session.requests(self.now).into_iter();
-        let mut topics: Vec<String> = requests.map(|request| request.topic).collect();
+        let (requests, remarks) = self.session.requests(self.now);
+        self.remarks.extend(
+            remarks
+                .iter()
+                .map(|remark| format!("{}: {}", remark.of, remark.what)),
+        );
+        let mut topics: Vec<String> = requests.into_iter().map(|request| request.topic).collect();
         topics.sort();
         topics
     }
