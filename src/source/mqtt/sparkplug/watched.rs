@@ -15,9 +15,16 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Watched {
     /// By their names, in order.
-    metrics: Vec<(Arc<str>, Vec<(TagId, Arc<MqttTag>)>)>,
+    metrics: Vec<Named>,
     /// After so long a silence of the whole node or device nothing that it said counts any more.
     pub(super) stale_after: Option<Duration>,
+}
+
+/// A metric and the tags that it is.
+#[derive(Debug)]
+struct Named {
+    name: Arc<str>,
+    tags: Vec<(TagId, Arc<MqttTag>)>,
 }
 
 /// The place of a metric in [`Watched`].
@@ -30,11 +37,15 @@ impl Watched {
         tags: impl IntoIterator<Item = (TagId, Arc<MqttTag>)>,
         stale_after: Option<Duration>,
     ) -> Self {
-        let mut metrics: Vec<(Arc<str>, Vec<_>)> = Vec::new();
+        let mut metrics: Vec<Named> = Vec::new();
         for (id, tag) in tags {
-            match metrics.binary_search_by(|(name, _)| (**name).cmp(&tag.path)) {
-                Ok(at) => metrics[at].1.push((id, tag)),
-                Err(at) => metrics.insert(at, (tag.path.as_str().into(), vec![(id, tag)])),
+            match metrics.binary_search_by(|metric| (*metric.name).cmp(&tag.path)) {
+                Ok(at) => metrics[at].tags.push((id, tag)),
+                Err(at) => {
+                    let name = tag.path.as_str().into();
+                    let tags = vec![(id, tag)];
+                    metrics.insert(at, Named { name, tags });
+                }
             }
         }
         Self {
@@ -45,21 +56,20 @@ impl Watched {
 
     /// The metric of this name, if it is watched.
     pub(super) fn find(&self, name: &str) -> Option<MetricIx> {
-        let found = self
-            .metrics
-            .binary_search_by(|(known, _)| (**known).cmp(name));
+        let metrics = &self.metrics;
+        let found = metrics.binary_search_by(|metric| (*metric.name).cmp(name));
         found.ok().map(|at| MetricIx(at as u32))
     }
 
     /// All metrics.
     pub(super) fn metrics(&self) -> impl Iterator<Item = (MetricIx, &Arc<str>)> {
         let numbered = self.metrics.iter().zip(0..);
-        numbered.map(|((name, _), at)| (MetricIx(at), name))
+        numbered.map(|(metric, at)| (MetricIx(at), &metric.name))
     }
 
     /// Its name.
     pub(super) fn name(&self, metric: MetricIx) -> Arc<str> {
-        Arc::clone(&self.metrics[metric.0 as usize].0)
+        Arc::clone(&self.metrics[metric.0 as usize].name)
     }
 
     /// What the tags of a metric are when it tells this.
@@ -70,7 +80,7 @@ impl Watched {
         stamp: Option<Wall>,
         samples: &mut Vec<Sample>,
     ) {
-        for (id, tag) in &self.metrics[metric.0 as usize].1 {
+        for (id, tag) in &self.metrics[metric.0 as usize].tags {
             samples.push(Sample {
                 tag: *id,
                 reading: reading(told, tag),
@@ -81,13 +91,13 @@ impl Watched {
 
     /// A bad reading for the tags of a metric.
     pub(super) fn bad(&self, metric: MetricIx, bad: Bad, samples: &mut Vec<Sample>) {
-        let tags = self.metrics[metric.0 as usize].1.iter();
+        let tags = self.metrics[metric.0 as usize].tags.iter();
         samples.extend(tags.map(|(id, _)| unstamped(*id, bad)));
     }
 
     /// A bad reading for every tag.
     pub(super) fn all_bad(&self, bad: Bad, samples: &mut Vec<Sample>) {
-        let tags = self.metrics.iter().flat_map(|(_, tags)| tags);
+        let tags = self.metrics.iter().flat_map(|metric| &metric.tags);
         samples.extend(tags.map(|(id, _)| unstamped(*id, bad)));
     }
 }

@@ -1,0 +1,3 @@
+//! MQTT as a source, against brokers and senders that share nothing with ours.
+
+mod sparkplug;
