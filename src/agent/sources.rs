@@ -83,7 +83,7 @@ impl Sources {
         let parts = &loaded.settings.parts;
         let kinds = parts.modbus.iter().cloned().map(Kind::Modbus);
         let kinds = kinds.chain(parts.mqtt.iter().cloned().map(|mut config| {
-            config.witness = Some(seen.witness(&source_peer(&config.name)));
+            config.broker.witness = Some(seen.witness(&source_peer(&config.name)));
             Kind::Mqtt(config)
         }));
         let mut sources = Self {
@@ -234,23 +234,29 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Synchronised;
+    use crate::{clock::Synchronised, link::mqtt::Version, source::mqtt::config::Broker};
 
     fn line(receipts: mpsc::Sender<Receipt>, batches: mpsc::Receiver<Batch>) -> Line {
         Line {
             kind: Kind::Mqtt(MqttConfig {
                 name: "cell-broker".into(),
-                host: "localhost".to_owned(),
-                port: 1883,
-                ca: None,
-                witness: None,
-                user: None,
-                password: None,
-                client_id: "andon".to_owned(),
-                keep_alive: Duration::from_secs(15),
-                max_packet: 1 << 20,
-                max_unacked: 100,
-                status_topic: None,
+                broker: Broker {
+                    host: "localhost".to_owned(),
+                    port: 1883,
+                    version: Version::V3,
+                    tls: false,
+                    ca: None,
+                    identity: None,
+                    witness: None,
+                    user: None,
+                    password: None,
+                    client_id: "andon".to_owned(),
+                    session_expiry: Duration::from_secs(60),
+                    keep_alive: Duration::from_secs(15),
+                    max_packet: 1 << 20,
+                    max_unacked: 100,
+                    status_topic: None,
+                },
                 subscriptions: Vec::new(),
                 watches: Vec::new(),
                 sparkplug: Default::default(),

@@ -163,6 +163,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         journal: Journal::default(),
         watchdog: Watchdog::of_process(),
         held: Vec::new(),
+        waiting: 0,
         committed: now.mono,
         seen: view::Seen::new(now),
         tasks_stop,

@@ -84,6 +84,11 @@ impl Feed {
         Ok(())
     }
 
+    /// Whether the loop has room for another batch; only who feeds it takes that room.
+    pub fn has_room(&self) -> bool {
+        self.queue.capacity() > 0
+    }
+
     /// Hands over a batch if there is room: `Ok(false)` where there was none and the batch is dropped.
     ///
     /// # Errors

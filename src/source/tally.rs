@@ -28,10 +28,10 @@ pub enum Count {
     UnknownMachine,
     /// Messages at QoS 0 that the loop had no room for.
     Dropped,
-    /// Topic filters that the broker refused, or that were left out.
+    /// Topic filters that the broker refused.
     FilterLost,
-    /// Sessions at the broker that were discarded with what waited in them.
-    SessionDiscarded,
+    /// Connections and subscriptions for which the broker grants less than was asked for.
+    LessGranted,
     /// Times that messages of a Sparkplug node were missing.
     Gaps,
     /// Times that a Sparkplug node was asked to be born again.
@@ -57,15 +57,11 @@ const COUNTS: [(Count, &str, Option<&str>); 10] = {
             Some("messages for machines that are not configured"),
         ),
         (Dropped, "dropped", Some("messages at QoS 0 dropped")),
+        (FilterLost, "filters_lost", Some("topic filters refused")),
         (
-            FilterLost,
-            "filters_lost",
-            Some("topic filters refused or left out"),
-        ),
-        (
-            SessionDiscarded,
-            "sessions_discarded",
-            Some("sessions discarded"),
+            LessGranted,
+            "less_granted",
+            Some("times that the broker granted less than was asked for"),
         ),
         (
             Gaps,

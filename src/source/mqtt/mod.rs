@@ -1,14 +1,19 @@
 //! MQTT as a source: a broker's messages become samples, and are acknowledged once what they caused is on disk.
 //!
-//! It decides nothing about alerts, and knows nothing of rumqttc: the connection is [`crate::link::mqtt`].
+//! It decides nothing about alerts, and knows nothing of the protocol: the connection is [`crate::link::mqtt`].
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tokio::{pin, select, sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+mod broker;
 pub mod config;
+mod gather;
 mod nodes;
 pub mod payload;
 mod session;
@@ -31,16 +36,20 @@ use crate::{
         trouble::{Say, Trouble},
     },
 };
+use gather::Gathered;
 use session::{Intake, Remark, Taken};
 
 /// What a flood at QoS 0 is called.
 const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
 
+/// How many different sentences about the broker are kept, so that each is logged once.
+const SENTENCES: usize = 32;
+
 /// Runs one source until it is stopped or the loop is gone.
 ///
-/// A message at QoS 1 goes to the loop with a [`Receipt`] and is acknowledged when that comes back through `receipts`, in order of
-/// arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the connection is given up and the
-/// broker sends again. A message at QoS 0 is dropped while the loop has no room.
+/// Messages that came together go to the loop as one batch. Those at QoS 1 have a [`Receipt`] there and are acknowledged when that comes
+/// back through `receipts`, in order of arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the
+/// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
     tags: TagIds,
@@ -74,6 +83,8 @@ struct Source {
     /// The loop was told that nothing is reachable.
     told_unreachable: bool,
     failures: Trouble,
+    /// What was logged about the failure that is running, and about what the broker grants.
+    said: BTreeSet<String>,
     drops: Trouble,
     /// There if nodes of Sparkplug are subscribed to.
     sparkplug: Option<sparkplug::Host>,
@@ -117,6 +128,7 @@ impl Source {
             connected: false,
             told_unreachable: false,
             failures: Trouble::default(),
+            said: BTreeSet::new(),
             drops: Trouble::default(),
         }
     }
@@ -128,7 +140,7 @@ impl Source {
 
     async fn turn(&mut self) -> Result<(), Ended> {
         self.tell_ends();
-        self.look().await?;
+        self.look_at_nodes().await?;
         select! {
             biased;
             () = self.stop.cancelled() => Err(Ended),
@@ -136,7 +148,7 @@ impl Source {
                 self.committed(receipt);
                 Ok(())
             }
-            event = self.link.next(), if self.unacked.len() < self.config.max_unacked => match event {
+            event = self.link.next() => match event {
                 Some(event) => self.take(event).await,
                 None => self.revive().await,
             },
@@ -163,7 +175,7 @@ impl Source {
                 }
                 Ok(())
             }
-            Event::Message(message) => self.message(message).await,
+            Event::Messages(messages) => self.messages(messages).await,
             Event::FilterLost { filter, why } => {
                 let source = self.config.name.as_ref();
                 error!(source, %filter, why, "nothing is heard from this topic filter");
@@ -172,74 +184,88 @@ impl Source {
                 self.tally.trouble(Count::FilterLost, now, said);
                 Ok(())
             }
-            Event::SessionDiscarded { why } => {
-                let source = self.config.name.as_ref();
-                warn!(source, why, "messages may be lost");
+            Event::Notice { what } => {
+                if self.is_news(&what) {
+                    let source = self.config.name.as_ref();
+                    warn!(source, what, "less is granted than was asked for");
+                }
                 let now = self.clock.now().mono;
-                self.tally.trouble(Count::SessionDiscarded, now, || why);
+                self.tally.trouble(Count::LessGranted, now, || what);
                 Ok(())
             }
             Event::Disconnected { why } => self.disconnected(&why).await,
         }
     }
 
-    async fn message(&mut self, message: Message) -> Result<(), Ended> {
-        let source = self.config.name.as_ref();
-        self.tally.add(Count::Messages, 1);
-        if let Some(host) = &mut self.sparkplug
-            && host.takes(&message.topic)
-        {
-            let came = host.take(message);
-            return self.came(came).await;
-        }
-        let taken = self.intake.take(&message);
-        self.count(&message, &taken);
-        for remark in taken.remarks {
-            let topic = message.topic.as_str();
-            match remark {
-                Remark::UnknownMachine(machine) => {
-                    warn!(
-                        source,
-                        machine, topic, "a machine is heard that is not configured for this topic"
-                    );
-                }
-                Remark::Fault { why, count } => {
-                    warn!(source, topic, why, count, "a payload is not understood");
-                }
-                Remark::FaultEnded { count } => {
-                    info!(source, topic, count, "payloads are understood again");
-                }
-            }
-        }
-        let batch = Batch {
-            at: message.at,
-            samples: taken.samples,
-            receipt: None,
+    async fn messages(&mut self, messages: Vec<Message>) -> Result<(), Ended> {
+        // They arrived together.
+        let Some(at) = messages.first().map(|first| first.at) else {
+            return Ok(());
         };
-        match message.token {
-            Some(token) => self.owe(token, batch).await?,
-            None if batch.samples.is_empty() => {}
-            None => {
-                let at = batch.at;
-                if !self.feed.try_send(batch)? {
-                    self.dropped(&message.topic, at);
-                }
+        self.tally.add(Count::Messages, messages.len() as u64);
+        let mut gathered = Gathered::default();
+        for message in messages {
+            if self.is_of_node(&message) {
+                self.of_node(message, &mut gathered).await?;
+                continue;
+            }
+            let taken = self.intake.take(&message);
+            self.count(&message, &taken);
+            for remark in taken.remarks {
+                self.remark(&message.topic, remark);
+            }
+            gathered.add(message.token, taken.samples, message.topic);
+            if gathered.is_full() {
+                self.hand_on(at, std::mem::take(&mut gathered)).await?;
             }
         }
-        Ok(())
+        self.hand_on(at, gathered).await
     }
 
-    /// Hands on what came of a message that the broker waits for the acknowledgement of.
-    async fn owe(&mut self, token: Token, mut batch: Batch) -> Result<(), Ended> {
-        if batch.samples.is_empty() {
-            // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            self.link.ack(token);
-            return Ok(());
+    fn remark(&self, topic: &str, remark: Remark) {
+        let source = self.config.name.as_ref();
+        match remark {
+            Remark::UnknownMachine(machine) => {
+                warn!(
+                    source,
+                    machine, topic, "a machine is heard that is not configured for this topic"
+                );
+            }
+            Remark::Fault { why, count } => {
+                warn!(source, topic, why, count, "a payload is not understood");
+            }
+            Remark::FaultEnded { count } => {
+                info!(source, topic, count, "payloads are understood again");
+            }
         }
-        self.next_receipt += 1;
-        self.unacked.insert(self.next_receipt, token);
-        batch.receipt = Some(Receipt(self.next_receipt));
-        self.deliver(batch).await
+    }
+
+    async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
+        if !self.feed.has_room() {
+            for topic in gathered.drop_loose() {
+                self.dropped(&topic, at);
+            }
+        }
+        let receipt = match gathered.token {
+            // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
+            Some(token) if gathered.samples.is_empty() => {
+                self.link.ack(token);
+                return Ok(());
+            }
+            None if gathered.samples.is_empty() => return Ok(()),
+            Some(token) => {
+                self.next_receipt += 1;
+                self.unacked.insert(self.next_receipt, token);
+                Some(Receipt(self.next_receipt))
+            }
+            None => None,
+        };
+        self.deliver(Batch {
+            at,
+            samples: gathered.samples,
+            receipt,
+        })
+        .await
     }
 
     /// Counts what is wrong with a message.
@@ -295,14 +321,17 @@ impl Source {
     }
 
     async fn disconnected(&mut self, why: &str) -> Result<(), Ended> {
-        let (source, now) = (self.config.name.as_ref(), self.clock.now());
+        let (now, news) = (self.clock.now(), self.is_news(why));
         self.connected = false;
         self.unacked.clear();
         self.requests.abort_all();
         self.tally.falters(format!("not connected: {why}"));
         self.tally
             .trouble(Count::Disconnects, now.mono, || why.to_owned());
-        if let Some(count) = self.failures.failed(now.mono).map(Say::count) {
+        let source = self.config.name.as_ref();
+        let count = self.failures.failed(now.mono).map(Say::count);
+        // Another reason than before is worth a line too.
+        if count.is_some() || news {
             warn!(source, why, count, "no connection to the broker");
         }
         self.unreachable(now).await
@@ -343,12 +372,18 @@ impl Source {
         Ok(())
     }
 
+    /// Whether this was not said before, as far as is remembered.
+    fn is_news(&mut self, sentence: &str) -> bool {
+        self.said.len() < SENTENCES && self.said.insert(sentence.to_owned())
+    }
+
     fn tell_ends(&mut self) {
         let (source, now) = (self.config.name.as_ref(), self.clock.now().mono);
         if self.connected
             && let Some(count) = self.failures.fine(now).map(Say::count)
         {
             info!(source, count, "connected again");
+            self.said.clear();
         }
         if let Some(count) = self.drops.fine(now).map(Say::count) {
             info!(source, count, "no more messages are dropped");

@@ -6,10 +6,11 @@ use tracing::{debug, info, warn};
 
 use super::{
     Ended, Source,
+    gather::Gathered,
     sparkplug::{Came, Remark},
 };
 use crate::{
-    link::mqtt::{Qos, Token},
+    link::mqtt::{Message, Qos, Token},
     source::{Batch, tally::Count, trouble::Say},
 };
 
@@ -32,24 +33,51 @@ impl Source {
         .await
     }
 
+    /// Whether a message is of a node.
+    pub(super) fn is_of_node(&self, message: &Message) -> bool {
+        let host = self.sparkplug.as_ref();
+        host.is_some_and(|host| host.takes(&message.topic))
+    }
+
+    /// Takes a message of a node.
+    pub(super) async fn of_node(
+        &mut self,
+        message: Message,
+        gathered: &mut Gathered,
+    ) -> Result<(), Ended> {
+        if message.token.is_some() {
+            // It may have to wait for another one, and those around it are not acknowledged together with it.
+            self.hand_on(message.at, std::mem::take(gathered)).await?;
+        }
+        let came = self.sparkplug.as_mut().map(|host| host.take(message));
+        match came {
+            Some(came) => self.came(came, gathered).await,
+            None => Ok(()),
+        }
+    }
+
     /// Looks at what ends by itself, and asks who is to be asked.
-    pub(super) async fn look(&mut self) -> Result<(), Ended> {
-        let now = self.clock.now();
+    pub(super) async fn look_at_nodes(&mut self) -> Result<(), Ended> {
         while self.requests.try_join_next().is_some() {}
-        let Some(host) = &mut self.sparkplug else {
+        let now = self.clock.now();
+        let host = self.sparkplug.as_mut();
+        let Some(came) = host.and_then(|host| host.look(now)) else {
             return Ok(());
         };
-        let came = host.look(now);
-        if let Some(came) = came {
-            self.came(came).await?;
-            self.ask();
-        }
+        let mut gathered = Gathered::default();
+        self.came(came, &mut gathered).await?;
+        self.hand_on(now, gathered).await?;
+        self.ask();
         Ok(())
     }
 
     /// Hands on what came of a message or of time. Messages at QoS 0 are not dropped here: of a node that sends only what changes, each
     /// is missed, so while the loop is behind nothing more is read, and what the broker drops then is noticed by its number.
-    pub(super) async fn came(&mut self, came: Came<Option<Token>>) -> Result<(), Ended> {
+    async fn came(
+        &mut self,
+        came: Came<Option<Token>>,
+        gathered: &mut Gathered,
+    ) -> Result<(), Ended> {
         for remark in &came.remarks {
             self.say(remark);
         }
@@ -62,15 +90,15 @@ impl Source {
         }
         self.count_nodes();
         for outcome in came.outcomes {
-            let batch = Batch {
-                at: outcome.at,
-                samples: outcome.samples,
-                receipt: None,
-            };
-            match outcome.token.flatten() {
-                Some(token) => self.owe(token, batch).await?,
-                None if batch.samples.is_empty() => {}
-                None => self.deliver(batch).await?,
+            let at = outcome.at;
+            let token = outcome.token.flatten();
+            if token.is_some() || gathered.is_full() {
+                self.hand_on(at, std::mem::take(gathered)).await?;
+            }
+            gathered.samples.extend(outcome.samples);
+            if token.is_some() {
+                gathered.token = token;
+                self.hand_on(at, std::mem::take(gathered)).await?;
             }
         }
         Ok(())
