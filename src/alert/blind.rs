@@ -242,6 +242,9 @@ impl Engine {
             Bad::Gap => {
                 "Check that its node answers when it is asked to be born again, and the network."
             }
+            Bad::Quality => {
+                "The sender says itself that the value is not good: check the device behind it."
+            }
             Bad::NeverHeard | Bad::Stale => "Check that whatever sends it is running.",
             Bad::Unreachable | Bad::NoAnswer => "Check power and cable.",
         };

@@ -85,6 +85,8 @@ pub enum Bad {
     Goodbye,
     /// Messages of its sender were lost, so that nobody knows what it is now.
     Gap,
+    /// The sender says itself that the value is not good.
+    Quality,
 }
 
 impl Bad {
@@ -114,6 +116,7 @@ impl Bad {
             Self::Unlisted => "unlisted",
             Self::Goodbye => "goodbye",
             Self::Gap => "gap",
+            Self::Quality => "bad_quality",
         }
         .into()
     }
@@ -130,6 +133,7 @@ impl Bad {
             "unlisted" => Self::Unlisted,
             "goodbye" => Self::Goodbye,
             "gap" => Self::Gap,
+            "bad_quality" => Self::Quality,
             _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
         })
     }
@@ -159,6 +163,7 @@ impl fmt::Display for Bad {
             Self::Unlisted => f.write_str("unlisted text"),
             Self::Goodbye => f.write_str("it said goodbye"),
             Self::Gap => f.write_str("messages were lost"),
+            Self::Quality => f.write_str("bad quality"),
         }
     }
 }
@@ -211,6 +216,7 @@ mod tests {
             Bad::Unlisted,
             Bad::Goodbye,
             Bad::Gap,
+            Bad::Quality,
         ];
         for bad in all {
             assert_eq!(Bad::from_word(&bad.word()), Some(bad));

@@ -1,3 +1,4 @@
-//! MQTT as a source, against brokers and senders that share nothing with ours.
+//! MQTT as a source, against brokers, nodes and publishers that share nothing with ours.
 
+mod payloads;
 mod sparkplug;

@@ -95,6 +95,7 @@ fn called(receiver: &Receiver, rule: &str, expected: &[&str]) {
 
 const TRIGGERED: &str = "alert.triggered";
 const RESOLVED: &str = "alert.resolved";
+const REOPENED: &str = "alert.reopened";
 
 #[test]
 fn a_device_is_watched_from_its_birth_to_its_death_and_beyond() {
@@ -132,6 +133,8 @@ fn a_device_is_watched_from_its_birth_to_its_death_and_beyond() {
         (node.commands().len() == 2).then_some(())
     });
     let view = shows(&agent, "press/temp", "20.5 °C");
+    // Nodes are not asked twice within seconds, so this may have taken longer than blindness goes unnoticed here.
+    sees(&receiver);
     assert_eq!(count(&view, "gaps"), 1, "{view:#}");
     assert_eq!(count(&view, "rebirths"), 2, "{view:#}");
 
@@ -140,7 +143,7 @@ fn a_device_is_watched_from_its_birth_to_its_death_and_beyond() {
     node.tell(&json!({ "birth": true }));
     shows(&agent, "press/temp", "23.0 °C");
     data(&mut node, 11, "Double", 98.0);
-    called(&receiver, "too-hot", &[TRIGGERED, RESOLVED, TRIGGERED]);
+    called(&receiver, "too-hot", &[TRIGGERED, RESOLVED, REOPENED]);
     data(&mut node, 10, "Int16", 4.0);
     data(&mut node, 11, "Double", 24.0);
     shows(&agent, "press/temp", "24.0 °C");
@@ -152,18 +155,28 @@ fn a_device_is_watched_from_its_birth_to_its_death_and_beyond() {
     data(&mut node, 11, "Double", 25.0);
     let view = shows(&agent, "press/temp", "25.0 °C");
     assert!(tag(&view, "press/load")["bad"].is_null(), "{view:#}");
-    assert_eq!(events(&receiver, "andon.blind"), [""; 0]);
+    sees(&receiver);
 
     // The device goes, and its node stays.
     node.tell(&json!({ "death": "Press" }));
     let view = is_bad(&agent, "press/temp", "goodbye");
     assert_eq!(tag(&view, "press/temp")["bad"], "it said goodbye");
     assert!(tag(&view, "gw-7/uptime")["bad"].is_null(), "{view:#}");
-    called(&receiver, "andon.blind", &[TRIGGERED]);
+    wait::until("the press is blind", || is_blind(&receiver).then_some(()));
     node.tell(&json!({ "birth": true }));
     shows(&agent, "press/temp", "23.0 °C");
-    called(&receiver, "andon.blind", &[TRIGGERED, RESOLVED]);
+    sees(&receiver);
     assert_eq!(node.commands().len(), 2, "nothing was asked without need");
+}
+
+/// Whether something is blind, by what the receiver was told last.
+fn is_blind(receiver: &Receiver) -> bool {
+    let last = events(receiver, "andon.blind").pop();
+    last.is_some_and(|event| event != RESOLVED)
+}
+
+fn sees(receiver: &Receiver) {
+    wait::until("nothing is blind", || (!is_blind(receiver)).then_some(()));
 }
 
 /// A count of the source.
@@ -228,8 +241,8 @@ const METRICS: [(&str, &str, Shown); 30] = [
         "1.0, \"historical\": true",
         Shown::Bad("never_heard"),
     ),
-    ("String", "\"x\"", Shown::Bad("malformed")),
-    ("Text", "\"x\"", Shown::Bad("malformed")),
+    ("String", "\"RUN\"", Shown::As("RUN")),
+    ("Text", "\"x\"", Shown::Bad("unlisted")),
     ("UUID", "\"x\"", Shown::Bad("malformed")),
     ("DataSet", "null", Shown::Bad("malformed")),
     ("Template", "null", Shown::Bad("malformed")),
@@ -266,12 +279,14 @@ fn bytes(answer: &Value) -> Vec<u8> {
 #[test]
 fn every_type_is_read_as_two_other_implementations_write_it() {
     let (broker, receiver) = (Broker::start(), Receiver::start());
-    let decimals =
-        |(kind, _, _): (&str, &str, Shown)| usize::from(matches!(kind, "Float" | "Double"));
     let tags: String = (0..METRICS.len())
         .map(|at| {
-            let decimals = decimals(METRICS[at]);
-            format!("    {{ tag = \"m{at}\", metric = \"m{at}\", decimals = {decimals} }},\n")
+            let more = match METRICS[at].0 {
+                "Float" | "Double" => "decimals = 1",
+                "String" | "Text" => "values = { \"RUN\" = 1, \"STOP\" = 2 }",
+                _ => "decimals = 0",
+            };
+            format!("    {{ tag = \"m{at}\", metric = \"m{at}\", {more} }},\n")
         })
         .collect();
     let config = format!(

@@ -8,6 +8,7 @@ pub(crate) mod modbus_device;
 pub(crate) mod mount;
 mod outside;
 pub(crate) mod port;
+mod publisher;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod signatures;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     broker::Broker,
     edge_node::EdgeNode,
     modbus_device::Device,
+    publisher::Publisher,
     receiver::{Answer, Received, Receiver},
 };
 

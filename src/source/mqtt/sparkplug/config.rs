@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     super::{
         config::Context,
-        payload::MqttTag,
-        subscription::read_tag,
+        payload::{MqttTag, read_bare_tag},
         topic::{Template, to_id},
     },
     namespace::NAMESPACE,
@@ -264,7 +263,8 @@ fn read_metric(section: Section<'_>) -> Option<MqttTag> {
             "must be the name that the node gives it in its birth",
         );
     }
-    let tag = read_tag(&section, metric);
+    let tag = read_bare_tag(&section);
     section.finish();
-    tag
+    let path = metric?;
+    tag.map(|tag| MqttTag { path, ..tag })
 }

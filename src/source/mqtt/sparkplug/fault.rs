@@ -29,6 +29,14 @@ pub(in crate::source::mqtt) enum Fault {
         /// Why.
         misfit: Misfit,
     },
+    /// The value of a metric that is watched is none that its tag can have.
+    #[error("the value of \"{metric}\" is {why}")]
+    Value {
+        /// Its name.
+        metric: Arc<str>,
+        /// What it is.
+        why: &'static str,
+    },
     /// A metric that is watched is not among those of the birth.
     #[error("its birth has no metric \"{0}\"; names are compared letter by letter")]
     NoMetric(Arc<str>),

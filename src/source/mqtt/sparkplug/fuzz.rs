@@ -86,14 +86,8 @@ fn plan() -> Plan {
     let machine = |name: &str, first: u32| {
         let tags = METRICS.iter().zip(first..).map(|(metric, id)| {
             let tag = MqttTag {
-                tag: "t".into(),
                 path: (*metric).to_owned(),
-                unit: "".into(),
-                decimals: 1,
-                valid: None,
-                invalid: Vec::new(),
-                scale: 1.0,
-                offset: 0.0,
+                ..MqttTag::plain("t".into())
             };
             (TagId(id), Arc::new(tag))
         });

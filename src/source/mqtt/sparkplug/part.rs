@@ -225,7 +225,11 @@ impl Part {
         match value::read(metric, known) {
             Ok(told) => {
                 let stamp = metric.timestamp.and_then(wall).or(sent);
-                self.watched.told(ix, &told, stamp, &mut came.samples);
+                let why = self.watched.told(ix, &told, stamp, &mut came.samples);
+                if let (Some(why), None) = (why, &came.fault) {
+                    let metric = self.watched.name(ix);
+                    came.fault = Some(Fault::Value { metric, why });
+                }
             }
             Err(misfit) => {
                 self.watched.bad(ix, Bad::Malformed, &mut came.samples);

@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    super::payload::{MqttTag, judge},
+    super::payload::{Found, MqttTag},
     value::Told,
 };
 use crate::{
     clock::Wall,
-    sample::{Bad, Reading, Sample, TagId, Value},
+    sample::{Bad, Reading, Sample, TagId},
 };
 
 /// What one machine is watched for by one subscription.
@@ -72,21 +72,25 @@ impl Watched {
         Arc::clone(&self.metrics[metric.0 as usize].name)
     }
 
-    /// What the tags of a metric are when it tells this.
+    /// What the tags of a metric are when it tells this, and why one of them cannot be.
     pub(super) fn told(
         &self,
         metric: MetricIx,
         told: &Told,
         stamp: Option<Wall>,
         samples: &mut Vec<Sample>,
-    ) {
+    ) -> Option<&'static str> {
+        let mut first = None;
         for (id, tag) in &self.metrics[metric.0 as usize].tags {
+            let (reading, why) = reading(told, tag);
+            first = first.or(why);
             samples.push(Sample {
                 tag: *id,
-                reading: reading(told, tag),
+                reading,
                 stamp,
             });
         }
+        first
     }
 
     /// A bad reading for the tags of a metric.
@@ -110,12 +114,13 @@ fn unstamped(tag: TagId, bad: Bad) -> Sample {
     }
 }
 
-fn reading(told: &Told, tag: &MqttTag) -> Reading {
-    match told {
-        Told::Number(number) => judge(Value::Number(*number), tag),
-        Told::Bool(bit) => judge(Value::Bool(*bit), tag),
-        Told::Text(_) => Reading::Bad(Bad::Malformed),
-        Told::Stale => Reading::Bad(Bad::Stale),
-        Told::Null | Told::Bad => Reading::Bad(Bad::SensorFault),
-    }
+fn reading(told: &Told, tag: &MqttTag) -> (Reading, Option<&'static str>) {
+    let found = match told {
+        Told::Number(number) => Found::Number(*number),
+        Told::Bool(bit) => Found::Bool(*bit),
+        Told::Text(text) => Found::Text(text.as_str().into()),
+        Told::Stale => return (Reading::Bad(Bad::Stale), None),
+        Told::Null | Told::Bad => return (Reading::Bad(Bad::Quality), None),
+    };
+    tag.read(&found)
 }

@@ -30,14 +30,9 @@ const UPTIME: u32 = 6;
 
 fn tag(path: &str) -> Arc<MqttTag> {
     Arc::new(MqttTag {
-        tag: "t".into(),
         path: path.into(),
-        unit: "".into(),
-        decimals: 1,
         valid: Some((-1e6, 1e6)),
-        invalid: Vec::new(),
-        scale: 1.0,
-        offset: 0.0,
+        ..MqttTag::plain("t".into())
     })
 }
 
