@@ -259,6 +259,8 @@ mod tests {
                     status_topic: None,
                 },
                 subscriptions: Vec::new(),
+                watches: Vec::new(),
+                sparkplug: Default::default(),
             }),
             batches,
             receipts: Some(receipts),

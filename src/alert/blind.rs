@@ -248,6 +248,10 @@ impl Engine {
                 "Check the tag's address and type, and the device."
             }
             Bad::Unlisted => "Add the text to the tag's `values`, or check its address and length.",
+            Bad::Goodbye => "Check that it is switched on and its node is connected to the broker.",
+            Bad::Gap => {
+                "Check that its node answers when it is asked to be born again, and the network."
+            }
             Bad::Quality => {
                 "The sender says itself that the value is not good: check the device behind it."
             }

@@ -114,6 +114,10 @@ pub enum Bad {
     SensorFault,
     /// A text that `values` does not list, so that it has no number.
     Unlisted,
+    /// Its sender has said that it goes, or the broker has said so for it.
+    Goodbye,
+    /// Messages of its sender were lost, so that nobody knows what it is now.
+    Gap,
     /// The sender says itself that the value is not good.
     Quality,
 }
@@ -123,7 +127,7 @@ impl Bad {
     pub fn is_silence(self) -> bool {
         matches!(
             self,
-            Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer
+            Self::NeverHeard | Self::Stale | Self::Unreachable | Self::NoAnswer | Self::Goodbye
         )
     }
 
@@ -143,6 +147,8 @@ impl Bad {
             Self::Malformed => "malformed",
             Self::SensorFault => "sensor_fault",
             Self::Unlisted => "unlisted",
+            Self::Goodbye => "goodbye",
+            Self::Gap => "gap",
             Self::Quality => "bad_quality",
         }
         .into()
@@ -158,6 +164,8 @@ impl Bad {
             "malformed" => Self::Malformed,
             "sensor_fault" => Self::SensorFault,
             "unlisted" => Self::Unlisted,
+            "goodbye" => Self::Goodbye,
+            "gap" => Self::Gap,
             "bad_quality" => Self::Quality,
             _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
         })
@@ -186,6 +194,8 @@ impl fmt::Display for Bad {
             Self::Malformed => f.write_str("answer not understood"),
             Self::SensorFault => f.write_str("sensor fault"),
             Self::Unlisted => f.write_str("unlisted text"),
+            Self::Goodbye => f.write_str("it said goodbye"),
+            Self::Gap => f.write_str("messages were lost"),
             Self::Quality => f.write_str("bad quality"),
         }
     }
@@ -237,6 +247,8 @@ mod tests {
             Bad::Malformed,
             Bad::SensorFault,
             Bad::Unlisted,
+            Bad::Goodbye,
+            Bad::Gap,
             Bad::Quality,
         ];
         for bad in all {

@@ -32,12 +32,16 @@ pub enum Count {
     FilterLost,
     /// Connections and subscriptions for which the broker grants less than was asked for.
     LessGranted,
+    /// Times that messages of a Sparkplug node were missing.
+    Gaps,
+    /// Times that a Sparkplug node was asked to be born again.
+    Rebirths,
     /// Polls that were left out because the link was slow or busy.
     PollsLeftOut,
 }
 
 /// Of each count: its word in JSON, and what people read behind the number. Nobody needs to read of what is no trouble.
-const COUNTS: [(Count, &str, Option<&str>); 8] = {
+const COUNTS: [(Count, &str, Option<&str>); 10] = {
     use Count::*;
     [
         (Messages, "messages", None),
@@ -59,6 +63,12 @@ const COUNTS: [(Count, &str, Option<&str>); 8] = {
             "less_granted",
             Some("times that the broker granted less than was asked for"),
         ),
+        (
+            Gaps,
+            "gaps",
+            Some("times that messages of a node were missing"),
+        ),
+        (Rebirths, "rebirths", None),
         (PollsLeftOut, "polls_left_out", Some("polls left out")),
     ]
 };

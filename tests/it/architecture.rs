@@ -47,12 +47,13 @@ const ARROWS: [(&str, &str); 13] = [
 ];
 
 /// Crates that speak a protocol, and the only places that may know them. Their traps are tested there.
-const PROTOCOLS: [(&str, &[&str]); 5] = [
+const PROTOCOLS: [(&str, &[&str]); 6] = [
     ("tokio_modbus", &["src/source/modbus", "src/demo"]),
     ("rumqttc", &["src/link/mqtt"]),
     ("rusqlite", &["src/store"]),
     ("reqwest", &["src/link/http"]),
     ("lettre", &["src/link/smtp"]),
+    ("prost", &["src/source/mqtt/sparkplug"]),
 ];
 
 /// Only the clock reads clocks: everywhere else time is an argument.

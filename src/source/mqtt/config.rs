@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::sparkplug::config::{NEVER_STALE, Settings, Watch};
 pub use super::{broker::Broker, subscription::Subscription};
 use crate::{
     config::{
@@ -21,6 +22,10 @@ pub struct MqttConfig {
     pub broker: Broker,
     /// What is listened to.
     pub subscriptions: Vec<Subscription>,
+    /// Nodes and devices of Sparkplug that are listened to.
+    pub watches: Vec<Watch>,
+    /// What its nodes are told and asked.
+    pub sparkplug: Settings,
 }
 
 /// What a source needs to know of the rest of the configuration.
@@ -38,11 +43,20 @@ impl MqttConfig {
     /// Reads one entry of `[[source.mqtt]]`. Mistakes are reported; with any, the result is not to be run.
     pub fn read<'s>(name: &str, section: Section<'s>, context: &Context<'_, 's>) -> Option<Self> {
         let broker = Broker::read(&section, context.site, name);
-        let list = section.list_of_some("subscribe", "must list at least one topic");
-        let subscriptions = list.into_iter();
-        let subscriptions: Vec<_> = subscriptions
-            .filter_map(|section| Subscription::read(section, context))
-            .collect();
+        let (mut subscriptions, mut watches) = (Vec::new(), Vec::new());
+        for section in section.list_of_some("subscribe", "must list at least one topic") {
+            match Watch::is(&section) {
+                true => watches.extend(Watch::read(section, context)),
+                false => subscriptions.extend(Subscription::read(section, context)),
+            }
+        }
+        if section.raw("sparkplug").is_some() && watches.is_empty() {
+            section.error(
+                "sparkplug",
+                "needs a subscription with payload = \"sparkplug_b\"",
+            );
+        }
+        let sparkplug = Settings::read(&section);
         if let Some(broker) = &broker {
             warn_of_sharing(&section, broker, &subscriptions);
         }
@@ -52,6 +66,8 @@ impl MqttConfig {
             name: name.into(),
             broker: broker?,
             subscriptions,
+            watches,
+            sparkplug,
         })
     }
 
@@ -60,24 +76,36 @@ impl MqttConfig {
     pub fn tags(&self, problems: &Problems) -> Vec<TagSpec> {
         let mut from: HashMap<(&str, &str), &str> = HashMap::new();
         let mut specs = Vec::new();
-        for subscription in &self.subscriptions {
-            for (machine, tag) in subscription.machine_tags() {
-                if let Some(other) = from.insert((machine, &tag.tag), &subscription.path) {
-                    let message =
-                        format!("gives {machine}/{}, which {other} gives already", tag.tag);
-                    problems.error(Some(&subscription.place), &subscription.path, message);
-                    continue;
-                }
-                specs.push(TagSpec {
-                    machine: Arc::clone(machine),
-                    tag: Arc::clone(&tag.tag),
-                    unit: Arc::clone(&tag.unit),
-                    decimals: tag.decimals,
-                    labels: tag.labels.clone(),
-                    stale_after: subscription.stale_after,
-                    modbus_unit: None,
-                });
+        let subscriptions = self.subscriptions.iter().flat_map(|subscription| {
+            let of = |pair| {
+                (
+                    pair,
+                    subscription.stale_after,
+                    &subscription.place,
+                    &subscription.path,
+                )
+            };
+            subscription.machine_tags().map(of)
+        });
+        let watches = self.watches.iter().flat_map(|watch| {
+            let of = |pair| (pair, NEVER_STALE, &watch.place, &watch.path);
+            watch.machine_tags().map(of)
+        });
+        for ((machine, tag), stale_after, place, path) in subscriptions.chain(watches) {
+            if let Some(other) = from.insert((machine, &tag.tag), path) {
+                let message = format!("gives {machine}/{}, which {other} gives already", tag.tag);
+                problems.error(Some(place), path, message);
+                continue;
             }
+            specs.push(TagSpec {
+                machine: Arc::clone(machine),
+                tag: Arc::clone(&tag.tag),
+                unit: Arc::clone(&tag.unit),
+                decimals: tag.decimals,
+                labels: tag.labels.clone(),
+                stale_after,
+                modbus_unit: None,
+            });
         }
         specs
     }
@@ -90,18 +118,16 @@ impl MqttConfig {
     /// How the connection is made.
     pub(super) fn link(&self) -> Options {
         let mut filters: Vec<Filter> = Vec::new();
-        for subscription in &self.subscriptions {
-            let topic: Arc<str> = subscription.template.filter().into();
+        let subscriptions = self.subscriptions.iter();
+        let subscriptions = subscriptions.map(|it| (it.template.filter(), it.qos));
+        let watches = self.watches.iter().map(|it| (it.filter(), it.qos));
+        for (topic, qos) in subscriptions.chain(watches) {
+            let topic: Arc<str> = topic.into();
             // Asked for twice, the broker would send everything twice, or use the level that was asked for last.
             match filters.iter_mut().find(|filter| filter.topic == topic) {
-                Some(filter) if subscription.qos == Qos::AtLeastOnce => {
-                    filter.qos = Qos::AtLeastOnce
-                }
+                Some(filter) if qos == Qos::AtLeastOnce => filter.qos = Qos::AtLeastOnce,
                 Some(_) => {}
-                None => filters.push(Filter {
-                    topic,
-                    qos: subscription.qos,
-                }),
+                None => filters.push(Filter { topic, qos }),
             }
         }
         Options {

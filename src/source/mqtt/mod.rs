@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{pin, select, sync::mpsc, time::sleep};
+use tokio::{pin, select, sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -16,8 +16,10 @@ pub mod config;
 pub mod fuzz;
 mod gather;
 mod meaning;
+mod nodes;
 pub mod payload;
 mod session;
+pub mod sparkplug;
 pub mod subscription;
 pub mod topic;
 
@@ -63,6 +65,9 @@ pub async fn run(
     source.run().await;
 }
 
+/// How long a turn may last in which nothing happens.
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
+
 struct Source {
     config: MqttConfig,
     options: Options,
@@ -83,6 +88,10 @@ struct Source {
     /// What was logged about the failure that is running, and about what the broker grants.
     said: BTreeSet<String>,
     drops: Trouble,
+    /// There if nodes of Sparkplug are subscribed to.
+    sparkplug: Option<sparkplug::Host>,
+    /// What is being published to them.
+    requests: JoinSet<()>,
 }
 
 /// Why the source ends.
@@ -107,6 +116,8 @@ impl Source {
         Self {
             link: MqttLink::connect(options.clone(), clock.clone()),
             intake: Intake::new(&config, tags),
+            sparkplug: sparkplug::Host::new(&config.watches, config.sparkplug, tags),
+            requests: JoinSet::new(),
             config,
             options,
             clock,
@@ -131,6 +142,7 @@ impl Source {
 
     async fn turn(&mut self) -> Result<(), Ended> {
         self.tell_ends();
+        self.look_at_nodes().await?;
         select! {
             biased;
             () = self.stop.cancelled() => Err(Ended),
@@ -142,7 +154,7 @@ impl Source {
                 Some(event) => self.take(event).await,
                 None => self.revive().await,
             },
-            () = sleep(Duration::from_secs(5)) => Ok(()),
+            () = sleep(LOOK_WITHIN) => Ok(()),
         }
     }
 
@@ -158,6 +170,7 @@ impl Source {
                     // Still blind, but whoever looks for the cause should look at the senders now.
                     self.all_bad(Bad::NeverHeard, self.clock.now()).await?;
                 }
+                self.meet_nodes().await?;
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
@@ -194,6 +207,10 @@ impl Source {
         self.tally.add(Count::Messages, messages.len() as u64);
         let mut gathered = Gathered::default();
         for message in messages {
+            if self.is_of_node(&message) {
+                self.of_node(message, &mut gathered).await?;
+                continue;
+            }
             let mut taken = self.intake.take(&message);
             self.count(&message, &taken);
             for remark in taken.remarks.drain(..) {
@@ -311,6 +328,7 @@ impl Source {
         let (now, news) = (self.clock.now(), self.is_news(why));
         self.connected = false;
         self.unacked.clear();
+        self.requests.abort_all();
         self.tally.falters(format!("not connected: {why}"));
         self.tally
             .trouble(Count::Disconnects, now.mono, || why.to_owned());
@@ -331,7 +349,12 @@ impl Source {
     }
 
     async fn all_bad(&mut self, why: Bad, at: Now) -> Result<(), Ended> {
-        let samples = self.intake.all_bad(why);
+        let mut samples = self.intake.all_bad(why);
+        if let Some(host) = &mut self.sparkplug
+            && why == Bad::Unreachable
+        {
+            samples.extend(host.disconnected());
+        }
         self.deliver(Batch {
             at,
             samples,

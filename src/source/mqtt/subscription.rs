@@ -11,7 +11,7 @@ use crate::{
     config::{
         machine,
         section::{Id, Section},
-        tree::{Node, Place, Value},
+        tree::Place,
     },
     link::mqtt::Qos,
     sample::Retained,
@@ -56,16 +56,7 @@ impl Subscription {
             ("json", Format::Json),
             ("senml", Format::Senml),
         ];
-        let later = |node: &Node| matches!(&node.value, Value::Text(text) if text == "sparkplug_b");
-        let format = if section.raw("payload").is_some_and(later) {
-            section.error(
-                "payload",
-                "is sparkplug_b, which is not supported by this version; number, bool, text, json and senml are",
-            );
-            None
-        } else {
-            section.required_word("payload", &formats)
-        };
+        let format = section.required_word("payload", &formats);
         let stale_after = section.required::<Duration>("stale_after");
         if stale_after.is_some_and(|after| after < Duration::from_secs(1)) {
             section.error("stale_after", "must be at least 1s");

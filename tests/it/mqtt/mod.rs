@@ -1,4 +1,5 @@
-//! MQTT as a source, against brokers and publishers that share nothing with ours.
+//! MQTT as a source, against brokers, nodes and publishers that share nothing with ours.
 
 mod payloads;
 mod retained;
+mod sparkplug;

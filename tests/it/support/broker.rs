@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -108,6 +108,21 @@ impl Broker {
             .expect(MISSING);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{topic} was not published: {said}");
+    }
+
+    /// The same with a payload that is no text.
+    pub(crate) fn publish_bytes(&self, topic: &str, payload: &[u8]) {
+        let mut child = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-q", "1", "-s"])
+            .args(["-p", &self.port.number.to_string(), "-t", topic])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect(MISSING);
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(payload).expect("it listens");
+        drop(stdin);
+        let status = child.wait().expect("it ends");
+        assert!(status.success(), "{topic} was not published");
     }
 
     /// Everything that is published below a topic from now on.

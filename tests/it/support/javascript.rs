@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use serde_json::Value;
+
 use super::outside;
 
 /// A script beside this file, run by a Node.js that finds what it needs.
@@ -26,4 +28,9 @@ pub(crate) fn script(name: &str) -> Command {
         .arg(root.join("tests/it/support").join(name))
         .env("NODE_PATH", folder.join("node_modules"));
     command
+}
+
+/// The Sparkplug B payloads that Eclipse Tahu's JavaScript writes of these descriptions, as `{ hex }`.
+pub(crate) fn sparkplug(payloads: impl Iterator<Item = Value>) -> Vec<Value> {
+    outside::answers(script("sparkplug_payloads.js"), payloads)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod broker;
+mod edge_node;
 pub(crate) mod javascript;
 pub(crate) mod modbus_device;
 pub(crate) mod mount;
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub(crate) use self::{
     agent::Agent,
     broker::Broker,
+    edge_node::EdgeNode,
     modbus_device::Device,
     publisher::Publisher,
     receiver::{Answer, Received, Receiver},

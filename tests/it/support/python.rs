@@ -54,3 +54,8 @@ pub(crate) fn read(requests: &[Received]) -> Vec<Value> {
 pub(crate) fn registers(values: impl Iterator<Item = Value>) -> Vec<Value> {
     outside::answers(script("modbus_values.py"), values)
 }
+
+/// The Sparkplug B payloads that Eclipse Tahu's Python writes of these descriptions, as `{ hex }`.
+pub(crate) fn sparkplug(payloads: impl Iterator<Item = Value>) -> Vec<Value> {
+    outside::answers(script("sparkplug_payloads.py"), payloads)
+}

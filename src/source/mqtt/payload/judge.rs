@@ -57,7 +57,7 @@ impl MqttTag {
     }
 
     /// The reading of what was found; with a reason where it is not understood.
-    pub(super) fn read(&self, found: &Found<'_>) -> (Reading, Option<&'static str>) {
+    pub(in super::super) fn read(&self, found: &Found<'_>) -> (Reading, Option<&'static str>) {
         let bad = |bad, why| (Reading::Bad(bad), Some(why));
         match found {
             Found::Text(text) if self.is_text => match self.labels.number(text.trim()) {

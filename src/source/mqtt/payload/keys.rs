@@ -151,7 +151,17 @@ fn read_json_tag(section: Section<'_>, all: &Shared) -> Option<MqttTag> {
     tag
 }
 
-/// The keys that a tag has in every format.
+/// The keys that a tag has in every format; whether its `values` are of numbers or of texts is its own matter.
+pub(in super::super) fn read_bare_tag(section: &Section<'_>) -> Option<MqttTag> {
+    let all = Shared {
+        value: None,
+        quality: None,
+        format: None,
+        named: false,
+    };
+    read_tag(section, &all)
+}
+
 fn read_tag(section: &Section<'_>, all: &Shared) -> Option<MqttTag> {
     let tag = section.required::<Id>("tag").map(|id| id.0);
     let (labels, is_text) = read_values(section, all.format);

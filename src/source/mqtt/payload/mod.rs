@@ -20,11 +20,11 @@ use crate::{
 };
 
 pub use judge::MqttTag;
-pub(super) use keys::read_means;
+pub(super) use keys::{read_bare_tag, read_means};
 pub use quality::{Good, Listed, Quality};
 
 use json::JsonReader;
-use pick::Found;
+pub(super) use pick::Found;
 use senml::SenmlReader;
 
 /// How deep JSON may nest.

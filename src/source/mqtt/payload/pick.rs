@@ -11,7 +11,7 @@ use serde::de::{
 
 /// What stands at a pointer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Found<'d> {
+pub(in super::super) enum Found<'d> {
     #[default]
     Nothing,
     Null,

@@ -151,11 +151,6 @@ fn mistakes_are_explained_where_they_are() {
         ("{ file =", "{ fiel =", "password: has the key `fiel`"),
         ("{machine}/", "{machine}-x/", "whole levels"),
         ("{machine}", "x", "machine: is missing"),
-        (
-            "\"json\"",
-            "\"sparkplug_b\"",
-            "not supported by this version",
-        ),
         ("\"json\"", "\"jsn\"", "did you mean \"json\""),
         ("payload = \"json\"", "", "payload: is missing"),
         ("stale_after = \"30s\"", "", "stale_after: is missing"),

@@ -16,6 +16,7 @@ use crate::{
 mod config;
 mod intake;
 mod receipts;
+mod sparkplug;
 
 /// Reads `text` as the table of one source, and reports what is wrong with it.
 fn configure(text: &str) -> (Option<MqttConfig>, Vec<TagSpec>, Vec<String>) {

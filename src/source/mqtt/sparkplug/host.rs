@@ -1,0 +1,156 @@
+//! The session of a source, between the messages of its broker and its configuration.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    config::{Settings, Watch},
+    letter::{Came, Letter, Outcome},
+    namespace::NAMESPACE,
+    plan::Plan,
+    remark::{Counts, Remark},
+    session::{Request, Session},
+};
+use crate::{
+    clock::{Mono, Now},
+    link::mqtt::{Message, Token},
+    sample::{Bad, Reading, Sample, TagId},
+    source::TagIds,
+};
+
+/// How often it looks at what ends by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many machines that are not configured are named.
+const STRANGERS: usize = 100;
+
+/// All nodes that a source hears of, over one connection after the other.
+#[derive(Debug)]
+pub(in crate::source::mqtt) struct Host {
+    plan: Plan,
+    settings: Settings,
+    session: Session<Option<Token>>,
+    tags: Vec<TagId>,
+    /// Machines that were heard and are not configured.
+    strangers: BTreeSet<String>,
+    next_look: Mono,
+    told: Counts,
+}
+
+impl Host {
+    /// None if nothing of Sparkplug is subscribed to.
+    pub(in crate::source::mqtt) fn new(
+        watches: &[Watch],
+        settings: Settings,
+        ids: &TagIds,
+    ) -> Option<Self> {
+        if watches.is_empty() {
+            return None;
+        }
+        let (mut plan, mut all) = (Plan::default(), Vec::new());
+        for watch in watches {
+            let of = |machine: &Arc<str>| {
+                let id = |tag: &Arc<str>| ids.get(&(Arc::clone(machine), Arc::clone(tag)));
+                let tags = watch.tags.iter();
+                let tags = tags.filter_map(|tag| Some((*id(&tag.tag)?, Arc::clone(tag))));
+                (Arc::clone(machine), tags.collect::<Vec<_>>())
+            };
+            let machines: Vec<_> = watch.machines.iter().map(of).collect();
+            let tags = machines.iter().flat_map(|(_, tags)| tags);
+            all.extend(tags.map(|(id, _)| *id));
+            let template = watch.template.clone();
+            plan.listen(template, watch.naming.clone(), watch.stale_after, machines);
+        }
+        Some(Self {
+            session: Session::new(plan.clone(), settings),
+            plan,
+            settings,
+            tags: all,
+            strangers: BTreeSet::new(),
+            next_look: Mono::default(),
+            told: Counts::default(),
+        })
+    }
+
+    /// Whether a message of this topic is for it, and for nobody else.
+    pub(in crate::source::mqtt) fn takes(&self, topic: &str) -> bool {
+        topic.starts_with(NAMESPACE) && self.plan.follows(topic)
+    }
+
+    /// Takes a message.
+    pub(in crate::source::mqtt) fn take(&mut self, message: Message) -> Came<Option<Token>> {
+        let (at, token) = (message.at, message.token);
+        let letter = Letter {
+            at,
+            topic: message.topic,
+            payload: message.payload.ok(),
+            kept: message.retain,
+            again: message.dup,
+            token,
+        };
+        let take = || self.session.take(letter);
+        let mut came = catch_unwind(AssertUnwindSafe(take)).unwrap_or_else(|_| {
+            // A defect: a message that did it again after a restart would hold up all others, so it is dealt with. What the session
+            // knows may be wrong now, so it begins anew.
+            self.session = Session::new(self.plan.clone(), self.settings);
+            self.session.connected(at);
+            Came {
+                outcomes: vec![Outcome {
+                    at,
+                    samples: self.all_bad(Bad::Malformed),
+                    token: Some(token),
+                }],
+                remarks: Vec::new(),
+                strangers: Vec::new(),
+            }
+        });
+        came.strangers.retain(|name| self.is_news(name));
+        came
+    }
+
+    /// Whether a machine that is not configured was never named before.
+    fn is_news(&mut self, name: &str) -> bool {
+        self.strangers.len() < STRANGERS && self.strangers.insert(name.chars().take(64).collect())
+    }
+
+    /// Looks at what ends by itself, if it is time to.
+    pub(in crate::source::mqtt) fn look(&mut self, now: Now) -> Option<Came<Option<Token>>> {
+        (self.next_look <= now.mono).then(|| {
+            self.next_look = now.mono + LOOK_EVERY;
+            self.session.tick(now)
+        })
+    }
+
+    /// Nodes to be asked.
+    pub(in crate::source::mqtt) fn requests(&mut self, now: Now) -> (Vec<Request>, Vec<Remark>) {
+        self.session.requests(now)
+    }
+
+    /// There is a connection. No tag has a value before its node or device is born.
+    pub(in crate::source::mqtt) fn connected(&mut self, now: Now) -> Vec<Sample> {
+        self.session.connected(now);
+        self.all_bad(Bad::NeverHeard)
+    }
+
+    /// The connection is gone.
+    pub(in crate::source::mqtt) fn disconnected(&mut self) -> Vec<Sample> {
+        self.session.disconnected();
+        self.all_bad(Bad::Unreachable)
+    }
+
+    /// What has happened since this was asked last.
+    pub(in crate::source::mqtt) fn news(&mut self) -> Counts {
+        let (now, before) = (self.session.counts, self.told);
+        self.told = now;
+        now.since(before)
+    }
+
+    fn all_bad(&self, why: Bad) -> Vec<Sample> {
+        let bad = |tag: &TagId| Sample::new(*tag, Reading::Bad(why));
+        self.tags.iter().map(bad).collect()
+    }
+}
