@@ -14,7 +14,8 @@ use crate::{
     delivery::dispatch::Job,
 };
 
-/// At most so many receipts wait for the next commit of delays alone.
+/// At most about so many samples wait, with the receipts of their messages, for the next commit of delays alone: a broker sends no more
+/// than it may have unacknowledged.
 const HELD: usize = 50;
 
 /// What came of a command.
@@ -75,8 +76,12 @@ impl Loop {
     fn gather(&mut self) -> Vec<(Now, Arrived)> {
         let mut arrived = Vec::new();
         let held = &mut self.held;
+        let waiting = &mut self.waiting;
         self.sources.drain(QUEUE, |run, batch| {
-            held.extend(batch.receipt.map(|receipt| (run, receipt)));
+            if let Some(receipt) = batch.receipt {
+                held.push((run, receipt));
+                *waiting += batch.samples.len();
+            }
             let samples = batch.samples.into_iter();
             arrived.extend(samples.map(|sample| (batch.at, Arrived::Input(Input::Sample(sample)))));
         });
@@ -127,12 +132,13 @@ impl Loop {
         let state_every = self.loaded.settings.store.state_every;
         let changed = self.engine.has_changes();
         let state_is_due =
-            obeyed || now.mono >= self.committed + state_every || self.held.len() >= HELD;
+            obeyed || now.mono >= self.committed + state_every || self.waiting >= HELD;
         if !events.is_empty() || (changed && state_is_due) {
             self.commit(&events, now).await?;
         } else if changed {
             return Ok(());
         }
+        self.waiting = 0;
         for (run, receipt) in std::mem::take(&mut self.held) {
             self.sources.acknowledge(run, receipt);
         }

@@ -5,6 +5,7 @@
 //! in the one `select` of [`Loop::run`].
 
 mod audience;
+mod complaints;
 mod concerns;
 mod core;
 mod credentials;
@@ -131,6 +132,8 @@ pub(crate) struct Loop {
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.
     held: Vec<(Run, Receipt)>,
+    /// How many samples they are for.
+    waiting: usize,
     /// When the state was last committed.
     committed: Mono,
     seen: view::Seen,

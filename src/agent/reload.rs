@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    AgentError, Loop, credentials,
-    sources::{SOURCE_RULE, Sources},
-    start,
-};
+use super::{AgentError, Loop, complaints::SOURCE_RULE, credentials, sources::Sources, start};
 use crate::{
     alert::{engine::Input, signal::Signal},
     api::view::{Attempted, Reloaded},
@@ -54,7 +50,13 @@ impl Loop {
             .send(Job::Reload(start::receivers(&loaded)))
             .await;
         self.commit(&decided.events, now).await?;
-        self.sources = Sources::start(&loaded, &self.clock, &self.wake, self.credentials.seen());
+        self.sources = Sources::start(
+            &loaded,
+            &self.clock,
+            &self.wake,
+            self.credentials.seen(),
+            Some(&self.sources),
+        );
         self.credentials.reload(&loaded.settings);
         let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(needs_restart(&self.loaded.settings, &loaded.settings));
@@ -103,8 +105,8 @@ impl Loop {
         for signal in self.credentials.keep(now) {
             self.concerns.say(signal);
         }
-        for source in self.sources.steady(now.mono) {
-            self.concerns.say(Signal::gone(SOURCE_RULE, &source));
+        for signal in self.sources.say(now.mono) {
+            self.concerns.say(signal);
         }
         if now.mono.since(self.seen.marked) >= MARK_EVERY {
             self.seen.marked = now.mono;

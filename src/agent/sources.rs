@@ -8,8 +8,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::complaints::Voice;
 use crate::{
-    alert::{plant::Severity, signal::Signal},
+    alert::signal::Signal,
     clock::{Clock, Mono},
     config::Loaded,
     health::credentials::source_peer,
@@ -18,6 +19,7 @@ use crate::{
         Batch, Feed, Receipt, TagIds,
         modbus::{self, config::ModbusConfig},
         mqtt::{self, config::MqttConfig},
+        tally::Tally,
     },
 };
 
@@ -25,10 +27,6 @@ use crate::{
 pub(super) const QUEUE: usize = 256;
 /// How many receipts may wait for one source.
 const RECEIPTS: usize = 1024;
-/// The rule of alerts about a source that fails.
-pub(super) const SOURCE_RULE: &str = "andon.source";
-/// A source that has run for so long is well.
-const STEADY: Duration = Duration::from_secs(10 * 60);
 
 /// One run of one source: a receipt of an earlier one must not acknowledge what this one has received since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +51,9 @@ struct Line {
     kind: Kind,
     batches: mpsc::Receiver<Batch>,
     receipts: Option<mpsc::Sender<Receipt>>,
-    panics: u32,
     run: u32,
-    /// When it was started; none once it was found to be steady.
-    started: Option<Mono>,
+    tally: Tally,
+    voice: Voice,
 }
 
 #[derive(Clone)]
@@ -75,12 +72,18 @@ impl Kind {
 }
 
 impl Sources {
-    /// Starts all of them.
-    pub(super) fn start(loaded: &Loaded, clock: &Clock, wake: &Arc<Notify>, seen: &Seen) -> Self {
+    /// Starts all of them. What those of the same name have counted before a reload goes on.
+    pub(super) fn start(
+        loaded: &Loaded,
+        clock: &Clock,
+        wake: &Arc<Notify>,
+        seen: &Seen,
+        before: Option<&Self>,
+    ) -> Self {
         let parts = &loaded.settings.parts;
         let kinds = parts.modbus.iter().cloned().map(Kind::Modbus);
         let kinds = kinds.chain(parts.mqtt.iter().cloned().map(|mut config| {
-            config.witness = Some(seen.witness(&source_peer(&config.name)));
+            config.broker.witness = Some(seen.witness(&source_peer(&config.name)));
             Kind::Mqtt(config)
         }));
         let mut sources = Self {
@@ -96,13 +99,15 @@ impl Sources {
             let at = sources.lines.len();
             // Replaced at once: a line has its queues from the task that feeds them.
             let (_, batches) = mpsc::channel(1);
+            let counted = before.and_then(|before| before.tally(kind.name()));
+            let tally = counted.cloned().unwrap_or_default();
             sources.lines.push(Line {
                 kind,
                 batches,
                 receipts: None,
-                panics: 0,
                 run: 0,
-                started: None,
+                voice: Voice::new(&tally),
+                tally,
             });
             sources.spawn(at, Duration::ZERO);
         }
@@ -150,20 +155,17 @@ impl Sources {
         (!self.stop.is_cancelled()).then(|| self.restart(at, error.as_ref()))
     }
 
-    /// The names of those that have run for long enough since their last start to be well; each is named once.
-    pub(super) fn steady(&mut self, now: Mono) -> Vec<String> {
-        let mut steady = Vec::new();
-        for line in &mut self.lines {
-            if line
-                .started
-                .is_some_and(|started| now.since(started) >= STEADY)
-            {
-                line.started = None;
-                line.panics = 0;
-                steady.push(line.kind.name().to_owned());
-            }
-        }
-        steady
+    /// What there is to say of them now.
+    pub(super) fn say(&mut self, now: Mono) -> Vec<Signal> {
+        let lines = self.lines.iter_mut();
+        let said = lines.filter_map(|line| line.voice.say(line.kind.name(), &line.tally, now));
+        said.collect()
+    }
+
+    /// What a source says of itself.
+    pub(super) fn tally(&self, name: &str) -> Option<&Tally> {
+        let line = self.lines.iter().find(|line| line.kind.name() == name);
+        line.map(|line| &line.tally)
     }
 
     /// Whether there is a source with this name.
@@ -185,9 +187,8 @@ impl Sources {
 
     fn restart(&mut self, at: usize, error: Option<&JoinError>) -> Signal {
         let line = &mut self.lines[at];
-        line.panics = line.panics.saturating_add(1);
-        let wait = Duration::from_secs(1_u64.checked_shl(line.panics - 1).unwrap_or(60).min(60));
         let name = line.kind.name().to_owned();
+        let (wait, signal) = line.voice.failed(&name);
         // Where is said by the panic itself. Its words are not repeated: they may hold what the source works with.
         let what = error.map_or("it ended by itself", |_| "it panicked");
         tracing::error!(
@@ -196,19 +197,11 @@ impl Sources {
             wait.as_secs()
         );
         self.spawn(at, wait);
-        let message =
-            format!("source {name} failed and was started again: this is a defect of andon");
-        Signal::raised(
-            SOURCE_RULE,
-            &name,
-            Severity::Error,
-            message,
-            "Send the log to the makers of andon.",
-        )
+        signal
     }
 
     fn spawn(&mut self, at: usize, wait: Duration) {
-        let (feed, batches) = Feed::new(QUEUE, Arc::clone(&self.wake));
+        let (mut feed, batches) = Feed::new(QUEUE, Arc::clone(&self.wake));
         let (tags, clock, stop) = (
             self.tag_ids.clone(),
             self.clock.clone(),
@@ -217,7 +210,9 @@ impl Sources {
         let line = &mut self.lines[at];
         line.batches = batches;
         line.run = line.run.wrapping_add(1);
-        line.started = Some(self.clock.now().mono);
+        line.voice.started(self.clock.now().mono);
+        line.tally.restart();
+        feed.tally = line.tally.clone();
         let task = match line.kind.clone() {
             Kind::Modbus(config) => self.tasks.spawn(async move {
                 tokio::time::sleep(wait).await;
@@ -239,30 +234,36 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Synchronised;
+    use crate::{clock::Synchronised, link::mqtt::Version, source::mqtt::config::Broker};
 
     fn line(receipts: mpsc::Sender<Receipt>, batches: mpsc::Receiver<Batch>) -> Line {
         Line {
             kind: Kind::Mqtt(MqttConfig {
                 name: "cell-broker".into(),
-                host: "localhost".to_owned(),
-                port: 1883,
-                ca: None,
-                witness: None,
-                user: None,
-                password: None,
-                client_id: "andon".to_owned(),
-                keep_alive: Duration::from_secs(15),
-                max_packet: 1 << 20,
-                max_unacked: 100,
-                status_topic: None,
+                broker: Broker {
+                    host: "localhost".to_owned(),
+                    port: 1883,
+                    version: Version::V3,
+                    tls: false,
+                    ca: None,
+                    identity: None,
+                    witness: None,
+                    user: None,
+                    password: None,
+                    client_id: "andon".to_owned(),
+                    session_expiry: Duration::from_secs(60),
+                    keep_alive: Duration::from_secs(15),
+                    max_packet: 1 << 20,
+                    max_unacked: 100,
+                    status_topic: None,
+                },
                 subscriptions: Vec::new(),
             }),
             batches,
             receipts: Some(receipts),
-            panics: 3,
             run: 7,
-            started: Some(Mono::from_nanos(0)),
+            tally: Tally::default(),
+            voice: Voice::new(&Tally::default()),
         }
     }
 
@@ -319,17 +320,5 @@ mod tests {
         sources.acknowledge(run(7), Receipt(2));
         assert_eq!(given.try_recv(), Ok(Receipt(2)));
         assert!(given.try_recv().is_err());
-    }
-
-    #[test]
-    fn a_source_that_runs_on_is_said_to_be_well_once() {
-        let (receipts, _given) = mpsc::channel(4);
-        let (_feed, batches) = mpsc::channel(1);
-        let mut sources = sources(line(receipts, batches));
-        let later = Mono::from_nanos(0) + STEADY;
-        assert!(sources.steady(later - Duration::from_secs(1)).is_empty());
-        assert_eq!(sources.steady(later), ["cell-broker"]);
-        assert!(sources.steady(later).is_empty());
-        assert_eq!(sources.lines[0].panics, 0);
     }
 }

@@ -150,7 +150,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         withdrew: false,
     };
     let mut agent = Loop {
-        sources: Sources::start(&loaded, &clock, &wake, &seen),
+        sources: Sources::start(&loaded, &clock, &wake, &seen, None),
         engine,
         recorder,
         store,
@@ -163,6 +163,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         journal: Journal::default(),
         watchdog: Watchdog::of_process(),
         held: Vec::new(),
+        waiting: 0,
         committed: now.mono,
         seen: view::Seen::new(now),
         tasks_stop,

@@ -133,7 +133,7 @@ pub struct ShelfView {
     pub reason: String,
 }
 
-/// A source, as far as its tags tell.
+/// A source, as far as its tags tell, and what it says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SourceView {
@@ -149,6 +149,30 @@ pub struct SourceView {
     pub heard_seconds: Option<u64>,
     /// Why something is silent.
     pub why: Option<String>,
+    /// How its connection stands: `connected to 10.0.0.5:1883`, `on its backup address 10.0.0.6:502`.
+    pub connection: Option<String>,
+    /// Whether that is as it should be.
+    pub connection_fine: bool,
+    /// What it has counted since the agent started: `messages`, `malformed`, `polls_left_out`, ..
+    pub counts: BTreeMap<String, u64>,
+    /// Those of them that are trouble and not zero.
+    pub troubles: Vec<TroubleView>,
+}
+
+/// A trouble of a source, since the agent started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TroubleView {
+    /// As in `counts`: `malformed`.
+    pub what: String,
+    /// In words: `payloads not understood`.
+    pub text: String,
+    /// How often.
+    pub count: u64,
+    /// Why the last time, about.
+    pub last: Option<String>,
+    /// Seconds since that.
+    pub last_seconds: Option<u64>,
 }
 
 /// A machine.

@@ -67,6 +67,9 @@ fn show(view: &View, tags: bool, terminal: &mut Terminal<'_>) -> Result<(), Fail
     if !view.sources.is_empty() {
         terminal.heading("Sources")?;
         sources(&view.sources).print(terminal)?;
+        for source in &view.sources {
+            troubles(source, terminal)?;
+        }
     }
     if !view.machines.is_empty() {
         terminal.heading("Machines")?;
@@ -183,6 +186,25 @@ fn sources(sources: &[SourceView]) -> Table {
         table.row([&one.name, &one.kind, &one.address, &one.state, &heard, why]);
     }
     table
+}
+
+/// What a source says of itself, where it is not as it should be.
+fn troubles(source: &SourceView, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let connection = source.connection.as_ref();
+    let connection = connection.filter(|_| !source.connection_fine).cloned();
+    let troubles = source.troubles.iter().map(|trouble| {
+        let age = trouble.last_seconds.map(Duration::from_secs);
+        let age = age.map_or_else(String::new, |age| {
+            format!(", the last {} ago", lasting(age))
+        });
+        let last = trouble.last.as_ref();
+        let last = last.map_or_else(String::new, |last| format!(": {last}"));
+        format!("{} {}{age}{last}", trouble.count, trouble.text)
+    });
+    for said in connection.into_iter().chain(troubles) {
+        terminal.line(format!("{}: {}", source.name, harmless(&said, 500)))?;
+    }
+    Ok(())
 }
 
 fn machines(machines: &[MachineView]) -> Table {

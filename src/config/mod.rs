@@ -10,6 +10,7 @@ pub mod env;
 mod fallback;
 pub mod file;
 pub mod files;
+mod identity;
 pub mod last_good;
 pub mod layers;
 pub mod limits;

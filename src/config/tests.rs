@@ -399,7 +399,10 @@ fn a_file_in_a_value_lies_beside_the_file_that_names_it() {
     let parts = &loaded.settings.parts;
     let of_destination = parts.destinations[0].access().unwrap().ca.clone();
     assert_eq!(of_destination, Some(place.path().join("ca.pem")));
-    assert_eq!(parts.mqtt[0].ca, Some(place.path().join("conf.d/ca.pem")));
+    assert_eq!(
+        parts.mqtt[0].broker.ca,
+        Some(place.path().join("conf.d/ca.pem"))
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 use jiff::tz::TimeZone;
 use url::Url;
 
-pub use super::bind::Bind;
+pub use super::{bind::Bind, identity::Identity};
 use super::{
     section::{Read, nearest},
     tree::{Node, Place, Value},

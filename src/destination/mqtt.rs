@@ -9,10 +9,7 @@ use std::{fmt::Write as _, sync::Arc};
 
 use super::{
     Abilities, Answer, Carrier, Errand, Kind, Need, Outcome, Publish, RenderError, Request, Server,
-    Terms, Told,
-    access::{Bind, server::Scheme},
-    events,
-    webhook::native,
+    Terms, Told, access::server::Scheme, events, webhook::native,
 };
 use crate::{
     alert::event::EventKind,
@@ -29,6 +26,8 @@ const LONGEST: usize = 256;
 pub struct Broker {
     /// The way to it.
     pub server: Server,
+    /// Version 5 is spoken there, not 3.1.1.
+    pub version_5: bool,
     /// How we are called there; without it another name for each connection, which no other client has.
     pub client_id: Option<String>,
     /// Who logs in.
@@ -75,14 +74,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<(Arc<dyn Kind>, Terms)> {
         section.error("state_topic", "must have {machine} and {rule} in it, as each watch has a state of its own, and neither {event} nor {severity}, which change");
     }
     let server = Server::read(section, &SCHEMES)?;
-    if let Some(Bind::Address(_)) = server.bind {
-        section.error(
-            "bind",
-            "is the name of a network interface for MQTT, like \"wwan0\"",
-        );
-    }
     let broker = Broker {
         server,
+        version_5: section.word("version", &[("3.1.1", false), ("5", true)]) == Some(true),
         client_id,
         login: user.zip(password),
     };

@@ -5,6 +5,7 @@
 
 pub mod modbus;
 pub mod mqtt;
+pub mod tally;
 mod trouble;
 mod values;
 
@@ -13,6 +14,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 
+use self::tally::Tally;
 use crate::{
     clock::Now,
     sample::{Labels, Sample, TagId},
@@ -55,18 +57,21 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt(pub u64);
 
-/// The way from a source into the loop: bounded, and waking it.
+/// The way from a source into the loop: bounded, and waking it. Beside the samples it carries what the source says of itself.
 #[derive(Clone, Debug)]
 pub struct Feed {
     queue: mpsc::Sender<Batch>,
     wake: Arc<Notify>,
+    /// For the source to add to.
+    pub tally: Tally,
 }
 
 impl Feed {
     /// A feed with room for `limit` batches, and the end that the loop drains.
     pub fn new(limit: usize, wake: Arc<Notify>) -> (Self, mpsc::Receiver<Batch>) {
         let (queue, drain) = mpsc::channel(limit);
-        (Self { queue, wake }, drain)
+        let tally = Tally::default();
+        (Self { queue, wake, tally }, drain)
     }
 
     /// Hands over a batch; waits while the loop is behind.
@@ -77,6 +82,11 @@ impl Feed {
         self.queue.send(batch).await.map_err(|_| LoopGone)?;
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Whether the loop has room for another batch; only who feeds it takes that room.
+    pub fn has_room(&self) -> bool {
+        self.queue.capacity() > 0
     }
 
     /// Hands over a batch if there is room: `Ok(false)` where there was none and the batch is dropped.

@@ -99,7 +99,7 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     });
     let mqtt = parts.mqtt.iter();
     let mqtt = mqtt.map(|source| {
-        let to = To::Host(source.host.clone(), source.port);
+        let to = To::Host(source.broker.host.clone(), source.broker.port);
         Peer::source("mqtt", &source.name, to)
     });
     let destinations = parts.destinations.iter().flat_map(|destination| {

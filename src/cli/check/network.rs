@@ -119,7 +119,7 @@ fn connections(settings: &Settings) -> Vec<(&'static str, Option<&str>, Connecti
         })
     });
     let mqtt = parts.mqtt.iter().map(|of| {
-        let connection = source(&of.host, of.port, of.ca.is_some());
+        let connection = source(&of.broker.host, of.broker.port, of.broker.tls);
         ("source", Some(&*of.name), connection)
     });
     let destinations = parts.destinations.iter().flat_map(|of| {

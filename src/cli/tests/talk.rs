@@ -3,7 +3,7 @@
 use super::{ask, talk, *};
 use crate::api::{
     tests::{Fake, Script, view},
-    view::SourceView,
+    view::{SourceView, TroubleView},
 };
 
 fn text(lines: &[&str]) -> String {
@@ -60,10 +60,23 @@ async fn status_shows_sources_the_worst_first() {
         state: state.to_owned(),
         heard_seconds: heard,
         why: why.map(str::to_owned),
+        connection: Some(format!("connected, {state}")),
+        connection_fine: state == "ok",
+        ..SourceView::default()
     };
     let mut view = view();
+    let trouble = TroubleView {
+        what: "malformed".to_owned(),
+        text: "payloads not understood".to_owned(),
+        count: 3,
+        last: Some("a/\u{1b}b: it is not JSON".to_owned()),
+        last_seconds: Some(61),
+    };
     view.sources = vec![
-        source("hall-1", "ok", Some(1), None),
+        SourceView {
+            troubles: vec![trouble],
+            ..source("hall-1", "ok", Some(1), None)
+        },
         source("hall-2", "silent", Some(125), Some("no answer")),
         source("hall-3", "waiting", None, None),
     ];
@@ -79,6 +92,9 @@ async fn status_shows_sources_the_worst_first() {
         "hall-2  modbus  10.0.0.1:502  silent   2 min 5 s ago  no answer",
         "hall-3  modbus  10.0.0.1:502  waiting  never",
         "hall-1  modbus  10.0.0.1:502  ok       1 s ago",
+        "hall-1: 3 payloads not understood, the last 1 min 1 s ago: a/ b: it is not JSON",
+        "hall-2: connected, silent",
+        "hall-3: connected, waiting",
         "",
     ]);
     assert!(said.contains(&sources), "{said}");

@@ -121,12 +121,12 @@ impl Heard {
                 }
                 self.forget.insert((decided + call_every, lane));
             }
-            Kind::End => {
+            // In a digest each starts before any is accepted, so an end must not outlast what follows it there.
+            Kind::End | Kind::Escalation | Kind::Other => {
                 if let Some(call) = self.calls.get_mut(&lane) {
-                    call.ended = true;
+                    call.ended = kind == Kind::End;
                 }
             }
-            Kind::Escalation | Kind::Other => {}
         }
     }
 
@@ -206,6 +206,24 @@ mod tests {
             assert_eq!(Kind::of(event, true), Kind::Call);
             assert_eq!(Kind::of(event, false) == Kind::End, event.is_end());
         }
+    }
+
+    #[test]
+    fn an_end_is_the_last_that_was_heard_only_until_something_else_is() {
+        let (mut heard, lane) = (Heard::default(), LaneKey([1; 32]));
+        let mut said = |kinds: [Kind; 3]| {
+            for kind in kinds {
+                heard.started(lane, kind);
+            }
+            for kind in kinds {
+                heard.accepted(lane, kind, Severity::Info, LAST.decided, EVERY);
+            }
+            heard.last(lane).is_some_and(|call| call.ended)
+        };
+        assert!(said([Kind::Call, Kind::Other, Kind::End]));
+        assert!(!said([Kind::Call, Kind::End, Kind::Other]));
+        assert!(!said([Kind::Call, Kind::End, Kind::Escalation]));
+        assert!(!said([Kind::Call, Kind::End, Kind::Call]));
     }
 
     #[test]

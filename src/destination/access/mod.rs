@@ -6,17 +6,15 @@ use ipnet::IpNet;
 
 pub use self::{
     allowed::Allowed,
-    identity::Identity,
     proxy::Proxy,
     relay::{Protection, Relay},
     server::Server,
 };
 use super::Veiled;
-pub use crate::config::values::Bind;
+pub use crate::config::values::{Bind, Identity};
 use crate::config::{section::Section, values::FileBeside};
 
 mod allowed;
-mod identity;
 mod proxy;
 mod relay;
 pub(super) mod server;

@@ -12,7 +12,7 @@ use crate::{
     delivery::attempt::{unusable, unusable_request, unusable_secret, unusable_server},
     destination::{Access, Destination, HttpRequest, Server, Signing, access::Identity},
     link::certificate::{End, Seen},
-    source::mqtt::config::MqttConfig,
+    source::mqtt::config::{Broker, MqttConfig},
 };
 
 /// The rule of a secret or certificate that cannot be used.
@@ -43,10 +43,7 @@ pub struct Credential {
 enum Needs {
     Destination(Destination),
     Heartbeat(Access, Option<Signing>),
-    Broker {
-        ca: Option<PathBuf>,
-        password: Option<Secret>,
-    },
+    Broker(Broker),
 }
 
 /// The name under which the peer of a destination is known.
@@ -73,10 +70,7 @@ impl Credential {
         let brokers = settings.parts.mqtt.iter().map(|of: &MqttConfig| Self {
             subject: source_peer(&of.name),
             name: format!("source {}", of.name),
-            needs: Needs::Broker {
-                ca: of.ca.clone(),
-                password: of.password.clone(),
-            },
+            needs: Needs::Broker(of.broker.clone()),
         });
         let heartbeat = settings.heartbeat.iter().map(|of| Self {
             subject: HEARTBEAT_PEER.to_owned(),
@@ -90,7 +84,7 @@ impl Credential {
         match &self.needs {
             Needs::Destination(destination) => destination.access(),
             Needs::Heartbeat(access, _) => Some(access),
-            Needs::Broker { .. } => None,
+            Needs::Broker(_) => None,
         }
     }
 
@@ -106,7 +100,7 @@ impl Credential {
         match (self.access(), self.server(), &self.needs) {
             (Some(access), ..) => (access.ca.as_ref(), access.identity.as_ref()),
             (_, Some(server), _) => (server.ca.as_ref(), server.identity.as_ref()),
-            (.., Needs::Broker { ca, .. }) => (ca.as_ref(), None),
+            (.., Needs::Broker(broker)) => (broker.ca.as_ref(), broker.identity.as_ref()),
             _ => (None, None),
         }
     }
@@ -115,7 +109,7 @@ impl Credential {
         match (self.access(), self.server(), &self.needs) {
             (Some(access), ..) => access.is_tls(),
             (_, Some(server), _) => server.tls,
-            (.., Needs::Broker { ca, .. }) => ca.is_some(),
+            (.., Needs::Broker(broker)) => broker.tls,
             _ => false,
         }
     }
@@ -128,12 +122,9 @@ impl Credential {
             Needs::Destination(destination) => by_access().or_else(|| unusable_secret(destination)),
             Needs::Heartbeat(_, sign) => by_access()
                 .or_else(|| unusable_request(&HttpRequest::json("", "").signed(sign.as_ref()))),
-            Needs::Broker { ca, password } => {
-                let empty = ca.as_ref().filter(|path| End::in_file(path).is_empty());
-                let no_ca = empty.map(|path| {
-                    format!("{} holds no certificate that can be read", path.display())
-                });
-                no_ca.or_else(|| password.as_ref().and_then(unread))
+            Needs::Broker(broker) => {
+                let by_files = broker.unusable();
+                by_files.or_else(|| broker.password.as_ref().and_then(unread))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, time::Duration};
 use rustls::{AlertDescription, CertificateError as Bad};
 use thiserror::Error;
 
-use super::{Bind, CallError};
+use super::{Bind, BuildError, CallError};
 use crate::link::guard::Refusal;
 
 /// The resolver knows no address.
@@ -105,6 +105,17 @@ fn unconnected(error: &reqwest::Error) -> String {
             .map_or_else(|| format!("no connection: {}", root(error)), str::to_owned),
         None => format!("no connection: {}", root(error)),
     }
+}
+
+/// Why a client cannot be made, with what caused it.
+pub fn of_build(error: &BuildError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
 }
 
 /// Why a connection that we dialled ourselves was not made.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rumqttc::{Publish, QoS};
+use super::wire::Ack;
 
 /// Messages in the order in which they arrived.
 #[derive(Debug, Default)]
@@ -14,43 +14,44 @@ pub(super) struct Acks {
 
 #[derive(Debug)]
 struct Waiting {
-    pkid: u16,
-    qos: QoS,
+    ack: Ack,
     done: bool,
 }
 
 impl Acks {
-    /// Notes a message and gives it its number.
-    pub(super) fn arrived(&mut self, packet: &Publish) -> u64 {
-        self.waiting.push_back(Waiting {
-            pkid: packet.pkid,
-            qos: packet.qos,
-            done: false,
-        });
+    /// Notes a message, with what acknowledges it, and gives it its number: one more than that of the message before.
+    pub(super) fn arrived(&mut self, ack: Ack) -> u64 {
+        self.waiting.push_back(Waiting { ack, done: false });
         self.first + (self.waiting.len() as u64 - 1)
     }
 
-    /// Notes that a message is dealt with; a number that is not waiting is ignored.
-    pub(super) fn done(&mut self, number: u64) {
-        let index = number.checked_sub(self.first).map(usize::try_from);
-        if let Some(Ok(index)) = index
-            && let Some(waiting) = self.waiting.get_mut(index)
-        {
-            waiting.done = true;
+    /// How many messages wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Notes that the messages from `first` to `last` are dealt with; those that do not wait are ignored.
+    pub(super) fn done(&mut self, first: u64, last: u64) {
+        let index = |number: u64| usize::try_from(number.saturating_sub(self.first));
+        let (Ok(from), Ok(end)) = (index(first), index(last.saturating_add(1))) else {
+            return;
+        };
+        let end = end.min(self.waiting.len());
+        if from < end {
+            for waiting in self.waiting.range_mut(from..end) {
+                waiting.done = true;
+            }
         }
     }
 
-    /// The next message whose acknowledgement may leave: it and all before it are dealt with. rumqttc wants a packet of the
-    /// same id and level, the rest of it does not matter.
-    pub(super) fn next(&mut self) -> Option<Publish> {
+    /// The next acknowledgement that may leave: its message and all before it are dealt with.
+    pub(super) fn next(&mut self) -> Option<Ack> {
         if !self.waiting.front()?.done {
             return None;
         }
         let waiting = self.waiting.pop_front()?;
         self.first += 1;
-        let mut packet = Publish::new("", waiting.qos, Vec::new());
-        packet.pkid = waiting.pkid;
-        Some(packet)
+        Some(waiting.ack)
     }
 }
 
@@ -58,30 +59,37 @@ impl Acks {
 mod tests {
     use super::*;
 
-    fn packet(pkid: u16) -> Publish {
-        let mut packet = Publish::new("t", QoS::AtLeastOnce, Vec::new());
-        packet.pkid = pkid;
-        packet
-    }
-
     #[test]
     fn acknowledgements_leave_in_order_of_arrival() {
         let mut acks = Acks::default();
-        let numbers: Vec<u64> = [7, 8, 9]
-            .map(|pkid| acks.arrived(&packet(pkid)))
-            .into_iter()
-            .collect();
-        acks.done(numbers[1]);
+        let numbers = [7, 8, 9].map(|pkid| acks.arrived(Ack::Received(pkid)));
+        acks.done(numbers[1], numbers[1]);
         assert_eq!(acks.next(), None);
-        acks.done(numbers[0]);
-        let left: Vec<u16> = std::iter::from_fn(|| acks.next())
-            .map(|packet| packet.pkid)
-            .collect();
-        assert_eq!(left, [7, 8]);
-        acks.done(numbers[0]);
-        acks.done(99);
+        acks.done(numbers[0], numbers[0]);
+        let left: Vec<Ack> = std::iter::from_fn(|| acks.next()).collect();
+        assert_eq!(left, [Ack::Received(7), Ack::Received(8)]);
+        // What is not waiting, and never was, changes nothing.
+        acks.done(numbers[0], numbers[0]);
+        acks.done(99, 99);
+        acks.done(u64::MAX, u64::MAX);
+        assert_eq!((acks.next(), acks.len()), (None, 1));
+        acks.done(numbers[2], numbers[2]);
+        assert_eq!(acks.next(), Some(Ack::Received(9)));
+    }
+
+    #[test]
+    fn many_are_dealt_with_at_once() {
+        let mut acks = Acks::default();
+        for pkid in 1..=5 {
+            acks.arrived(Ack::Received(pkid));
+        }
+        acks.done(2, 3);
         assert_eq!(acks.next(), None);
-        acks.done(numbers[2]);
-        assert_eq!(acks.next().map(|packet| packet.pkid), Some(9));
+        acks.done(0, 1);
+        assert_eq!(std::iter::from_fn(|| acks.next()).count(), 4);
+        // A range that began before what still waits.
+        acks.done(0, 100);
+        assert_eq!(acks.next(), Some(Ack::Received(5)));
+        assert_eq!(acks.len(), 0);
     }
 }

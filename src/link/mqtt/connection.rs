@@ -1,32 +1,31 @@
 //! One connection from its first packet to its end. Nothing of it is used for the next one.
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
 
-use rumqttc::{
-    AsyncClient, ConnectionError, Event as Rumqttc, EventLoop, LastWill, MqttOptions,
-    NetworkOptions, Outgoing, Packet, Publish, QoS, SubscribeFilter, TlsConfiguration, Transport,
-};
 use tokio::{
-    pin, select,
+    select,
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Interval, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event, Live, Message, Options, Qos, Shared, Token, TooLarge, acks::Acks, poison::Poison,
-    publishing::Publishing, reason, subscribing::Subscribing, tls,
+    Event, Live, Message, Options, Shared, Token, notices,
+    opening::{Opened, open},
+    pulse::{Due, Pulse},
+    socket::{Socket, Step, is_hangup},
+    subscribing::Subscribing,
+    wire::{self, Ack, Found, Goodbye, Incoming, Packet, Reader},
 };
 use crate::{
-    clock::{Clock, Mono},
-    link::http,
+    clock::{Clock, Mono, Now},
+    link::http::reason,
 };
 
-/// Room for requests beside acknowledgements: publishes, subscriptions, the goodbye.
-const REQUESTS: usize = 64;
-
-/// How long connecting, or sending what is waiting, may take.
-const CONNECT_SECONDS: u64 = 10;
+/// At most so many messages are handed on together.
+const GROUP: usize = 100;
+/// And at most so many bytes of payload, but for one message.
+const GROUP_BYTES: usize = 64 * 1024;
 
 /// Why a connection ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,15 +34,20 @@ pub(super) enum End {
     Stopped,
     /// It broke, or never came to be.
     Broken(String),
-    /// It was made only to discard the session, and has done so.
-    Flushed,
-    /// A packet came that cannot be read.
-    Unreadable {
-        /// What is wrong with it.
-        error: String,
-        /// The filter that it came from, if that is known.
-        suspect: Option<usize>,
-    },
+    /// The broker ended it without a word after it had accepted it.
+    Closed,
+    /// The broker says that another client has our id.
+    TakenOver,
+}
+
+/// How a connection went.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// How long it was accepted.
+    pub(super) lasted: Duration,
+    pub(super) end: End,
+    /// What was not handed on any more.
+    pub(super) rest: VecDeque<Event>,
 }
 
 /// What one connection works with.
@@ -54,19 +58,22 @@ pub(super) struct Connection<'a> {
     pub(super) shared: &'a Shared,
     pub(super) events: &'a mpsc::Sender<Event>,
     pub(super) stop: &'a CancellationToken,
-    pub(super) poison: &'a mut Poison,
 }
 
 /// What changes while a connection runs.
 struct State {
-    client: AsyncClient,
+    socket: Socket,
+    reader: Reader,
     subscribing: Subscribing,
+    /// What is to be handed on before more is read.
+    outbox: VecDeque<Event>,
+    /// A message waits in the input for which there is no room.
+    full: bool,
+    /// The input may hold more.
+    more: bool,
+    pulse: Pulse,
     /// When the broker accepted the connection.
-    since: Option<Mono>,
-    /// When rumqttc last did anything; it pings, so it always does.
-    progress: Mono,
-    /// When the broker last sent anything.
-    heard: Mono,
+    since: Mono,
     /// Since when it says goodbye.
     leaving: Option<Mono>,
 }
@@ -74,302 +81,287 @@ struct State {
 type Flow = ControlFlow<End>;
 
 impl Connection<'_> {
-    /// Connects and stays connected; says how long that lasted and why it ended.
-    pub(super) async fn run(mut self) -> (Duration, End) {
-        let options = match self.rumqttc_options().await {
-            Ok(options) => options,
-            Err(why) => return (Duration::ZERO, End::Broken(why)),
+    /// Connects and stays connected.
+    pub(super) async fn run(self) -> Ended {
+        let never = |end| Ended {
+            lasted: Duration::ZERO,
+            end,
+            rest: VecDeque::new(),
         };
-        let room = self.options.max_unacked + self.options.filters.len() + REQUESTS;
-        let (client, mut eventloop) = AsyncClient::new(options, room);
-        let mut network = NetworkOptions::new();
-        network.set_tcp_nodelay(true);
-        network.set_connection_timeout(CONNECT_SECONDS);
-        if let Some(device) = &self.options.bind_device {
-            network.set_bind_device(device);
-        }
-        eventloop.set_network_options(network);
-        let now = self.clock.now().mono;
-        let mut state = State {
-            client,
-            subscribing: Subscribing::default(),
-            since: None,
-            progress: now,
-            heard: now,
-            leaving: None,
+        let opened = select! {
+            opened = open(self.options) => opened,
+            () = self.stop.cancelled() => return never(End::Stopped),
         };
+        let mut state = match opened {
+            Ok(opened) => self.begin(opened),
+            Err(why) => return never(End::Broken(why)),
+        };
+        let mut tick = interval(self.options.timing.tick);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = loop {
-            let flow = match self.poll(&mut eventloop, &mut state).await {
-                ControlFlow::Continue(Ok(event)) => self.take(event, &mut state).await,
-                ControlFlow::Continue(Err(error)) => ControlFlow::Break(self.end(&error, &state)),
-                ControlFlow::Break(end) => ControlFlow::Break(end),
-            };
-            if let ControlFlow::Break(end) = flow {
+            if let ControlFlow::Break(end) = self.turn(&mut state, &mut tick).await {
                 break end;
             }
         };
-        let now = self.clock.now().mono;
-        let lasted = state.since.map_or(Duration::ZERO, |since| now.since(since));
-        (lasted, end)
+        if state.leaving.is_some() {
+            let _ = timeout(self.options.timing.farewell, state.socket.shut()).await;
+        }
+        Ended {
+            lasted: self.clock.now().mono.since(state.since),
+            end,
+            rest: state.outbox,
+        }
     }
 
-    /// Waits for rumqttc. Its future is never dropped and made anew, as that would start its work over; it is dropped
-    /// only together with the connection.
-    async fn poll(
-        &mut self,
-        eventloop: &mut EventLoop,
-        state: &mut State,
-    ) -> ControlFlow<End, Result<Rumqttc, ConnectionError>> {
-        let event = eventloop.poll();
-        pin!(event);
-        loop {
-            select! {
-                event = &mut event => {
-                    state.progress = self.clock.now().mono;
-                    return ControlFlow::Continue(event);
+    /// The broker has accepted the connection: says so, and asks for everything anew.
+    fn begin(&self, opened: Opened) -> State {
+        let Opened {
+            socket,
+            reader,
+            accepted,
+        } = opened;
+        let (now, options) = (self.clock.now().mono, self.options);
+        let mut live = Live::new(self.number, options, &accepted);
+        if let Some(status) = &options.status {
+            // A connection on which nothing is under way has room.
+            let _ = live.tell(status, &status.online);
+        }
+        let subscribing = Subscribing::new(options.filters.len(), now);
+        for (pkid, filters) in subscribing.packets() {
+            let filters: Vec<_> = filters.iter().map(|ix| &options.filters[*ix]).collect();
+            // Filters were checked when they were read; one that is far too long ends the connection as unanswered.
+            let _ = wire::subscribe(options.version, pkid, &filters, &mut live.out);
+        }
+        *self.shared.lock() = Some(live);
+        let connected = Event::Connected {
+            connection: self.number,
+            session_present: accepted.session_present,
+        };
+        let notices = notices::of_connection(&accepted, options);
+        State {
+            socket,
+            reader,
+            subscribing,
+            outbox: [connected].into_iter().chain(notices).collect(),
+            full: false,
+            more: true,
+            pulse: Pulse::new(
+                accepted.keep_alive.unwrap_or(options.keep_alive),
+                options.timing.patience,
+                now,
+            ),
+            since: now,
+            leaving: None,
+        }
+    }
+
+    async fn turn(&self, state: &mut State, tick: &mut Interval) -> Flow {
+        if state.leaving.is_some() {
+            state.outbox.clear();
+            state.socket.input.clear();
+            (state.full, state.more) = (false, false);
+        } else if state.outbox.is_empty() {
+            self.take(state)?;
+        }
+        // Most often there is room.
+        while let Some(event) = state.outbox.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(event)) => {
+                    state.outbox.push_front(event);
+                    break;
                 }
-                () = sleep(self.options.timing.tick) => self.look(state)?,
-                () = self.stop.cancelled(), if state.leaving.is_none() => {
-                    if state.since.is_none() {
-                        return ControlFlow::Break(End::Stopped);
+                Err(mpsc::error::TrySendError::Closed(_)) => self.leave(state),
+            }
+        }
+        self.collect(state);
+        if state.leaving.is_some() && state.socket.is_flushed() {
+            return ControlFlow::Break(End::Stopped);
+        }
+        if state.more && state.outbox.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let read = state.outbox.is_empty() && !state.full;
+        state.pulse.reads(read, || self.clock.now().mono);
+        select! {
+            step = state.socket.step(read) => self.stepped(step, state),
+            permit = self.events.reserve(), if !state.outbox.is_empty() => {
+                if let (Ok(permit), Some(event)) = (permit, state.outbox.pop_front()) {
+                    permit.send(event);
+                }
+                ControlFlow::Continue(())
+            }
+            () = self.shared.wake.notified() => ControlFlow::Continue(()),
+            _ = tick.tick() => self.look(state),
+            () = self.stop.cancelled(), if state.leaving.is_none() => {
+                self.leave(state);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn stepped(&self, step: io::Result<Step>, state: &mut State) -> Flow {
+        match step {
+            Ok(Step::Wrote) => {
+                state.pulse.took(self.clock.now().mono);
+                if state.socket.is_flushed()
+                    && let Some(live) = self.shared.lock().as_mut()
+                {
+                    live.publishing.left();
+                }
+                ControlFlow::Continue(())
+            }
+            Ok(Step::Read) => {
+                state.more = true;
+                ControlFlow::Continue(())
+            }
+            _ if state.leaving.is_some() => ControlFlow::Break(End::Stopped),
+            Ok(Step::Ended) => ControlFlow::Break(End::Closed),
+            Err(error) if is_hangup(&error) => ControlFlow::Break(End::Closed),
+            Err(error) => {
+                let address = self.options.address();
+                broken(format!("{address}: {}", reason::of_tls(&error, false)))
+            }
+        }
+    }
+
+    /// Takes what has arrived, as far as there is room for it: messages are gathered, and handed on as one.
+    fn take(&self, state: &mut State) -> Flow {
+        if !std::mem::take(&mut state.more) && !state.full {
+            return ControlFlow::Continue(());
+        }
+        let at = self.clock.now();
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        let mut shared = self.shared.lock();
+        let Some(live) = shared.as_mut() else {
+            return ControlFlow::Continue(());
+        };
+        let flow = loop {
+            if group.len() >= GROUP || bytes >= GROUP_BYTES {
+                state.more = true;
+                break ControlFlow::Continue(());
+            }
+            let room = live.acks.len() < self.options.max_unacked;
+            let found = match state.reader.next(&mut state.socket.input, room) {
+                Ok(found) => found,
+                Err(why) => break broken(format!("{} {why}", self.options.address())),
+            };
+            state.full = found == Found::NoRoom;
+            let Found::Packet(packet) = found else {
+                break ControlFlow::Continue(());
+            };
+            state.pulse.heard(at.mono);
+            match packet {
+                Packet::Message(incoming) => {
+                    bytes += incoming.payload.as_ref().map_or(0, Vec::len);
+                    group.push(self.message(incoming, at, live));
+                }
+                packet => {
+                    if let ControlFlow::Break(end) = self.other(packet, live, state) {
+                        break ControlFlow::Break(end);
                     }
-                    self.leave(state);
                 }
             }
+        };
+        drop(shared);
+        if !group.is_empty() {
+            state.outbox.push_front(Event::Messages(group));
+        }
+        flow
+    }
+
+    fn message(&self, incoming: Incoming, at: Now, live: &mut Live) -> Message {
+        tracing::trace!(topic = incoming.topic, "message");
+        let number = incoming.ack.map(|ack| live.acks.arrived(ack));
+        Message {
+            at,
+            topic: incoming.topic,
+            payload: incoming.payload,
+            retain: incoming.retain,
+            dup: incoming.dup,
+            token: number.map(|number| Token::new(self.number, number)),
+        }
+    }
+
+    fn other(&self, packet: Packet, live: &mut Live, state: &mut State) -> Flow {
+        match packet {
+            Packet::Answered(pkid, how) => live.publishing.answered(pkid, how),
+            Packet::Subscribed(pkid, answers) => {
+                for (filter, granted) in state.subscribing.answered(pkid, answers) {
+                    let filter = &self.options.filters[filter];
+                    state
+                        .outbox
+                        .extend(notices::of_subscription(filter, granted));
+                }
+            }
+            Packet::Released(pkid) => Ack::Completed(pkid).write(&mut live.out),
+            Packet::Pong | Packet::Message(_) => {}
+            Packet::Goodbye(Goodbye::TakenOver) => return ControlFlow::Break(End::TakenOver),
+            Packet::Goodbye(Goodbye::Because(why)) => {
+                return broken(format!("{} {why}", self.options.address()));
+            }
+            Packet::Accepted(_) | Packet::Refused(_) => {
+                return broken(format!(
+                    "{} answered twice as the connection began",
+                    self.options.address()
+                ));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Gives the socket what others want to send.
+    fn collect(&self, state: &mut State) {
+        if let Some(live) = self.shared.lock().as_mut()
+            && !live.out.is_empty()
+        {
+            let now = self.clock.now().mono;
+            state.pulse.sends(state.socket.is_flushed(), now);
+            state.socket.send(&live.out);
+            live.out.clear();
         }
     }
 
     /// Looks at everything that has a deadline.
-    fn look(&mut self, state: &mut State) -> Flow {
+    fn look(&self, state: &mut State) -> Flow {
         let (now, timing) = (self.clock.now().mono, &self.options.timing);
-        let keep_alive = self.options.keep_alive;
-        let address = || format!("{}:{}", self.options.host, self.options.port);
-        if let Some(since) = state.leaving
-            && now.since(since) > timing.farewell
-        {
-            return ControlFlow::Break(End::Stopped);
-        }
-        let Some(since) = state.since else {
-            return match now.since(state.progress) > Duration::from_secs(2 * CONNECT_SECONDS) {
-                true => broken(format!("connecting to {} does not end", address())),
+        if let Some(since) = state.leaving {
+            return match now.since(since) > timing.farewell {
+                true => ControlFlow::Break(End::Stopped),
                 false => ControlFlow::Continue(()),
             };
-        };
-        let broken_by_user = self.shared.lock().as_ref().and_then(|live| live.broken);
-        if let Some(why) = broken_by_user {
-            return broken(format!("{}: {why}", address()));
         }
-        if now.since(state.heard.max(since)) > keep_alive * 3 / 2 {
-            return broken(format!("{} does not answer any more", address()));
-        }
-        if now.since(state.progress) > keep_alive * 2 {
-            return broken(format!("the connection to {} is stuck", address()));
+        let address = self.options.address();
+        if let Some(why) = self.shared.lock().as_ref().and_then(|live| live.broken) {
+            return broken(format!("{address} {why}"));
         }
         if state.subscribing.is_overdue(now, timing.confirm) {
-            return broken(format!("{} does not confirm subscriptions", address()));
+            return broken(format!("{address} does not confirm subscriptions"));
         }
-        if state.subscribing.is_settled() {
-            self.poison.settled();
-            if let Some(filter) = self.poison.take_due(now) {
-                state.subscribing.add_suspect(filter);
-            }
+        match state.pulse.look(state.socket.is_flushed(), now) {
+            Due::Nothing => {}
+            Due::Ping => state.socket.send(&wire::PING),
+            Due::End(why) => return broken(format!("{address} {why}")),
         }
-        self.subscribe(state, now)
-    }
-
-    async fn take(&mut self, event: Rumqttc, state: &mut State) -> Flow {
-        let now = self.clock.now().mono;
-        if matches!(event, Rumqttc::Incoming(_)) {
-            state.heard = now;
-        }
-        match event {
-            Rumqttc::Incoming(Packet::ConnAck(ack)) => {
-                self.connected(ack.session_present, state).await
-            }
-            Rumqttc::Incoming(Packet::Publish(packet)) => self.message(packet, state).await,
-            Rumqttc::Incoming(Packet::SubAck(ack)) => {
-                for filter in state.subscribing.confirmed(&ack) {
-                    let filter = Arc::clone(&self.options.filters[filter].topic);
-                    let why = "the broker refused the subscription; check its access rules".into();
-                    self.send(Event::FilterLost { filter, why }, state).await?;
-                }
-                ControlFlow::Continue(())
-            }
-            Rumqttc::Incoming(Packet::PubAck(ack)) => {
-                self.with_live(|live| live.publishing.acknowledged(ack.pkid))
-            }
-            Rumqttc::Outgoing(Outgoing::Publish(pkid)) => {
-                self.with_live(|live| live.publishing.left(pkid))
-            }
-            Rumqttc::Outgoing(Outgoing::Subscribe(pkid)) => {
-                state.subscribing.left(pkid, now);
-                ControlFlow::Continue(())
-            }
-            Rumqttc::Outgoing(Outgoing::Disconnect) => {
-                ControlFlow::Break(match self.poison.must_flush() {
-                    true => End::Flushed,
-                    false => End::Stopped,
-                })
-            }
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
-    async fn connected(&mut self, session_present: bool, state: &mut State) -> Flow {
-        let now = self.clock.now().mono;
-        state.since = Some(now);
-        if self.poison.must_flush() {
-            // The broker has discarded the session by accepting this connection; the next one begins a new session.
-            self.leave(state);
-            return ControlFlow::Continue(());
-        }
-        let mut live = Live {
-            connection: self.number,
-            client: state.client.clone(),
-            acks: Acks::default(),
-            publishing: Publishing::default(),
-            max_packet: self.options.max_packet,
-            broken: None,
-        };
-        if let Some(status) = &self.options.status {
-            let online = status.online.clone().into_bytes();
-            // A queue that nothing was put into has room.
-            let _ = live.publish(&status.topic, online, Qos::AtLeastOnce, true, None);
-        }
-        *self.shared.lock() = Some(live);
-        let filters = (0..self.options.filters.len()).filter(|ix| !self.poison.is_aside(*ix));
-        state.subscribing = Subscribing::new(filters, self.poison.is_searching());
-        let event = Event::Connected {
-            connection: self.number,
-            session_present,
-        };
-        self.send(event, state).await?;
-        self.subscribe(state, now)
-    }
-
-    fn subscribe(&mut self, state: &mut State, now: Mono) -> Flow {
-        while let Some(filters) = state.subscribing.next(now, self.options.timing.settle) {
-            let filters = filters.into_iter().map(|ix| &self.options.filters[ix]);
-            let filters = filters
-                .map(|filter| SubscribeFilter::new(filter.topic.to_string(), filter.qos.into()));
-            if state.client.try_subscribe_many(filters).is_err() {
-                return broken("subscriptions do not leave".to_owned());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    async fn message(&mut self, packet: Publish, state: &mut State) -> Flow {
-        let at = self.clock.now();
-        tracing::trace!(topic = packet.topic, "message");
-        let number = (packet.qos != QoS::AtMostOnce).then(|| {
-            let mut live = self.shared.lock();
-            live.as_mut().map(|live| live.acks.arrived(&packet))
-        });
-        let token = number.flatten().map(|number| Token {
-            connection: self.number,
-            number,
-        });
-        let payload = match packet.payload.len() {
-            size if size > self.options.max_payload => Err(TooLarge(size)),
-            _ => Ok(packet.payload.to_vec()),
-        };
-        let message = Message {
-            at,
-            payload,
-            token,
-            topic: packet.topic,
-            retain: packet.retain,
-            dup: packet.dup,
-        };
-        self.send(Event::Message(message), state).await
-    }
-
-    /// Hands an event on. Nothing is read from the broker meanwhile and no ping leaves, so it waits for half a
-    /// keep-alive at most: the broker allows one and a half. Then the connection is given up, and the broker sends
-    /// again what was not acknowledged.
-    async fn send(&mut self, event: Event, state: &mut State) -> Flow {
-        if state.leaving.is_some() {
-            return ControlFlow::Continue(());
-        }
-        select! {
-            sent = timeout(self.options.keep_alive / 2, self.events.send(event)) => match sent {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => self.leave(state),
-                Err(_) => return broken(format!(
-                    "messages from {}:{} come faster than they are dealt with; what was not acknowledged comes again",
-                    self.options.host, self.options.port
-                )),
-            },
-            () = self.stop.cancelled() => self.leave(state),
-        }
-        let now = self.clock.now().mono;
-        (state.progress, state.heard) = (now, now);
         ControlFlow::Continue(())
     }
 
     /// Says goodbye: the status first, then DISCONNECT, after which the broker does not publish the last will.
-    fn leave(&mut self, state: &mut State) {
-        state.leaving = Some(self.clock.now().mono);
-        if let (Some(status), Some(live)) = (&self.options.status, self.shared.lock().as_mut()) {
-            let offline = status.offline.clone().into_bytes();
-            // Where it does not leave any more, closing breaks off and the last will says it.
-            let _ = live.publish(&status.topic, offline, Qos::AtLeastOnce, true, None);
-        }
-        let _ = state.client.try_disconnect();
-    }
-
-    fn with_live(&self, act: impl FnOnce(&mut Live)) -> Flow {
-        if let Some(live) = self.shared.lock().as_mut() {
-            act(live);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn end(&self, error: &ConnectionError, state: &State) -> End {
+    fn leave(&self, state: &mut State) {
         if state.leaving.is_some() {
-            return match self.poison.must_flush() {
-                true => End::Flushed,
-                false => End::Stopped,
-            };
+            return;
         }
-        match reason::unreadable(error) {
-            Some(error) => End::Unreadable {
-                error,
-                suspect: state.subscribing.suspect(),
-            },
-            None => End::Broken(reason::describe(error, self.options)),
+        let now = self.clock.now().mono;
+        state.leaving = Some(now);
+        // From now on nobody else sends anything over it.
+        if let Some(mut live) = self.shared.lock().take() {
+            if let Some(status) = &self.options.status {
+                // Where it does not leave any more, closing breaks off and the last will says it.
+                let _ = live.tell(status, &status.offline);
+            }
+            state.socket.send(&live.out);
         }
-    }
-
-    async fn rumqttc_options(&self) -> Result<MqttOptions, String> {
-        let ours = self.options;
-        let mut options = MqttOptions::new(&ours.client_id, &ours.host, ours.port);
-        options.set_clean_session(ours.clean || self.poison.must_flush());
-        options.set_keep_alive(ours.keep_alive.max(Duration::from_secs(1)));
-        options.set_manual_acks(true);
-        options.set_max_packet_size(ours.max_packet, ours.max_packet);
-        if let Some(settings) = &ours.secured {
-            let config = http::tls::config(settings).map_err(|error| error.to_string())?;
-            let config = TlsConfiguration::Rustls(Arc::new(config));
-            options.set_transport(Transport::tls_with_config(config));
-        } else if let Some(ca) = &ours.ca {
-            let config = TlsConfiguration::Rustls(tls::config(ca, ours.witness.clone()).await?);
-            options.set_transport(Transport::tls_with_config(config));
-        }
-        if let Some(credentials) = &ours.credentials {
-            options.set_credentials(&credentials.user, (credentials.password)()?);
-        }
-        if let Some(status) = &ours.status {
-            let offline = status.offline.as_str();
-            options.set_last_will(LastWill::new(
-                &status.topic,
-                offline,
-                QoS::AtLeastOnce,
-                true,
-            ));
-        }
-        Ok(options)
+        state.socket.send(&wire::DISCONNECT);
     }
 }
 

@@ -1,19 +1,18 @@
-//! One MQTT 3.1.1 connection that is kept up: connecting, backing off, subscribing, acknowledging in order.
+//! One MQTT connection that is kept up, 3.1.1 or 5: connecting, backing off, subscribing, acknowledging in order.
 //!
-//! This is the only place that knows rumqttc. It knows nothing of tags, alerts or payloads. What rumqttc does not do by
-//! itself is done here: it never waits between two attempts, keeps half of its state over a lost session, is
-//! ended by one packet that is too large, and notices a dead broker late. So every connection gets a client and an event loop of
-//! its own, and no state of the crate outlives it.
+//! It knows nothing of tags, alerts or payloads. A connection is one task that reads, writes and looks at its deadlines at once; its packets
+//! are those of rumqttc ([`wire`], which says why its client is not used). Nothing outlives a connection but what is to be asked for again:
+//! what was not acknowledged comes anew from the broker, and what was not confirmed is the business of who published it.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use rumqttc::{AsyncClient, valid_topic};
+use bytes::BytesMut;
 use thiserror::Error;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -24,25 +23,30 @@ use crate::clock::{Clock, Now};
 mod acks;
 mod backoff;
 mod connection;
+mod notices;
+mod opening;
 mod options;
-mod poison;
 mod publishing;
-mod reason;
+mod pulse;
+mod rival;
+mod socket;
 mod subscribing;
 mod task;
 #[cfg(test)]
 pub(crate) mod testbed;
 #[cfg(test)]
 mod tests;
-mod tls;
+mod wire;
 
-pub use options::{Credentials, Filter, Options, Qos, Status, Timing};
+pub use options::{Credentials, Filter, Options, Qos, Status, Timing, Version};
 
 use acks::Acks;
-use publishing::Publishing;
+use publishing::{Done, Publishing};
+use wire::{Accepted, Outgoing};
 
-/// How many events wait between the connection and who reads them. What does not fit stops the reading from the broker.
-const EVENTS: usize = 32;
+/// How many events wait between the connection and who reads them; messages that come together are one. What does not fit stops the reading
+/// from the broker.
+const EVENTS: usize = 4;
 
 /// A connection that is kept up by a task of its own until it is closed or dropped.
 #[derive(Debug)]
@@ -78,14 +82,17 @@ impl MqttLink {
         self.events.recv().await
     }
 
-    /// Says that a message is dealt with. The broker hears it once all messages that arrived before it are dealt with too
-    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends that message again.
+    /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
+    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends those messages again.
     pub fn ack(&self, token: Token) {
         if let Some(live) = self.shared.lock().as_mut()
             && live.connection == token.connection
         {
-            live.acks.done(token.number);
-            live.send_acks();
+            live.acks.done(token.first, token.last);
+            while let Some(ack) = live.acks.next() {
+                ack.write(&mut live.out);
+            }
+            self.shared.wake.notify_one();
         }
     }
 
@@ -122,19 +129,19 @@ pub enum Event {
         /// The broker still knew this client's session.
         session_present: bool,
     },
-    /// A message arrived.
-    Message(Message),
-    /// The broker refused a subscription, or it was left out; nothing is heard from this filter.
+    /// Messages arrived together, at least one; they are in order and have one arrival.
+    Messages(Vec<Message>),
+    /// The broker refused a subscription; nothing is heard from this filter.
     FilterLost {
         /// The filter.
         filter: Arc<str>,
         /// Why, and what to do.
         why: String,
     },
-    /// The session at the broker was discarded with what waited in it.
-    SessionDiscarded {
-        /// Why.
-        why: String,
+    /// The broker grants less than was asked for.
+    Notice {
+        /// What, and what that costs.
+        what: String,
     },
     /// The connection broke off or an attempt failed. The next attempt follows by itself.
     Disconnected {
@@ -165,11 +172,36 @@ pub struct Message {
 #[error("a payload of {0} bytes is too large")]
 pub struct TooLarge(pub usize);
 
-/// Names a message that waits for its acknowledgement, on the connection that it came over.
+/// Names messages that wait for their acknowledgement, on the connection that they came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
     connection: u64,
-    number: u64,
+    first: u64,
+    last: u64,
+}
+
+impl Token {
+    fn new(connection: u64, number: u64) -> Self {
+        Self {
+            connection,
+            first: number,
+            last: number,
+        }
+    }
+
+    /// The token of the message that is this one of a first connection.
+    #[cfg(test)]
+    pub(crate) fn for_tests(number: u64) -> Self {
+        Self::new(1, number)
+    }
+
+    /// These messages, those of a later token of the same connection, and all between them.
+    pub fn to(self, later: Self) -> Self {
+        Self {
+            last: later.last.max(self.last),
+            ..self
+        }
+    }
 }
 
 /// Publishes over a connection that somebody else reads.
@@ -192,23 +224,24 @@ impl Publisher {
         retain: bool,
         within: Duration,
     ) -> Result<(), PublishError> {
-        if !valid_topic(topic) || topic.is_empty() {
+        if !wire::is_topic(topic) {
             return Err(PublishError::Topic(topic.to_owned()));
         }
         let confirmed = {
             let mut live = self.shared.lock();
             let live = live.as_mut().ok_or(PublishError::NotConnected)?;
             let (done, confirmed) = oneshot::channel();
-            live.publish(topic, payload, qos, retain, Some(done))?;
+            live.publish(topic, &payload, qos, retain, Some(done))?;
+            self.shared.wake.notify_one();
             confirmed
         };
         match timeout(within, confirmed).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(how)) => how.map_err(PublishError::Refused),
             Ok(Err(_)) => Err(PublishError::Broken),
             Err(_) => {
                 // A broker that does not acknowledge is as good as gone, and only a new connection frees the packet id.
                 if let Some(live) = self.shared.lock().as_mut() {
-                    live.broken = Some("the broker does not acknowledge what is published");
+                    live.broken = Some("does not acknowledge what is published");
                 }
                 Err(PublishError::NotAcknowledged(within))
             }
@@ -228,6 +261,9 @@ pub enum PublishError {
     /// It may or may not have arrived.
     #[error("the broker did not acknowledge within {0:?}")]
     NotAcknowledged(Duration),
+    /// The broker has it and does not want it (version 5).
+    #[error("the broker refused it: {0}")]
+    Refused(String),
     /// Too many publishes are under way.
     #[error("too much waits for the broker's acknowledgement")]
     Busy,
@@ -241,11 +277,15 @@ pub enum PublishError {
 
 /// What the connection's task and its users both touch. The lock is never held over an await.
 #[derive(Debug, Default)]
-struct Shared(Mutex<Option<Live>>);
+struct Shared {
+    live: Mutex<Option<Live>>,
+    /// Something was put into [`Live::out`], or there is room for messages again.
+    wake: Notify,
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -253,44 +293,70 @@ impl Shared {
 #[derive(Debug)]
 struct Live {
     connection: u64,
-    client: AsyncClient,
+    version: Version,
     acks: Acks,
     publishing: Publishing,
-    /// Bytes; rumqttc would end the connection over a larger packet of ours.
+    /// What is to leave. It is bounded by what may be under way.
+    out: BytesMut,
+    /// Bytes; a larger packet is not sent.
     max_packet: usize,
-    /// Why the task should drop this connection.
+    max_qos: Qos,
+    retains: bool,
+    /// Why the task should drop this connection, in words that follow the broker's name.
     broken: Option<&'static str>,
 }
 
 impl Live {
-    fn send_acks(&mut self) {
-        while let Some(packet) = self.acks.next() {
-            if self.client.try_ack(&packet).is_err() {
-                // The request queue holds more than can wait for an acknowledgement, so it is stuck.
-                self.broken = Some("acknowledgements do not leave");
-                return;
-            }
+    fn new(connection: u64, options: &Options, accepted: &Accepted) -> Self {
+        let most = accepted.max_packet.unwrap_or(options.max_packet);
+        Self {
+            connection,
+            version: options.version,
+            acks: Acks::default(),
+            publishing: Publishing::new(accepted.receive_maximum),
+            out: BytesMut::new(),
+            max_packet: most.min(options.max_packet),
+            max_qos: accepted.max_qos,
+            retains: accepted.retains,
+            broken: None,
         }
     }
 
     fn publish(
         &mut self,
         topic: &str,
-        payload: Vec<u8>,
+        payload: &[u8],
         qos: Qos,
         retain: bool,
-        done: Option<oneshot::Sender<()>>,
+        done: Option<Done>,
     ) -> Result<(), PublishError> {
-        // Fixed header, topic length and packet id take at most nine bytes.
-        if topic.len() + payload.len() + 9 > self.max_packet {
+        // Fixed header, topic length, packet id and the length of no properties take at most ten bytes.
+        if topic.len() + payload.len() + 10 > self.max_packet {
             return Err(PublishError::TooLarge(payload.len()));
         }
         if self.publishing.is_full() {
             return Err(PublishError::Busy);
         }
-        let sent = self.client.try_publish(topic, qos.into(), retain, payload);
-        sent.map_err(|_| PublishError::Busy)?;
-        self.publishing.queued(done);
-        Ok(())
+        let pkid = match qos {
+            Qos::AtMostOnce => {
+                self.publishing.at_most_once(done);
+                None
+            }
+            Qos::AtLeastOnce => Some(self.publishing.at_least_once(done)),
+        };
+        let message = Outgoing {
+            topic,
+            payload,
+            retain,
+            pkid,
+        };
+        let written = wire::publish(self.version, message, &mut self.out);
+        written.map_err(PublishError::Refused)
+    }
+
+    /// Publishes our own status, as well as this broker can.
+    fn tell(&mut self, status: &Status, payload: &str) -> Result<(), PublishError> {
+        let qos = Qos::AtLeastOnce.min(self.max_qos);
+        self.publish(&status.topic, payload.as_bytes(), qos, self.retains, None)
     }
 }

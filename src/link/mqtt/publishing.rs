@@ -1,53 +1,110 @@
-//! Which publishes wait for the broker's acknowledgement. Pure.
-//!
-//! rumqttc gives no handle for a publish: its packet id is only told when it leaves, in the order in which it was queued.
+//! Which publishes are under way, and who waits for their end. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
-/// How many publishes may be under way; far below the 100 packet ids after which rumqttc would reuse one that is taken.
+/// How many publishes may be under way.
 const UNDER_WAY: usize = 16;
+/// Packet ids of publishes are 1 to this; those of subscriptions lie above, so that none meets another.
+pub(super) const LAST_ID: u16 = 0x7FFF;
 
-/// Publishes that are queued, and those that have left and are not acknowledged.
-#[derive(Debug, Default)]
+/// Hears how a publish ended: acknowledged, or refused and why.
+pub(super) type Done = oneshot::Sender<Result<(), String>>;
+
+/// Publishes that have not ended.
+#[derive(Debug)]
 pub(super) struct Publishing {
-    queued: VecDeque<Option<oneshot::Sender<()>>>,
-    left: HashMap<u16, Option<oneshot::Sender<()>>>,
+    /// By their packet ids; with nobody who waits where it is none's business.
+    waiting: HashMap<u16, Option<Done>>,
+    /// Those at QoS 0 that have not left.
+    leaving: Vec<Done>,
+    last: u16,
+    most: usize,
 }
 
 impl Publishing {
-    pub(super) fn is_full(&self) -> bool {
-        self.queued.len() + self.left.len() >= UNDER_WAY
-    }
-
-    /// Notes a publish; `done` hears of its end.
-    pub(super) fn queued(&mut self, done: Option<oneshot::Sender<()>>) {
-        self.queued.push_back(done);
-    }
-
-    /// The oldest queued publish left with this packet id; 0 needs no acknowledgement.
-    pub(super) fn left(&mut self, pkid: u16) {
-        match (self.queued.pop_front(), pkid) {
-            (Some(done), 0) => tell(done),
-            (Some(done), pkid) => {
-                self.left.insert(pkid, done);
-            }
-            (None, _) => {}
+    /// `most` may be at the broker at once, as far as it says.
+    pub(super) fn new(most: u16) -> Self {
+        Self {
+            waiting: HashMap::new(),
+            leaving: Vec::new(),
+            last: 0,
+            most: UNDER_WAY.min(usize::from(most).max(1)),
         }
     }
 
-    /// The broker acknowledged this packet id.
-    pub(super) fn acknowledged(&mut self, pkid: u16) {
-        if let Some(done) = self.left.remove(&pkid) {
-            tell(done);
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() + self.leaving.len() >= self.most
+    }
+
+    /// Notes a publish at QoS 1 and gives it a packet id that no other has.
+    pub(super) fn at_least_once(&mut self, done: Option<Done>) -> u16 {
+        // There are far more ids than may be under way.
+        loop {
+            self.last = self.last % LAST_ID + 1;
+            if !self.waiting.contains_key(&self.last) {
+                break;
+            }
+        }
+        self.waiting.insert(self.last, done);
+        self.last
+    }
+
+    /// Notes a publish at QoS 0.
+    pub(super) fn at_most_once(&mut self, done: Option<Done>) {
+        self.leaving.extend(done);
+    }
+
+    /// Everything that was to be sent is sent.
+    pub(super) fn left(&mut self) {
+        for done in self.leaving.drain(..) {
+            tell(done, Ok(()));
+        }
+    }
+
+    /// The broker answered this packet id; one that is not waiting is ignored.
+    pub(super) fn answered(&mut self, pkid: u16, how: Result<(), String>) {
+        if let Some(Some(done)) = self.waiting.remove(&pkid) {
+            tell(done, how);
         }
     }
 }
 
-fn tell(done: Option<oneshot::Sender<()>>) {
-    if let Some(done) = done {
-        // Who does not wait any more does not need to hear it.
-        let _ = done.send(());
+fn tell(done: Done, how: Result<(), String>) {
+    // Who does not wait any more does not need to hear it.
+    let _ = done.send(how);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_id_is_not_given_again_while_its_publish_waits() {
+        let mut publishing = Publishing::new(u16::MAX);
+        let (done, mut heard) = oneshot::channel();
+        assert_eq!(publishing.at_least_once(Some(done)), 1);
+        for _ in 0..LAST_ID - 1 {
+            let pkid = publishing.at_least_once(None);
+            publishing.answered(pkid, Ok(()));
+        }
+        assert_eq!(publishing.at_least_once(None), 2, "1 is taken");
+        publishing.answered(1, Err("no".to_owned()));
+        assert_eq!(heard.try_recv(), Ok(Err("no".to_owned())));
+        publishing.answered(1, Ok(()));
+    }
+
+    #[test]
+    fn no_more_are_under_way_than_the_broker_takes() {
+        for (broker, most) in [(0, 1), (1, 1), (3, 3), (u16::MAX, UNDER_WAY)] {
+            let mut publishing = Publishing::new(broker);
+            let mut count = 0;
+            while !publishing.is_full() {
+                publishing.at_least_once(None);
+                count += 1;
+            }
+            assert_eq!(count, most, "{broker}");
+        }
     }
 }

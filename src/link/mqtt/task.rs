@@ -9,7 +9,7 @@ use super::{
     Event, Options, Shared,
     backoff::Backoff,
     connection::{Connection, End},
-    poison::{Poison, hours},
+    rival::Rival,
 };
 use crate::clock::Clock;
 
@@ -22,7 +22,7 @@ pub(super) async fn keep_connected(
     stop: CancellationToken,
 ) {
     let mut backoff = Backoff::new(&options.timing);
-    let mut poison = Poison::default();
+    let mut rival = Rival::default();
     let mut number = 0;
     while !stop.is_cancelled() && !events.is_closed() {
         number += 1;
@@ -33,14 +33,16 @@ pub(super) async fn keep_connected(
             shared: &shared,
             events: &events,
             stop: &stop,
-            poison: &mut poison,
         };
-        let (connected_for, end) = Box::pin(connection.run()).await;
+        let ended = Box::pin(connection.run()).await;
         *shared.lock() = None;
-        if connected_for >= options.timing.stable {
+        if ended.lasted >= options.timing.stable {
             backoff.reset();
         }
-        for event in tell(end, &options, &mut poison, &clock) {
+        let why = tell(ended.end, ended.lasted, &options, &mut rival);
+        let last = why.map(|why| Event::Disconnected { why });
+        // What had arrived is handed on before the end is told.
+        for event in ended.rest.into_iter().chain(last) {
             tokio::select! {
                 sent = events.send(event) => if sent.is_err() { return },
                 () = stop.cancelled() => return,
@@ -54,35 +56,26 @@ pub(super) async fn keep_connected(
     }
 }
 
-/// Events about the end of a connection.
-fn tell(end: End, options: &Options, poison: &mut Poison, clock: &Clock) -> Vec<Event> {
+/// What happened and what to do; nothing if it was told to stop.
+fn tell(end: End, lasted: Duration, options: &Options, rival: &mut Rival) -> Option<String> {
+    let (address, id) = (options.address(), &options.client_id);
+    let likely = match &end {
+        End::Closed => rival.ended(lasted, options.timing.short),
+        _ => {
+            rival.is_none();
+            false
+        }
+    };
     match end {
-        End::Stopped => Vec::new(),
-        End::Broken(why) => vec![Event::Disconnected { why }],
-        End::Flushed => {
-            poison.flushed();
-            let why = format!(
-                "a packet that cannot be read came at every connect, so the session `{}` was discarded at the broker \
-                 with the messages that waited in it; topics are now subscribed to one by one",
-                options.client_id
-            );
-            vec![Event::SessionDiscarded { why }]
-        }
-        End::Unreadable { error, suspect } => {
-            let until = clock.now().mono + options.timing.aside;
-            let lost = poison.unreadable(&error, suspect, until);
-            let lost = lost.and_then(|filter| options.filters.get(filter));
-            let why = format!("{}:{}: {error}", options.host, options.port);
-            let mut events = vec![Event::Disconnected { why }];
-            events.extend(lost.map(|filter| Event::FilterLost {
-                filter: Arc::clone(&filter.topic),
-                why: format!(
-                    "{error}; left out and tried again after {} h; remove the retained message or raise max_packet",
-                    hours(options.timing.aside)
-                ),
-            }));
-            events
-        }
+        End::Stopped => None,
+        End::Broken(why) => Some(why),
+        End::TakenOver => Some(format!(
+            "another client uses the client id `{id}` and has taken our place at {address}; give each its own `client_id`"
+        )),
+        End::Closed if likely => Some(format!(
+            "{address} closed the connection again and again, soon after it was accepted; another client may use the client id `{id}`: give each its own `client_id`"
+        )),
+        End::Closed => Some(format!("{address} closed the connection")),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the log says of a link: outages, silent units and tags that cannot be read, each once, hourly, and at its end.
+//! What the log and the tally say of a link: outages, silent units and tags that cannot be read, each once, hourly, and at its end.
 //!
-//! It only logs. A sensor fault is a measurement and no line here.
+//! It only tells. A sensor fault is a measurement and no line here.
 
 use std::{error::Error, sync::Arc};
 
@@ -12,7 +12,10 @@ use crate::{
 };
 
 use super::{
-    super::trouble::{Say, Trouble},
+    super::{
+        tally::{Count, Tally},
+        trouble::{Say, Trouble},
+    },
     link::{Link, LinkError},
     unit::Unit,
 };
@@ -31,6 +34,9 @@ pub(super) struct Report {
     late: Trouble,
     /// Polls that were left out since the start.
     left_out: u64,
+    tally: Tally,
+    /// What the tally was told of the connection, while there is one.
+    at_backup: Option<bool>,
     units: Vec<UnitReport>,
 }
 
@@ -40,7 +46,11 @@ struct UnitReport {
 }
 
 impl Report {
-    pub(super) fn new<'u>(source: Arc<str>, units: impl Iterator<Item = &'u Unit>) -> Self {
+    pub(super) fn new<'u>(
+        source: Arc<str>,
+        tally: Tally,
+        units: impl Iterator<Item = &'u Unit>,
+    ) -> Self {
         let of = |unit: &Unit| UnitReport {
             unit: Trouble::default(),
             tags: vec![Trouble::default(); unit.tags.len()],
@@ -53,6 +63,8 @@ impl Report {
             served: usize::MAX,
             late: Trouble::default(),
             left_out: 0,
+            tally,
+            at_backup: None,
             units: units.map(of).collect(),
         }
     }
@@ -64,6 +76,10 @@ impl Report {
 
     /// No connection could be made, behind which there are so many tags.
     pub(super) fn link_lost(&mut self, error: &LinkError, tags: usize, now: Mono) {
+        self.at_backup = None;
+        self.tally
+            .falters(format!("not connected: {}", chain(error)));
+        self.tally.trouble(Count::Disconnects, now, || chain(error));
         match self.link.failed(now) {
             Some(Say::Started) => warn!(
                 source = %self.source,
@@ -97,6 +113,15 @@ impl Report {
 
     /// The link stands, at its first address or at its backup.
     pub(super) fn link_at(&mut self, link: &Link, now: Mono) {
+        if self.at_backup.replace(link.is_at_backup()) != Some(link.is_at_backup()) {
+            let address = link.address();
+            match link.is_at_backup() {
+                true => self
+                    .tally
+                    .falters(format!("on its backup address {address}")),
+                false => self.tally.stands(format!("connected to {address}")),
+            }
+        }
         if !link.is_at_backup() {
             if let Some(say) = self.backup.fine(now) {
                 info!(source = %self.source, "back at {}{}", link.address(), so_far(say));
@@ -134,6 +159,7 @@ impl Report {
     /// So many polls of a unit were left out before this one.
     pub(super) fn left_out(&mut self, unit: &Unit, polls: u64, now: Mono) {
         self.left_out = self.left_out.saturating_add(polls);
+        self.tally.add(Count::PollsLeftOut, polls);
         let all = self.left_out;
         if polls == 0 {
             if let Some(say) = self.late.fine(now) {

@@ -19,7 +19,8 @@ const ELSEWHERE: Duration = Duration::from_secs(600);
 /// How a connection is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    InUse,
+    /// Since this instant.
+    InUse(Mono),
     /// Not served, until it is tried again.
     GivenUp(Mono),
     /// Tried again, and nothing was answered over it so far.
@@ -45,7 +46,7 @@ struct Dealt {
 
 impl Spread {
     /// Deals out units, of which those with one id go together, to at most so many connections.
-    pub(super) fn new(ids: &[u8], most: usize) -> Self {
+    pub(super) fn new(ids: &[u8], most: usize, now: Mono) -> Self {
         let units: BTreeSet<u8> = ids.iter().copied().collect();
         let count = most.min(units.len()).max(1);
         let dealt = |at| Dealt {
@@ -55,7 +56,7 @@ impl Spread {
         };
         let position = |id: &u8| units.iter().position(|unit| unit == id);
         Self {
-            connections: vec![(Standing::InUse, Backoff::new(AGAIN.0, AGAIN.1)); count],
+            connections: vec![(Standing::InUse(now), Backoff::new(AGAIN.0, AGAIN.1)); count],
             units: (0..units.len()).map(dealt).collect(),
             polls: ids.iter().filter_map(position).collect(),
         }
@@ -68,7 +69,7 @@ impl Spread {
 
     /// How many of them are used.
     pub(super) fn in_use(&self) -> usize {
-        let used = |(standing, _): &&(Standing, Backoff)| *standing == Standing::InUse;
+        let used = |(standing, _): &&(Standing, Backoff)| matches!(standing, Standing::InUse(_));
         self.connections.iter().filter(used).count()
     }
 
@@ -86,7 +87,7 @@ impl Spread {
     pub(super) fn given_up(&self, connection: usize) -> Option<Mono> {
         match self.connections[connection].0 {
             Standing::GivenUp(until) => Some(until),
-            Standing::InUse | Standing::OnTrial => None,
+            Standing::InUse(_) | Standing::OnTrial => None,
         }
     }
 
@@ -114,12 +115,11 @@ impl Spread {
     }
 
     /// Something was answered over a connection. Whether every connection is in use now.
-    pub(super) fn answered(&mut self, connection: usize) -> bool {
-        let (standing, backoff) = &mut self.connections[connection];
+    pub(super) fn answered(&mut self, connection: usize, now: Mono) -> bool {
+        let (standing, _) = &mut self.connections[connection];
         if *standing == Standing::OnTrial {
-            *standing = Standing::InUse;
+            *standing = Standing::InUse(now);
         }
-        backoff.reset();
         self.in_use() == self.count()
     }
 
@@ -127,6 +127,9 @@ impl Spread {
     /// `random` is from 0 up to 1.
     pub(super) fn give_up(&mut self, connection: usize, serves: &[bool], now: Mono, random: f64) {
         let (standing, backoff) = &mut self.connections[connection];
+        if matches!(standing, Standing::InUse(since) if now.since(*since) > AGAIN.1) {
+            backoff.reset();
+        }
         *standing = Standing::GivenUp(now + backoff.failed(random));
         for at in 0..self.units.len() {
             if self.units[at].over != connection {
@@ -186,16 +189,16 @@ mod tests {
             (&[3, 4], 1, &[0, 0]),
             (&[], 4, &[]),
         ] {
-            let spread = Spread::new(ids, most);
+            let spread = Spread::new(ids, most, at(0));
             assert_eq!(dealt(&spread, ids.len()), expected, "{ids:?}");
             assert_eq!(spread.in_use(), spread.count());
         }
-        assert_eq!(Spread::new(&[1, 1, 2, 2, 9], 8).count(), 3);
+        assert_eq!(Spread::new(&[1, 1, 2, 2, 9], 8, at(0)).count(), 3);
     }
 
     #[test]
     fn what_is_not_served_is_taken_over_and_given_back() {
-        let mut spread = Spread::new(&[1, 2, 3, 4, 4], 4);
+        let mut spread = Spread::new(&[1, 2, 3, 4, 4], 4, at(0));
         spread.give_up(3, &[true, false, true, false], at(0), 0.0);
         assert_eq!(dealt(&spread, 5), [0, 1, 2, 0, 0], "to one that serves");
         assert_eq!(spread.in_use(), 3);
@@ -214,13 +217,27 @@ mod tests {
         spread.try_again(3);
         spread.try_again(2);
         spread.go_home(&[]);
-        assert!(!spread.answered(3));
-        assert!(spread.answered(2), "all are in use");
+        assert!(!spread.answered(3, at(1010)));
+        assert!(spread.answered(2, at(1010)), "all are in use");
+        spread.give_up(3, &[true; 4], at(2000), 0.0);
+        assert_eq!(
+            spread.given_up(3),
+            Some(at(2600)),
+            "as long as if it never was"
+        );
+        spread.try_again(3);
+        spread.answered(3, at(2600));
+        spread.give_up(3, &[true; 4], at(2600 + 3601), 0.0);
+        assert_eq!(
+            spread.given_up(3),
+            Some(at(6201 + 150)),
+            "it had been well for long"
+        );
     }
 
     #[test]
     fn a_unit_is_asked_elsewhere_only_now_and_then() {
-        let mut spread = Spread::new(&[1, 2, 3, 4], 2);
+        let mut spread = Spread::new(&[1, 2, 3, 4], 2, at(0));
         assert_eq!(spread.doubts(1, Some(3), at(0)), Some(3));
         spread.asked_elsewhere(3, at(0));
         assert_eq!(spread.doubts(1, Some(3), at(599)), None);
@@ -252,7 +269,7 @@ mod tests {
                 (0_usize..16).prop_map(Happens::GoHome),
             ], 0..40),
         ) {
-            let mut spread = Spread::new(&ids, most);
+            let mut spread = Spread::new(&ids, most, at(0));
             prop_assert!(spread.count() <= most);
             for what in happens {
                 match what {

@@ -1,54 +1,24 @@
 //! `[[source.mqtt]]`: what the user typed, read and checked into what the source needs.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use url::Url;
-
-pub use super::subscription::Subscription;
-use super::topic::to_id;
+pub use super::{broker::Broker, subscription::Subscription};
 use crate::{
     config::{
         machine::Profiles,
-        secret::Secret,
-        section::{Problems, Section, Size},
-        values::FileBeside,
+        section::{Problems, Section},
     },
-    link::certificate::Witness,
-    link::mqtt::{Credentials, Filter, Options, Qos, Status, Timing},
+    link::mqtt::{Filter, Options, Qos},
     source::TagSpec,
 };
 
-/// A packet may be this many times `max_packet` before it ends the connection. What is between is reported as
-/// malformed for the machine that sent it, so that one machine's mistake does not cut off the others.
-const SLACK: usize = 16;
-
-/// One broker.
+/// One broker and what is listened to there.
 #[derive(Clone, Debug)]
 pub struct MqttConfig {
     /// The source's name.
     pub name: Arc<str>,
-    /// Name or address of the broker.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// CA certificates; TLS is used if there are any.
-    pub ca: Option<PathBuf>,
-    /// Who notes what certificate it shows.
-    pub witness: Option<Witness>,
-    /// Who logs in.
-    pub user: Option<String>,
-    /// With which password.
-    pub password: Option<Secret>,
-    /// Names the session at the broker.
-    pub client_id: String,
-    /// How often the broker hears something at least.
-    pub keep_alive: Duration,
-    /// Bytes; larger payloads are malformed.
-    pub max_packet: usize,
-    /// How many messages may wait for their commit before reading stops.
-    pub max_unacked: usize,
-    /// Where `online` and `offline` are published, retained.
-    pub status_topic: Option<String>,
+    /// How it is reached.
+    pub broker: Broker,
     /// What is listened to.
     pub subscriptions: Vec<Subscription>,
 }
@@ -67,62 +37,16 @@ pub struct Context<'a, 's> {
 impl MqttConfig {
     /// Reads one entry of `[[source.mqtt]]`. Mistakes are reported; with any, the result is not to be run.
     pub fn read<'s>(name: &str, section: Section<'s>, context: &Context<'_, 's>) -> Option<Self> {
-        let address = section.required::<String>("url").and_then(|url| {
-            let address = parse_url(&url);
-            address.map_err(|why| section.error("url", why)).ok()
-        });
-        let ca = section.optional::<FileBeside>("ca").map(|file| file.0);
-        match (&address, &ca) {
-            (Some((.., true)), None) if section.raw("ca").is_none() => section.error(
-                "ca",
-                "is missing; mqtts needs the file (PEM) with the CA that signed the broker's certificate",
-            ),
-            (Some((.., false)), Some(_)) => section.error("ca", "is for mqtts://, `url` says mqtt://"),
-            _ => {}
-        }
-        let user = section.optional::<String>("user");
-        let password = section.optional::<Secret>("password");
-        if password.is_some() && section.raw("user").is_none() {
-            section.error("user", "is missing; MQTT has no password without a user");
-        }
-        let client_id = section.optional::<String>("client_id").unwrap_or_else(|| {
-            let default = to_id(&format!("andon-{}-{name}", context.site));
-            default.map_or_else(|| "andon".to_owned(), |id| id.0.to_string())
-        });
-        if client_id.is_empty() || client_id.len() > 128 {
-            section.error("client_id", "must have 1 to 128 bytes");
-        }
-        let seconds = Duration::from_secs;
-        let keep_alive = section.ranged("keep_alive", seconds(15), seconds(5)..=seconds(600));
-        let max_packet =
-            section.ranged("max_packet", Size(1 << 20), Size(1 << 10)..=Size(16 << 20));
-        let max_unacked = section.ranged("max_unacked", 100_i64, 1..=1000);
-        let status_topic = section.optional::<String>("status_topic");
-        if let Some(topic) = &status_topic
-            && (topic.is_empty() || topic.contains(['+', '#', '{', '}']))
-        {
-            section.error("status_topic", "must be a topic without wildcards");
-        }
+        let broker = Broker::read(&section, context.site, name);
         let list = section.list_of_some("subscribe", "must list at least one topic");
         let subscriptions = list.into_iter();
         let subscriptions: Vec<_> = subscriptions
             .filter_map(|section| Subscription::read(section, context))
             .collect();
         section.finish();
-        let (host, port, _) = address?;
         Some(Self {
             name: name.into(),
-            host,
-            port,
-            ca,
-            witness: None,
-            user,
-            password,
-            client_id,
-            keep_alive,
-            max_packet: usize::try_from(max_packet.0).unwrap_or(1 << 20),
-            max_unacked: usize::try_from(max_unacked).unwrap_or(100),
-            status_topic,
+            broker: broker?,
             subscriptions,
         })
     }
@@ -156,19 +80,11 @@ impl MqttConfig {
 
     /// What people look for when it is silent: `broker.plant.local:8883`.
     pub fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        self.broker.address()
     }
 
     /// How the connection is made.
     pub(super) fn link(&self) -> Options {
-        let password = self.password.clone();
-        let reveal = move || match &password {
-            Some(secret) => match secret.reveal() {
-                Ok(revealed) => Ok(revealed.to_string()),
-                Err(error) => Err(error.to_string()),
-            },
-            None => Ok(String::new()),
-        };
         let mut filters: Vec<Filter> = Vec::new();
         for subscription in &self.subscriptions {
             let topic: Arc<str> = subscription.template.filter().into();
@@ -185,54 +101,8 @@ impl MqttConfig {
             }
         }
         Options {
-            host: self.host.clone(),
-            port: self.port,
-            ca: self.ca.clone(),
-            witness: self.witness.clone(),
-            credentials: self.user.clone().map(|user| Credentials {
-                user,
-                password: Arc::new(reveal),
-            }),
-            secured: None,
-            bind_device: None,
-            clean: false,
-            client_id: self.client_id.clone(),
-            keep_alive: self.keep_alive,
-            max_payload: self.max_packet,
-            max_packet: self.max_packet.saturating_mul(SLACK).min(64 << 20),
-            max_unacked: self.max_unacked,
             filters,
-            status: self.status_topic.clone().map(|topic| Status {
-                topic,
-                online: "online".to_owned(),
-                offline: "offline".to_owned(),
-            }),
-            timing: Timing::default(),
+            ..self.broker.link()
         }
     }
-}
-
-/// Host, port, and whether TLS is used.
-fn parse_url(text: &str) -> Result<(String, u16, bool), String> {
-    const EXPECTED: &str = "must be mqtt://host:1883 or mqtts://host:8883";
-    let url = Url::parse(text).map_err(|_| EXPECTED.to_owned())?;
-    let (tls, port) = match url.scheme() {
-        "mqtt" => (false, 1883),
-        "mqtts" => (true, 8883),
-        _ => return Err(EXPECTED.to_owned()),
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!(
-            "{EXPECTED}; `user` and `password` are keys of their own"
-        ));
-    }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{EXPECTED}, with nothing after it"));
-    }
-    let host = url.host_str().filter(|host| !host.is_empty());
-    let host = host.ok_or_else(|| EXPECTED.to_owned())?;
-    if tls && host.starts_with('[') {
-        return Err("must name the broker for mqtts, not give its IPv6 address".to_owned());
-    }
-    Ok((host.to_owned(), url.port().unwrap_or(port), tls))
 }

@@ -1,14 +1,19 @@
 //! MQTT as a source: a broker's messages become samples, and are acknowledged once what they caused is on disk.
 //!
-//! It decides nothing about alerts, and knows nothing of rumqttc: the connection is [`crate::link::mqtt`].
+//! It decides nothing about alerts, and knows nothing of the protocol: the connection is [`crate::link::mqtt`].
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tokio::{pin, select, sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+mod broker;
 pub mod config;
+mod gather;
 pub mod payload;
 mod session;
 pub mod subscription;
@@ -25,16 +30,24 @@ use crate::{
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
+        tally::{Complaint, Count, Tally},
         trouble::{Say, Trouble},
     },
 };
-use session::{Intake, Remark};
+use gather::Gathered;
+use session::{Intake, Remark, Taken};
+
+/// What a flood at QoS 0 is called.
+const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
+
+/// How many different sentences about the broker are kept, so that each is logged once.
+const SENTENCES: usize = 32;
 
 /// Runs one source until it is stopped or the loop is gone.
 ///
-/// A message at QoS 1 goes to the loop with a [`Receipt`] and is acknowledged when that comes back through `receipts`, in order of
-/// arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the connection is given up and the
-/// broker sends again. A message at QoS 0 is dropped while the loop has no room.
+/// Messages that came together go to the loop as one batch. Those at QoS 1 have a [`Receipt`] there and are acknowledged when that comes
+/// back through `receipts`, in order of arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the
+/// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
     tags: TagIds,
@@ -54,6 +67,7 @@ struct Source {
     clock: Clock,
     feed: Feed,
     receipts: mpsc::Receiver<Receipt>,
+    tally: Tally,
     stop: CancellationToken,
     link: MqttLink,
     intake: Intake,
@@ -64,6 +78,8 @@ struct Source {
     /// The loop was told that nothing is reachable.
     told_unreachable: bool,
     failures: Trouble,
+    /// What was logged about the failure that is running, and about what the broker grants.
+    said: BTreeSet<String>,
     drops: Trouble,
 }
 
@@ -92,6 +108,7 @@ impl Source {
             config,
             options,
             clock,
+            tally: feed.tally.clone(),
             feed,
             receipts,
             stop,
@@ -100,20 +117,13 @@ impl Source {
             connected: false,
             told_unreachable: false,
             failures: Trouble::default(),
+            said: BTreeSet::new(),
             drops: Trouble::default(),
         }
     }
 
     async fn run(mut self) {
         while self.turn().await.is_ok() {}
-        let source = self.config.name.as_ref();
-        if self.intake.unknown_messages > 0 {
-            let messages = self.intake.unknown_messages;
-            info!(
-                source,
-                messages, "messages were for machines that are not configured"
-            );
-        }
         self.link.close().await;
     }
 
@@ -126,7 +136,7 @@ impl Source {
                 self.committed(receipt);
                 Ok(())
             }
-            event = self.link.next(), if self.unacked.len() < self.config.max_unacked => match event {
+            event = self.link.next() => match event {
                 Some(event) => self.take(event).await,
                 None => self.revive().await,
             },
@@ -140,82 +150,136 @@ impl Source {
                 session_present, ..
             } => {
                 self.connected = true;
+                let address = self.config.address();
+                self.tally.stands(format!("connected to {address}"));
                 if std::mem::take(&mut self.told_unreachable) {
                     // Still blind, but whoever looks for the cause should look at the senders now.
                     self.all_bad(Bad::NeverHeard, self.clock.now()).await?;
                 }
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
-                    let address = self.config.address();
                     info!(source, address, session_present, "connected");
                 }
                 Ok(())
             }
-            Event::Message(message) => self.message(message).await,
+            Event::Messages(messages) => self.messages(messages).await,
             Event::FilterLost { filter, why } => {
                 let source = self.config.name.as_ref();
                 error!(source, %filter, why, "nothing is heard from this topic filter");
+                let now = self.clock.now().mono;
+                let said = || format!("{filter}: {why}");
+                self.tally.trouble(Count::FilterLost, now, said);
                 Ok(())
             }
-            Event::SessionDiscarded { why } => {
-                let source = self.config.name.as_ref();
-                warn!(source, why, "messages may be lost");
+            Event::Notice { what } => {
+                if self.is_news(&what) {
+                    let source = self.config.name.as_ref();
+                    warn!(source, what, "less is granted than was asked for");
+                }
+                let now = self.clock.now().mono;
+                self.tally.trouble(Count::LessGranted, now, || what);
                 Ok(())
             }
             Event::Disconnected { why } => self.disconnected(&why).await,
         }
     }
 
-    async fn message(&mut self, message: Message) -> Result<(), Ended> {
-        let source = self.config.name.as_ref();
-        let taken = self.intake.take(&message);
-        for remark in taken.remarks {
-            let topic = message.topic.as_str();
-            match remark {
-                Remark::UnknownMachine(machine) => {
-                    warn!(
-                        source,
-                        machine, topic, "a machine is heard that is not configured for this topic"
-                    );
-                }
-                Remark::Fault { why, count } => {
-                    warn!(source, topic, why, count, "a payload is not understood");
-                }
-                Remark::FaultEnded { count } => {
-                    info!(source, topic, count, "payloads are understood again");
-                }
+    async fn messages(&mut self, messages: Vec<Message>) -> Result<(), Ended> {
+        // They arrived together.
+        let Some(at) = messages.first().map(|first| first.at) else {
+            return Ok(());
+        };
+        self.tally.add(Count::Messages, messages.len() as u64);
+        let mut gathered = Gathered::default();
+        for message in messages {
+            let taken = self.intake.take(&message);
+            self.count(&message, &taken);
+            for remark in taken.remarks {
+                self.remark(&message.topic, remark);
+            }
+            gathered.add(message.token, taken.samples, message.topic);
+            if gathered.is_full() {
+                self.hand_on(at, std::mem::take(&mut gathered)).await?;
             }
         }
-        let mut batch = Batch {
-            at: message.at,
-            samples: taken.samples,
-            receipt: None,
-        };
-        match message.token {
+        self.hand_on(at, gathered).await
+    }
+
+    fn remark(&self, topic: &str, remark: Remark) {
+        let source = self.config.name.as_ref();
+        match remark {
+            Remark::UnknownMachine(machine) => {
+                warn!(
+                    source,
+                    machine, topic, "a machine is heard that is not configured for this topic"
+                );
+            }
+            Remark::Fault { why, count } => {
+                warn!(source, topic, why, count, "a payload is not understood");
+            }
+            Remark::FaultEnded { count } => {
+                info!(source, topic, count, "payloads are understood again");
+            }
+        }
+    }
+
+    async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
+        if !self.feed.has_room() {
+            for topic in gathered.drop_loose() {
+                self.dropped(&topic, at);
+            }
+        }
+        let receipt = match gathered.token {
             // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            Some(token) if batch.samples.is_empty() => self.link.ack(token),
+            Some(token) if gathered.samples.is_empty() => {
+                self.link.ack(token);
+                return Ok(());
+            }
+            None if gathered.samples.is_empty() => return Ok(()),
             Some(token) => {
                 self.next_receipt += 1;
                 self.unacked.insert(self.next_receipt, token);
-                batch.receipt = Some(Receipt(self.next_receipt));
-                self.deliver(batch).await?;
+                Some(Receipt(self.next_receipt))
             }
-            None if batch.samples.is_empty() => {}
-            None => {
-                let now = batch.at.mono;
-                if !self.feed.try_send(batch)?
-                    && let Some(count) = self.drops.failed(now).map(Say::count)
-                {
-                    let source = self.config.name.as_ref();
-                    warn!(
-                        source,
-                        count,
-                        "messages at QoS 0 are dropped: they come faster than they are dealt with"
-                    );
-                }
-            }
+            None => None,
+        };
+        self.deliver(Batch {
+            at,
+            samples: gathered.samples,
+            receipt,
+        })
+        .await
+    }
+
+    /// Counts what is wrong with a message.
+    fn count(&self, message: &Message, taken: &Taken) {
+        let (now, topic) = (message.at.mono, &message.topic);
+        if let Some(why) = taken.fault {
+            let said = || format!("{topic}: {why}");
+            self.tally.trouble(Count::Malformed, now, said);
         }
-        Ok(())
+        if taken.unknown {
+            self.tally
+                .trouble(Count::UnknownMachine, now, || topic.clone());
+        }
+    }
+
+    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
+    fn dropped(&mut self, topic: &str, now: Now) {
+        self.tally
+            .trouble(Count::Dropped, now.mono, || topic.to_owned());
+        let Some(say) = self.drops.failed(now.mono) else {
+            return;
+        };
+        let (source, count) = (self.config.name.as_ref(), say.count());
+        warn!(source, count, "{DROPS}");
+        self.tally.complain(
+            "drops",
+            Complaint {
+                message: DROPS.to_owned(),
+                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
+            },
+        );
     }
 
     /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
@@ -240,10 +304,16 @@ impl Source {
     }
 
     async fn disconnected(&mut self, why: &str) -> Result<(), Ended> {
-        let (source, now) = (self.config.name.as_ref(), self.clock.now());
+        let (now, news) = (self.clock.now(), self.is_news(why));
         self.connected = false;
         self.unacked.clear();
-        if let Some(count) = self.failures.failed(now.mono).map(Say::count) {
+        self.tally.falters(format!("not connected: {why}"));
+        self.tally
+            .trouble(Count::Disconnects, now.mono, || why.to_owned());
+        let source = self.config.name.as_ref();
+        let count = self.failures.failed(now.mono).map(Say::count);
+        // Another reason than before is worth a line too.
+        if count.is_some() || news {
             warn!(source, why, count, "no connection to the broker");
         }
         self.unreachable(now).await
@@ -279,15 +349,22 @@ impl Source {
         Ok(())
     }
 
+    /// Whether this was not said before, as far as is remembered.
+    fn is_news(&mut self, sentence: &str) -> bool {
+        self.said.len() < SENTENCES && self.said.insert(sentence.to_owned())
+    }
+
     fn tell_ends(&mut self) {
         let (source, now) = (self.config.name.as_ref(), self.clock.now().mono);
         if self.connected
             && let Some(count) = self.failures.fine(now).map(Say::count)
         {
             info!(source, count, "connected again");
+            self.said.clear();
         }
         if let Some(count) = self.drops.fine(now).map(Say::count) {
             info!(source, count, "no more messages are dropped");
+            self.tally.settle("drops");
         }
     }
 }

@@ -30,8 +30,6 @@ pub(super) struct Intake {
     subscriptions: Vec<Listening>,
     all: Vec<TagId>,
     unknown: BTreeSet<String>,
-    /// Messages for machines that are not configured.
-    pub(super) unknown_messages: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +47,10 @@ pub(super) struct Taken {
     pub(super) samples: Vec<Sample>,
     /// What the log should say.
     pub(super) remarks: Vec<Remark>,
+    /// Why something in it is not understood.
+    pub(super) fault: Option<&'static str>,
+    /// It is for a machine that is not configured.
+    pub(super) unknown: bool,
 }
 
 /// Something about a message that people should know.
@@ -93,7 +95,6 @@ impl Intake {
             subscriptions,
             all: all.into_iter().collect(),
             unknown: BTreeSet::new(),
-            unknown_messages: 0,
         }
     }
 
@@ -132,6 +133,7 @@ impl Intake {
             wanted = true;
             let contents = read(message, subscription);
             let now = message.at.mono;
+            taken.fault = taken.fault.or(contents.fault);
             taken.remarks.extend(match contents.fault {
                 Some(why) => listening
                     .faults
@@ -157,7 +159,7 @@ impl Intake {
             taken.samples.extend(samples);
         }
         if let (false, Some(name)) = (wanted, stranger) {
-            self.unknown_messages += 1;
+            taken.unknown = true;
             let name: String = name.chars().take(64).collect();
             if self.unknown.len() < UNKNOWN && self.unknown.insert(name.clone()) {
                 taken.remarks.push(Remark::UnknownMachine(name));

@@ -152,7 +152,7 @@ pub(crate) const CASES: &[Case] = &[
                 "check user and password",
             ),
             (Mood::Broken, Verdict::Fails, "before it acknowledged"),
-            (Mood::Gone, Verdict::Unreachable, "refuses connections"),
+            (Mood::Gone, Verdict::Unreachable, "connection refused"),
         ],
     },
 ];

@@ -1,13 +1,8 @@
 //! What is kept of an MQTT broker: a connection that is kept up for as long as attempts reach it.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    net::lookup_host,
     sync::{Mutex, watch},
     task::JoinHandle,
     time::timeout,
@@ -22,8 +17,10 @@ use crate::{
     destination::{Broker, Publish},
     link::{
         certificate::Witness,
-        http::{self, Bind, BuildError, Settings},
-        mqtt::{Credentials, Event, MqttLink, Options, PublishError, Publisher, Qos, Timing},
+        http::{self, BuildError, Settings},
+        mqtt::{
+            Credentials, Event, MqttLink, Options, PublishError, Publisher, Qos, Timing, Version,
+        },
     },
 };
 
@@ -107,11 +104,7 @@ impl MqttContact {
     async fn publish(&self, publish: &Publish, under_way: &mut bool) -> Result<String, SendError> {
         let (publisher, mut state) = {
             let mut live = self.live.lock().await;
-            let open = match live.take() {
-                Some(open) => open,
-                None => self.open().await.map_err(SendError::Unreachable)?,
-            };
-            let open = live.insert(open);
+            let open = live.get_or_insert_with(|| self.open());
             (open.publisher.clone(), open.state.clone())
         };
         let known = state.wait_for(|state| !matches!(state, State::Connecting));
@@ -134,27 +127,21 @@ impl MqttContact {
         }
     }
 
-    async fn open(&self) -> Result<Live, String> {
+    fn open(&self) -> Live {
         let server = &self.broker.server;
-        let address = self.allowed().await?;
-        // Without TLS the very address that was judged is dialled. With it the certificate says who answers.
-        let host = if server.tls {
-            server.host.clone()
-        } else {
-            address.to_string()
-        };
         let login = self.broker.login.clone();
         let options = Options {
-            host,
+            host: server.host.clone(),
             port: server.port,
-            ca: server.ca.clone(),
-            secured: server.tls.then(|| self.settings.clone()),
-            bind_device: match &self.settings.bind {
-                Some(Bind::Interface(name)) => Some(name.clone()),
-                _ => None,
+            version: match self.broker.version_5 {
+                true => Version::V5,
+                false => Version::V3,
             },
+            tls: server.tls.then(|| self.settings.clone()),
+            guard: Some(self.settings.guard.clone()),
+            bind: self.settings.bind.clone(),
             clean: true,
-            witness: None,
+            session_expiry: Duration::ZERO,
             credentials: login.map(|(user, password)| Credentials {
                 user,
                 password: Arc::new(move || {
@@ -188,24 +175,10 @@ impl MqttContact {
                 }
             }
         });
-        Ok(Live {
+        Live {
             publisher,
             state,
             task,
-        })
-    }
-
-    /// The first address of the broker, if the guard lets all of them pass.
-    async fn allowed(&self) -> Result<IpAddr, String> {
-        let (host, port) = (&self.broker.server.host, self.broker.server.port);
-        let found = lookup_host((host.as_str(), port)).await;
-        let found = found.map_err(|error| format!("no such host: {host} ({error})"))?;
-        let found: Vec<IpAddr> = found.map(|address: SocketAddr| address.ip()).collect();
-        let checked = self.settings.guard.check_resolved(host, port, &found);
-        checked.map_err(|refusal| refusal.to_string())?;
-        found
-            .first()
-            .copied()
-            .ok_or_else(|| format!("no address is known for {host}"))
+        }
     }
 }

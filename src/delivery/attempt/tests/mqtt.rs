@@ -152,7 +152,7 @@ async fn a_login_a_certificate_of_ours_and_an_authority_are_what_the_broker_want
     for (ca, password, more, part) in [
         (&plant, "geheim", ours.as_str(), None),
         (&plant, "falsch", &ours, Some("check user and password")),
-        (&other, "geheim", &ours, Some("not signed by a CA in")),
+        (&other, "geheim", &ours, Some("nobody known has signed it")),
         (&plant, "geheim", "", Some("")),
     ] {
         let more = format!("ca = \"{ca}\"\nuser = \"andon\"\npassword = \"{password}\"\n{more}");

@@ -15,10 +15,16 @@ use crate::destination::{Late, Rate};
 const HISTORIES: u64 = 300;
 
 /// Seeds that failed once, with what was wrong.
-const FOUND: &[(&str, u64)] = &[(
-    "what others had been told already was due to be told to them again, in the past, once it was collapsed",
-    11,
-)];
+const FOUND: &[(&str, u64)] = &[
+    (
+        "what others had been told already was due to be told to them again, in the past, once it was collapsed",
+        11,
+    ),
+    (
+        "an end in a digest counted as the last that was heard, whatever followed it there, so a call after it was chatter",
+        5_447_387_966_847_319_851,
+    ),
+];
 
 const NAMES: [&str; 3] = ["chat", "hasp", "ops"];
 

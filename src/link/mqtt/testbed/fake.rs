@@ -1,4 +1,4 @@
-//! A broker that does what a test tells it to, right or wrong. It knows just enough of MQTT 3.1.1.
+//! A broker that does what a test tells it to, right or wrong. It knows just enough of MQTT 3.1.1 and 5.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -6,22 +6,27 @@ use tokio::{
     time::timeout,
 };
 
-use super::PATIENCE;
+use super::{super::Version, PATIENCE};
 
 pub(crate) const CONNECT: u8 = 1;
 pub(crate) const PUBLISH: u8 = 3;
 pub(crate) const PUBACK: u8 = 4;
 pub(crate) const SUBSCRIBE: u8 = 8;
+pub(crate) const PINGREQ: u8 = 12;
 pub(crate) const DISCONNECT: u8 = 14;
 
 /// Listens on a free port.
 pub(crate) struct Fake {
     listener: TcpListener,
+    version: Version,
     pub(crate) port: u16,
 }
 
 /// One connection of a client.
-pub(crate) struct Peer(TcpStream);
+pub(crate) struct Peer {
+    stream: TcpStream,
+    version: Version,
+}
 
 /// A packet of the client: type, and what follows the length.
 #[derive(Debug)]
@@ -31,54 +36,96 @@ pub(crate) struct Packet {
 }
 
 impl Fake {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(version: Version) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        Self { listener, port }
+        Self {
+            listener,
+            version,
+            port,
+        }
     }
 
     /// Waits for a connection.
     pub(crate) async fn accept(&self) -> Peer {
         let accepted = timeout(PATIENCE, self.listener.accept()).await;
-        Peer(accepted.expect("a connect in time").unwrap().0)
+        let stream = accepted.expect("a connect in time").unwrap().0;
+        stream.set_nodelay(true).unwrap();
+        Peer {
+            stream,
+            version: self.version,
+        }
     }
 
-    /// Waits for a connection and answers its CONNECT; says whether it asked for a clean session.
-    pub(crate) async fn welcome(&self, session_present: bool) -> (Peer, bool) {
+    /// Waits for a connection and answers its CONNECT, which must not ask for a clean session.
+    pub(crate) async fn welcome(&self, session_present: bool) -> Peer {
         let mut peer = self.accept().await;
         let connect = peer.expect(CONNECT).await;
         // Protocol name (6 bytes) and level (1 byte) come before the flags.
-        let clean = connect.body[7] & 0b10 != 0;
-        peer.send(&[0x20, 2, u8::from(session_present), 0]).await;
-        (peer, clean)
+        assert_eq!(connect.body[7] & 0b10, 0, "a clean session");
+        peer.accepted(session_present, &[]).await;
+        peer
+    }
+
+    /// The same, and confirms a subscription of so many filters.
+    pub(crate) async fn listening(&self, filters: usize) -> Peer {
+        let mut peer = self.welcome(true).await;
+        peer.subscribed(&vec![1; filters]).await;
+        peer
     }
 }
 
 impl Peer {
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.unwrap();
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Sends it byte by byte, each for itself.
+    pub(crate) async fn drip(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.send(&[*byte]).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// CONNACK, with properties where there are any (version 5).
+    pub(crate) async fn accepted(&mut self, session_present: bool, properties: &[u8]) {
+        let mut body = vec![u8::from(session_present), 0];
+        if self.version == Version::V5 {
+            body.push(u8::try_from(properties.len()).unwrap());
+            body.extend(properties);
+        }
+        self.send(&packet(0x20, body)).await;
     }
 
     /// Sends a message at QoS 1.
     pub(crate) async fn publish(&mut self, pkid: u16, topic: &str, payload: &[u8], dup: bool) {
+        let packet = self.message(0x32 | (u8::from(dup) << 3), pkid, topic, payload);
+        self.send(&packet).await;
+    }
+
+    /// PUBLISH, with this first byte.
+    pub(crate) fn message(&self, first: u8, pkid: u16, topic: &str, payload: &[u8]) -> Vec<u8> {
         let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
         body.extend(topic.as_bytes());
-        body.extend(pkid.to_be_bytes());
+        if first & 0b110 != 0 {
+            body.extend(pkid.to_be_bytes());
+        }
+        if self.version == Version::V5 {
+            // A property that is not used here: the user's `a` is `b`.
+            body.extend([7, 38, 0, 1, b'a', 0, 1, b'b']);
+        }
         body.extend(payload);
-        let mut packet = vec![0x32 | (u8::from(dup) << 3)];
-        packet.extend(length(body.len()));
-        packet.extend(body);
-        // The client may have hung up over the first bytes of it, which is what some tests are about.
-        let _ = self.0.write_all(&packet).await;
+        packet(first, body)
     }
 
     /// The next packet of the client; `None` when it has hung up.
     pub(crate) async fn packet(&mut self) -> Option<Packet> {
         let read = async {
-            let kind = self.0.read_u8().await.ok()? >> 4;
+            let kind = self.stream.read_u8().await.ok()? >> 4;
             let (mut size, mut shift) = (0, 0);
             loop {
-                let byte = self.0.read_u8().await.ok()?;
+                let byte = self.stream.read_u8().await.ok()?;
                 size |= usize::from(byte & 0x7f) << shift;
                 shift += 7;
                 if byte & 0x80 == 0 {
@@ -86,7 +133,7 @@ impl Peer {
                 }
             }
             let mut body = vec![0; size];
-            self.0.read_exact(&mut body).await.ok()?;
+            self.stream.read_exact(&mut body).await.ok()?;
             Some(Packet { kind, body })
         };
         timeout(PATIENCE, read).await.expect("a packet in time")
@@ -99,14 +146,28 @@ impl Peer {
         packet
     }
 
-    /// Waits for a SUBSCRIBE, confirms each filter with this code, and returns the packet.
-    pub(crate) async fn subscribed(&mut self, filters: usize, code: u8) -> Packet {
+    /// Waits for a SUBSCRIBE, answers with these codes, one for each filter, and returns the packet.
+    pub(crate) async fn subscribed(&mut self, codes: &[u8]) -> Packet {
         let packet = self.expect(SUBSCRIBE).await;
-        let size = u8::try_from(2 + filters).unwrap();
-        let mut answer = vec![0x90, size, packet.body[0], packet.body[1]];
-        answer.extend(vec![code; filters]);
-        self.send(&answer).await;
+        self.confirm(packet.pkid(), codes).await;
         packet
+    }
+
+    /// SUBACK.
+    pub(crate) async fn confirm(&mut self, pkid: u16, codes: &[u8]) {
+        let mut body = pkid.to_be_bytes().to_vec();
+        if self.version == Version::V5 {
+            body.push(0);
+        }
+        body.extend(codes);
+        self.send(&packet(0x90, body)).await;
+    }
+
+    /// PUBACK, with a reason where there is one (version 5).
+    pub(crate) async fn acknowledge(&mut self, pkid: u16, reason: &[u8]) {
+        let mut body = pkid.to_be_bytes().to_vec();
+        body.extend(reason);
+        self.send(&packet(0x40, body)).await;
     }
 
     /// Reads until the client hangs up; returns what it still sent.
@@ -120,9 +181,15 @@ impl Peer {
 }
 
 impl Packet {
-    /// Packet id of an acknowledgement.
+    /// Packet id of an acknowledgement or a subscription.
     pub(crate) fn pkid(&self) -> u16 {
         u16::from_be_bytes([self.body[0], self.body[1]])
+    }
+
+    /// Packet id of a message at QoS 1.
+    pub(crate) fn message_id(&self) -> u16 {
+        let topic = usize::from(self.pkid());
+        u16::from_be_bytes([self.body[2 + topic], self.body[3 + topic]])
     }
 
     /// Whether these bytes are in it.
@@ -132,15 +199,18 @@ impl Packet {
     }
 }
 
-fn length(mut size: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// A packet: its first byte, the length, and what follows.
+pub(crate) fn packet(first: u8, body: Vec<u8>) -> Vec<u8> {
+    let (mut packet, mut size) = (vec![first], body.len());
     loop {
         let byte = u8::try_from(size % 128).unwrap();
         size /= 128;
         if size == 0 {
-            bytes.push(byte);
-            return bytes;
+            packet.push(byte);
+            break;
         }
-        bytes.push(byte | 0x80);
+        packet.push(byte | 0x80);
     }
+    packet.extend(body);
+    packet
 }

@@ -1,10 +1,10 @@
 //! What tests of MQTT need: a broker that misbehaves on demand, and a real one. Never part of the program.
 
-use std::time::Duration;
+use std::{collections::VecDeque, ops::Deref, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{Event, Filter, Message, MqttLink, Options, Qos, Timing};
+use super::{Event, Filter, Message, MqttLink, Options, Qos, Timing, Version};
 use crate::clock::{Clock, Synchronised};
 
 pub(crate) mod fake;
@@ -18,7 +18,7 @@ pub(crate) fn clock() -> Clock {
 }
 
 /// Options with short times and limits.
-pub(crate) fn options(port: u16, filters: &[&str]) -> Options {
+pub(crate) fn options(version: Version, port: u16, filters: &[&str]) -> Options {
     let filter = |topic: &&str| Filter {
         topic: (*topic).into(),
         qos: Qos::AtLeastOnce,
@@ -26,11 +26,12 @@ pub(crate) fn options(port: u16, filters: &[&str]) -> Options {
     Options {
         host: "127.0.0.1".to_owned(),
         port,
-        ca: None,
-        secured: None,
-        bind_device: None,
+        version,
+        tls: None,
+        guard: None,
+        bind: None,
         clean: false,
-        witness: None,
+        session_expiry: Duration::from_secs(3600),
         credentials: None,
         client_id: "andon-test".to_owned(),
         keep_alive: Duration::from_secs(15),
@@ -48,32 +49,85 @@ pub(crate) fn quick() -> Timing {
     let millis = Duration::from_millis;
     Timing {
         tick: millis(20),
+        patience: PATIENCE / 2,
         backoff_least: millis(20),
         backoff_most: millis(40),
-        confirm: millis(500),
-        settle: millis(100),
+        short: PATIENCE,
+        confirm: PATIENCE,
+        farewell: millis(500),
         ..Timing::default()
     }
 }
 
-/// The next event, which must come.
-pub(crate) async fn event(link: &mut MqttLink) -> Event {
-    let next = timeout(PATIENCE, link.next()).await;
-    next.expect("an event in time").expect("a living link")
+/// A link whose messages come one by one.
+pub(crate) struct Listener {
+    link: MqttLink,
+    waiting: VecDeque<Message>,
 }
 
-/// Skips events until this finds what it looks for.
-pub(crate) async fn until<T>(link: &mut MqttLink, find: impl Fn(Event) -> Option<T>) -> T {
-    loop {
-        if let Some(found) = find(event(link).await) {
-            return found;
+impl Deref for Listener {
+    type Target = MqttLink;
+    fn deref(&self) -> &MqttLink {
+        &self.link
+    }
+}
+
+impl Listener {
+    pub(crate) fn connect(options: Options) -> Self {
+        Self {
+            link: MqttLink::connect(options, clock()),
+            waiting: VecDeque::new(),
         }
+    }
+
+    /// The next event, which must come.
+    pub(crate) async fn event(&mut self) -> Event {
+        if let Some(message) = self.waiting.pop_front() {
+            return Event::Messages(vec![message]);
+        }
+        let next = timeout(PATIENCE, self.link.next()).await;
+        match next.expect("an event in time").expect("a living link") {
+            Event::Messages(messages) => {
+                self.waiting.extend(messages);
+                let first = self.waiting.pop_front();
+                Event::Messages(vec![first.expect("a message")])
+            }
+            other => other,
+        }
+    }
+
+    /// Skips events until this finds what it looks for.
+    pub(crate) async fn until<T>(&mut self, find: impl Fn(Event) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = find(self.event().await) {
+                return found;
+            }
+        }
+    }
+
+    /// The next message.
+    pub(crate) async fn message(&mut self) -> Message {
+        self.until(message).await
+    }
+
+    /// The next connection; says whether the broker still knew the session.
+    pub(crate) async fn connected(&mut self) -> bool {
+        self.until(connected).await
+    }
+
+    /// Why the next connection ends.
+    pub(crate) async fn disconnected(&mut self) -> String {
+        self.until(disconnected).await
+    }
+
+    pub(crate) async fn close(self) {
+        self.link.close().await;
     }
 }
 
 pub(crate) fn message(event: Event) -> Option<Message> {
     match event {
-        Event::Message(message) => Some(message),
+        Event::Messages(messages) => messages.into_iter().next(),
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! The contract of the link: what it keeps up against brokers that misbehave, and against a real one.
+//! What the link keeps up: a contract against brokers that misbehave, the same for both versions, and against a real one.
 
+mod contract;
+mod fives;
 mod real;
-mod wrong;

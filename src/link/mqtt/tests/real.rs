@@ -1,15 +1,28 @@
-//! Against mosquitto.
+//! Against mosquitto, in both versions.
 
 use std::time::Duration;
 
 use super::super::{
     testbed::{
-        PATIENCE, clock, connected, disconnected, message,
+        self, Listener, PATIENCE, disconnected, message,
         mosquitto::{Mosquitto, certificates, password_file},
-        options, until,
+        options,
     },
     *,
 };
+use crate::{
+    config::{
+        secret::Secret,
+        section::Read as _,
+        tree::{Node, Place, Value},
+    },
+    link::{
+        guard::Guard,
+        http::{Identity, Settings},
+    },
+};
+
+const BOTH: [Version; 2] = [Version::V3, Version::V5];
 
 async fn publish(link: &MqttLink, topic: &str, payload: &[u8], retain: bool) {
     let publisher = link.publisher();
@@ -20,31 +33,57 @@ async fn publish(link: &MqttLink, topic: &str, payload: &[u8], retain: bool) {
 
 #[tokio::test]
 async fn a_large_retained_message_does_not_keep_other_topics_from_being_heard() {
-    let mosquitto = Mosquitto::start("").await;
-    let publisher = Options {
-        client_id: "publisher".to_owned(),
-        max_packet: 100_000,
-        ..options(mosquitto.port, &[])
+    for version in BOTH {
+        let mosquitto = Mosquitto::start("").await;
+        let mut publisher = Listener::connect(Options {
+            client_id: "publisher".to_owned(),
+            max_packet: 1_000_000,
+            ..options(version, mosquitto.port, &[])
+        });
+        publisher.connected().await;
+        publish(&publisher, "bad/1", &[b'x'; 500_000], true).await;
+        publish(&publisher, "bad/2", &[b'x'; 1500], true).await;
+        publish(&publisher, "good/1", b"fine", true).await;
+        let mut link = Listener::connect(options(version, mosquitto.port, &["bad/+", "good/+"]));
+        let mut large = Vec::new();
+        loop {
+            let heard = link.message().await;
+            assert!(heard.retain);
+            link.ack(heard.token.unwrap());
+            match heard.payload {
+                Err(TooLarge(size)) => large.push(size),
+                Ok(payload) => {
+                    assert_eq!(payload, b"fine");
+                    break;
+                }
+            }
+        }
+        // Version 5 tells the broker what is not to be sent at all.
+        match version {
+            Version::V3 => assert_eq!(large, [500_000, 1500]),
+            Version::V5 => assert_eq!(large, [1500]),
+        }
+        // And it stays connected.
+        publish(&publisher, "good/2", b"live", false).await;
+        let heard = link.until(|event| {
+            assert!(disconnected(event.clone()).is_none());
+            message(event).filter(|message| !message.retain)
+        });
+        assert_eq!(heard.await.topic, "good/2");
+    }
+}
+
+/// TLS with this authority only, and without a certificate of ours.
+fn trusting(ca: std::path::PathBuf) -> Settings {
+    let guard = Guard {
+        allow_http: false,
+        allow: Vec::new(),
+        own: Vec::new(),
     };
-    let mut publisher = MqttLink::connect(publisher, clock());
-    until(&mut publisher, connected).await;
-    publish(&publisher, "bad/1", &[b'x'; 5000], true).await;
-    publish(&publisher, "good/1", b"fine", true).await;
-    let mut link = MqttLink::connect(options(mosquitto.port, &["bad/+", "good/+"]), clock());
-    let lost = |event| match event {
-        Event::FilterLost { filter, .. } => Some(filter),
-        _ => None,
-    };
-    assert_eq!(until(&mut link, lost).await.as_ref(), "bad/+");
-    let heard = until(&mut link, message).await;
-    assert_eq!((heard.topic.as_str(), heard.retain), ("good/1", true));
-    // And it stays connected.
-    publish(&publisher, "good/2", b"live", false).await;
-    let heard = until(&mut link, |event| {
-        assert!(disconnected(event.clone()).is_none());
-        message(event).filter(|message| !message.retain)
-    });
-    assert_eq!(heard.await.topic, "good/2");
+    Settings {
+        ca: Some(ca),
+        ..Settings::new(guard, PATIENCE)
+    }
 }
 
 #[tokio::test]
@@ -58,99 +97,230 @@ async fn tls_with_an_own_ca_and_a_login() {
         "certfile {dir}/plant.pem\nkeyfile {dir}/plant.key\npassword_file {dir}/passwords",
     )
     .await;
-    let with = |ca: &str, host: &str, password: &'static str| Options {
-        host: host.to_owned(),
-        ca: Some(mosquitto.path(ca)),
-        credentials: Some(Credentials {
-            user: "andon".to_owned(),
-            password: Arc::new(move || Ok(password.to_owned())),
-        }),
-        client_id: format!("{ca}-{host}-{password}"),
-        ..options(mosquitto.port, &["a"])
-    };
-    let mut link = MqttLink::connect(with("plant-ca.pem", "localhost", "geheim"), clock());
-    until(&mut link, connected).await;
-    publish(&link, "a", b"1", false).await;
-    assert_eq!(until(&mut link, message).await.payload, Ok(b"1".to_vec()));
+    for version in BOTH {
+        let with = |ca: &str, host: &str, password: &'static str| Options {
+            host: host.to_owned(),
+            tls: Some(trusting(mosquitto.path(ca))),
+            credentials: Some(Credentials {
+                user: "andon".to_owned(),
+                password: Arc::new(move || Ok(password.to_owned())),
+            }),
+            client_id: format!("{ca}-{host}-{password}"),
+            ..options(version, mosquitto.port, &["a"])
+        };
+        let mut link = Listener::connect(with("plant-ca.pem", "localhost", "geheim"));
+        link.connected().await;
+        publish(&link, "a", b"1", false).await;
+        assert_eq!(link.message().await.payload, Ok(b"1".to_vec()));
 
-    for (ca, host, password, part) in [
-        (
-            "other-ca.pem",
-            "localhost",
-            "geheim",
-            "not signed by a CA in",
-        ),
-        ("plant-ca.pem", "127.0.0.1", "geheim", "is for another name"),
-        (
-            "plant-ca.pem",
-            "localhost",
-            "falsch",
-            "check user and password",
-        ),
-        ("plant.key", "localhost", "geheim", "holds no certificate"),
-        ("none.pem", "localhost", "geheim", "cannot be read"),
-    ] {
-        let mut link = MqttLink::connect(with(ca, host, password), clock());
-        let why = until(&mut link, disconnected).await;
-        assert!(why.contains(part), "{why}");
-        assert!(!why.contains(password), "{why}");
+        for (ca, host, password, part) in [
+            (
+                "other-ca.pem",
+                "localhost",
+                "geheim",
+                "nobody known has signed it",
+            ),
+            (
+                "plant-ca.pem",
+                "127.0.0.1",
+                "geheim",
+                "for another host name",
+            ),
+            (
+                "plant-ca.pem",
+                "localhost",
+                "falsch",
+                "check user and password",
+            ),
+            ("plant.key", "localhost", "geheim", "holds no certificate"),
+            ("none.pem", "localhost", "geheim", "cannot be used"),
+        ] {
+            let mut link = Listener::connect(with(ca, host, password));
+            let why = link.disconnected().await;
+            assert!(why.contains(part), "{why}");
+            assert!(!why.contains(password), "{why}");
+        }
+    }
+}
+
+/// What a file holds, as if it stood in the configuration.
+fn inline(path: &std::path::Path) -> Secret {
+    let value = Value::Text(std::fs::read_to_string(path).unwrap());
+    let place = Place {
+        file: "t".into(),
+        line: 0,
+    };
+    Secret::read(&Node { value, place }).unwrap()
+}
+
+#[tokio::test]
+async fn a_broker_that_wants_our_certificate_gets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), "plant");
+    certificates(dir.path(), "other");
+    let mosquitto = Mosquitto::start_in(
+        dir,
+        "cafile {dir}/plant-ca.pem\ncertfile {dir}/plant.pem\nkeyfile {dir}/plant.key\nrequire_certificate true",
+    )
+    .await;
+    let ours = |name: &str| Identity {
+        cert: mosquitto.path(&format!("{name}.pem")),
+        key: inline(&mosquitto.path(&format!("{name}.key"))),
+    };
+    for version in BOTH {
+        let with = |identity| Options {
+            host: "localhost".to_owned(),
+            tls: Some(Settings {
+                identity,
+                ..trusting(mosquitto.path("plant-ca.pem"))
+            }),
+            ..options(version, mosquitto.port, &["a"])
+        };
+        let mut link = Listener::connect(with(Some(ours("plant"))));
+        link.connected().await;
+        publish(&link, "a", b"1", false).await;
+        assert_eq!(link.message().await.payload, Ok(b"1".to_vec()));
+        link.close().await;
+        for (identity, part) in [
+            (None, "it may want a client certificate"),
+            (
+                Some(ours("other")),
+                "does not accept our client certificate",
+            ),
+        ] {
+            let mut link = Listener::connect(with(identity));
+            let why = link.disconnected().await;
+            assert!(why.contains(part), "{why}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_kept_session_brings_what_was_not_acknowledged_after_the_broker_restarts() {
-    let mut mosquitto = Mosquitto::start("persistence true\npersistence_location {dir}/").await;
-    let mut link = MqttLink::connect(options(mosquitto.port, &["a"]), clock());
-    until(&mut link, connected).await;
-    publish(&link, "a", b"1", false).await;
-    publish(&link, "a", b"2", false).await;
-    let first = until(&mut link, message).await;
-    until(&mut link, message).await;
-    link.ack(first.token.unwrap());
-    // A publish that is acknowledged proves that the acknowledgement before it has arrived.
-    publish(&link, "elsewhere", b"", false).await;
-    mosquitto.restart().await;
-    assert!(until(&mut link, connected).await);
-    let again = until(&mut link, message).await;
-    assert_eq!(again.payload, Ok(b"2".to_vec()));
+    for version in BOTH {
+        let mut mosquitto = Mosquitto::start("persistence true\npersistence_location {dir}/").await;
+        let mut link = Listener::connect(options(version, mosquitto.port, &["a"]));
+        link.connected().await;
+        publish(&link, "a", b"1", false).await;
+        publish(&link, "a", b"2", false).await;
+        let first = link.message().await;
+        link.message().await;
+        link.ack(first.token.unwrap());
+        // A publish that is acknowledged proves that the acknowledgement before it has arrived.
+        publish(&link, "elsewhere", b"", false).await;
+        mosquitto.restart().await;
+        assert!(link.connected().await);
+        let again = link.message().await;
+        assert_eq!(again.payload, Ok(b"2".to_vec()));
+    }
 }
 
 #[tokio::test]
 async fn a_broker_that_forgets_is_subscribed_to_again() {
-    let mut mosquitto = Mosquitto::start("").await;
-    let mut link = MqttLink::connect(options(mosquitto.port, &["a"]), clock());
-    until(&mut link, connected).await;
-    mosquitto.restart().await;
-    assert!(!until(&mut link, connected).await);
-    publish(&link, "a", b"1", false).await;
-    assert_eq!(until(&mut link, message).await.topic, "a");
+    for version in BOTH {
+        let mut mosquitto = Mosquitto::start("").await;
+        let mut link = Listener::connect(options(version, mosquitto.port, &["a"]));
+        link.connected().await;
+        mosquitto.restart().await;
+        assert!(!link.connected().await);
+        publish(&link, "a", b"1", false).await;
+        assert_eq!(link.message().await.topic, "a");
+    }
 }
 
 #[tokio::test]
 async fn a_last_will_is_published_when_the_agent_dies_and_not_when_it_stops() {
-    let mosquitto = Mosquitto::start("").await;
-    let mut watcher = MqttLink::connect(options(mosquitto.port, &["status"]), clock());
-    until(&mut watcher, connected).await;
-    let agent = Options {
-        client_id: "agent".to_owned(),
-        status: Some(Status {
-            topic: "status".to_owned(),
-            online: "online".to_owned(),
-            offline: "offline".to_owned(),
-        }),
-        ..options(mosquitto.port, &[])
-    };
-    for dies in [true, false] {
-        let link = MqttLink::connect(agent.clone(), clock());
-        let payload = async |watcher: &mut MqttLink| {
-            let heard = until(watcher, |event| message(event).filter(|m| !m.retain)).await;
-            String::from_utf8(heard.payload.unwrap()).unwrap()
+    for version in BOTH {
+        let mosquitto = Mosquitto::start("").await;
+        let mut watcher = Listener::connect(options(version, mosquitto.port, &["status"]));
+        watcher.connected().await;
+        let agent = Options {
+            client_id: "agent".to_owned(),
+            status: Some(Status {
+                topic: "status".to_owned(),
+                online: "online".to_owned(),
+                offline: "offline".to_owned(),
+            }),
+            ..options(version, mosquitto.port, &[])
         };
-        assert_eq!(payload(&mut watcher).await, "online");
-        match dies {
-            true => drop(link),
-            false => timeout(Duration::from_secs(1), link.close()).await.unwrap(),
+        for dies in [true, false] {
+            let link = MqttLink::connect(agent.clone(), testbed::clock());
+            let payload = async |watcher: &mut Listener| {
+                let heard = watcher
+                    .until(|event| message(event).filter(|m| !m.retain))
+                    .await;
+                watcher.ack(heard.token.unwrap());
+                String::from_utf8(heard.payload.unwrap()).unwrap()
+            };
+            assert_eq!(payload(&mut watcher).await, "online");
+            match dies {
+                true => drop(link),
+                false => timeout(Duration::from_secs(5), link.close()).await.unwrap(),
+            }
+            assert_eq!(payload(&mut watcher).await, "offline");
         }
-        assert_eq!(payload(&mut watcher).await, "offline");
+    }
+}
+
+#[tokio::test]
+async fn two_clients_with_one_id_are_told_of_each_other() {
+    for version in BOTH {
+        let mosquitto = Mosquitto::start("").await;
+        let one = options(version, mosquitto.port, &["a"]);
+        let mut one = MqttLink::connect(one, testbed::clock());
+        let one = tokio::spawn(async move { while one.next().await.is_some() {} });
+        let mut other = Listener::connect(options(version, mosquitto.port, &["a"]));
+        let hint = |event| disconnected(event).filter(|why| why.contains("another client"));
+        // Version 5 has a word for it, which not every mosquitto says.
+        let why = other.until(hint).await;
+        assert!(why.contains("the client id `andon-test`"), "{why}");
+        assert!(version == Version::V5 || why.contains("may use"), "{why}");
+        one.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_group_shares_what_is_published() {
+    for version in BOTH {
+        let mosquitto = Mosquitto::start("").await;
+        let member = |name: &str| {
+            Listener::connect(Options {
+                client_id: name.to_owned(),
+                ..options(version, mosquitto.port, &["$share/agents/plant/+", "all"])
+            })
+        };
+        let (mut one, mut two) = (member("one"), member("two"));
+        one.connected().await;
+        two.connected().await;
+        let mut publisher = Listener::connect(Options {
+            client_id: "publisher".to_owned(),
+            ..options(version, mosquitto.port, &[])
+        });
+        publisher.connected().await;
+        // Both hear this, once they have subscribed.
+        publish(&publisher, "all", b"0", true).await;
+        for member in [&mut one, &mut two] {
+            assert_eq!(member.message().await.topic, "all");
+        }
+        for number in 1..=20_u8 {
+            publish(&publisher, "plant/1", &[number], false).await;
+        }
+        publish(&publisher, "all", b"end", false).await;
+        let mut heard = Vec::new();
+        for member in [&mut one, &mut two] {
+            let before = heard.len();
+            loop {
+                let message = member.message().await;
+                member.ack(message.token.unwrap());
+                match message.topic.as_str() {
+                    "all" if message.payload == Ok(b"end".to_vec()) => break,
+                    "all" => {}
+                    _ => heard.push(message.payload.unwrap()[0]),
+                }
+            }
+            assert!(heard.len() > before, "one of them heard nothing");
+        }
+        heard.sort_unstable();
+        assert_eq!(heard, (1..=20).collect::<Vec<_>>());
     }
 }

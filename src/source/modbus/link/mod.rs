@@ -58,6 +58,8 @@ pub(super) struct Link {
     only_first: bool,
     /// Whether anything was answered over the connection that was made last.
     carried: bool,
+    /// How a connection that stood was found to have ended, if one was replaced by another.
+    replaced: Option<LinkError>,
 }
 
 /// The time after a failure in which an answer may still come over a serial line.
@@ -83,6 +85,7 @@ impl Link {
             at_backup: None,
             only_first: false,
             carried: false,
+            replaced: None,
         }
     }
 
@@ -101,6 +104,11 @@ impl Link {
     /// Whether the connection that was made last has carried an answer: one that was accepted may still not be served.
     pub(super) fn has_carried(&self) -> bool {
         self.carried
+    }
+
+    /// Why a connection that stood was replaced by another since this was asked last, if one was.
+    pub(super) fn replaced(&mut self) -> Option<LinkError> {
+        self.replaced.take()
     }
 
     /// Whether other connections to the same device stand at its first address, so that this one may not be at the backup.
@@ -189,9 +197,10 @@ impl Link {
     /// Asks once, or twice over TCP where the connection stood before.
     async fn reply(&mut self, unit: u8, span: Span, stood: bool) -> Result<Reply, LinkError> {
         let result = match self.ask(unit, span).await {
-            Err(LinkError::Broken { .. } | LinkError::Mismatch { .. })
+            Err(error @ (LinkError::Broken { .. } | LinkError::Mismatch { .. }))
                 if stood && !self.is_rtu() =>
             {
+                self.replaced = Some(error);
                 self.connect().await?;
                 self.ask(unit, span).await
             }

@@ -21,6 +21,8 @@ pub(super) struct Connection {
     /// Whether an answer came over it when it was used last.
     pub(super) serves: bool,
     pub(super) is_at_backup: bool,
+    /// How often it was found to have ended, by the measure of [`Poller::displaced`](super::Poller::displaced).
+    pub(super) replaced: u32,
     /// When to connect again, while there is no connection to be had.
     pub(super) outage: Option<Mono>,
     pub(super) backoff: Backoff,
@@ -45,6 +47,7 @@ impl Connection {
             polling: None,
             serves: false,
             is_at_backup: false,
+            replaced: 0,
             outage: None,
             backoff: Backoff::new(OUTAGE.0, OUTAGE.1),
             doubted: None,

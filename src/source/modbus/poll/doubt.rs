@@ -6,7 +6,10 @@ use std::mem;
 
 use crate::sample::Bad;
 
-use super::{Poller, connection::Failure};
+use super::{super::link::LinkError, Poller, connection::Failure};
+
+/// A connection that was found to have ended adds two, one that was not takes one: at so many it is one too many.
+const DISPLACED: u32 = 6;
 
 impl Poller {
     /// Something failed: `poll`, if it was one, over this connection.
@@ -33,12 +36,7 @@ impl Poller {
             Some(Failure::Silent(poll, ..)) => Some(*poll),
             _ => None,
         });
-        let sound = |other: &usize| {
-            let connection = &self.connections[*other];
-            let in_use = connection.serves && self.spread.given_up(*other).is_none();
-            *other != at && in_use && connection.doubted.is_none()
-        };
-        let sound = (0..self.connections.len()).find(sound);
+        let sound = self.sound(at);
         let asked = self.spread.doubts(at, poll, self.clock.now().mono);
         match sound.zip(asked) {
             Some((sound, asked)) => self.connections[sound].errands.push((at, asked)),
@@ -87,6 +85,36 @@ impl Poller {
         {
             let (used, all) = (self.spread.in_use(), self.spread.count());
             self.report.gave_up(&error, used, all, now);
+        }
+    }
+
+    /// Another connection that is known to carry answers.
+    fn sound(&self, at: usize) -> Option<usize> {
+        let sound = |other: &usize| {
+            let connection = &self.connections[*other];
+            let in_use = connection.serves && self.spread.given_up(*other).is_none();
+            *other != at && in_use && connection.doubted.is_none()
+        };
+        (0..self.connections.len()).find(sound)
+    }
+
+    /// Some devices end the oldest connection where a further one is made. Each of ours is then made anew with every poll, at the cost of
+    /// another; so one is given up, and it is looked again.
+    pub(super) fn displaced(&mut self, at: usize, replaced: Option<LinkError>) {
+        let connection = &mut self.connections[at];
+        let Some(error) = replaced else {
+            connection.replaced = connection.replaced.saturating_sub(1);
+            return;
+        };
+        connection.replaced += 2;
+        let doubted = connection.doubted.is_some();
+        if connection.replaced < DISPLACED || doubted || self.sound(at).is_none() {
+            return;
+        }
+        self.connections[at].doubted = Some(Failure::Lost(error));
+        self.give_up(at);
+        for connection in &mut self.connections {
+            connection.replaced = 0;
         }
     }
 }

@@ -118,12 +118,12 @@ impl Poller {
             }
         }
         let numbers: Vec<u8> = units.iter().map(|unit| unit.id).collect();
-        let spread = Spread::new(&numbers, config.link.max_connections);
+        let spread = Spread::new(&numbers, config.link.max_connections, now);
         let link = |_| Connection::new(Link::new(config.link.clone()));
         let mut poller = Self {
             connections: (0..spread.count()).map(link).collect(),
             turns: Turns::new(spread.count()),
-            report: Report::new(config.name.clone(), units.iter()),
+            report: Report::new(config.name.clone(), feed.tally.clone(), units.iter()),
             schedule: Schedule::new(&polls, now),
             spread,
             units: units.into_iter().map(Polling::new).collect(),
@@ -209,8 +209,9 @@ impl Poller {
         Some(link)
     }
 
-    fn done(&mut self, at: usize, done: Done) {
+    fn done(&mut self, at: usize, mut done: Done) {
         self.begun = true;
+        let replaced = done.link.replaced();
         let carried = done.link.has_carried();
         let connection = &mut self.connections[at];
         connection.is_at_backup = done.link.is_at_backup();
@@ -222,6 +223,7 @@ impl Poller {
                 connection.serves = carried && result.is_ok();
                 self.units[poll].unit = Some(unit);
                 self.polled(at, poll, carried, result);
+                self.displaced(at, replaced);
             }
         }
         let under_way = self.connections.iter().flat_map(|connection| {
@@ -276,7 +278,7 @@ impl Poller {
         let polling = &mut self.units[poll];
         polling.told = None;
         let left_out = self.schedule.heard(poll, now.mono);
-        let all_in_use = self.spread.answered(at);
+        let all_in_use = self.spread.answered(at, now.mono);
         if self.connections.iter().all(|one| one.outage.is_none()) {
             self.report.link_stands(now.mono);
         }

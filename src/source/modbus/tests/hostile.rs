@@ -98,8 +98,8 @@ pub(super) struct Hostile {
     pub(super) requests: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
     door: mpsc::Sender<Pipe>,
-    /// Ends all connections over TCP that are open.
-    ends: Arc<Mutex<CancellationToken>>,
+    /// Ends connections over TCP, by their number.
+    ends: Arc<Mutex<Vec<CancellationToken>>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -158,7 +158,7 @@ impl Hostile {
         };
         let (requests, writes) = (device.requests.clone(), device.writes.clone());
         let accepted = connections.clone();
-        let ends = Arc::new(Mutex::new(CancellationToken::new()));
+        let ends: Arc<Mutex<Vec<CancellationToken>>> = Arc::default();
         let end_of_all = ends.clone();
         let task = tokio::spawn(async move {
             let mut open = JoinSet::new();
@@ -176,7 +176,7 @@ impl Hostile {
                             connection,
                             ..device.clone()
                         };
-                        let end = end_of_all.lock().unwrap().clone();
+                        let end = end_of(&mut end_of_all.lock().unwrap(), connection).clone();
                         open.spawn(async move {
                             let served = device.on_tcp(reading, writing);
                             end.run_until_cancelled(served).await;
@@ -232,7 +232,14 @@ impl Hostile {
 
     /// Ends all connections over TCP that are open; new ones are served.
     pub(super) fn hang_up(&self) {
-        std::mem::take(&mut *self.ends.lock().unwrap()).cancel();
+        let ends = self.ends.lock().unwrap();
+        ends.iter().for_each(CancellationToken::cancel);
+    }
+
+    /// What ends one connection over TCP, by its number.
+    pub(super) fn ending(&self) -> impl Fn(usize) + Send + Sync + 'static {
+        let ends = Arc::clone(&self.ends);
+        move |connection| end_of(&mut ends.lock().unwrap(), connection).cancel()
     }
 
     pub(super) fn asked(&self) -> usize {
@@ -242,6 +249,14 @@ impl Hostile {
     pub(super) fn connected(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
+}
+
+/// One may be ended before it is served.
+fn end_of(ends: &mut Vec<CancellationToken>, connection: usize) -> &CancellationToken {
+    while ends.len() <= connection {
+        ends.push(CancellationToken::new());
+    }
+    &ends[connection]
 }
 
 /// A part of what a device does about a request.

@@ -51,7 +51,7 @@ fn everything_that_may_be_written_is_read() {
     assert_eq!(tags[4].stale_after, Duration::from_secs(3600));
     let config = config.unwrap();
     assert_eq!(config.address(), "broker.plant.local:8883");
-    assert_eq!(config.client_id, "andon-plant-7-cell");
+    assert_eq!(config.broker.client_id, "andon-plant-7-cell");
     let link = config.link();
     let filters: Vec<&str> = link.filters.iter().map(|f| f.topic.as_ref()).collect();
     assert_eq!(filters, ["plant/+/+/telemetry", "oven/door"]);
@@ -128,9 +128,24 @@ fn mistakes_are_explained_where_they_are() {
             "ca: is for mqtts://",
         ),
         (
-            "ca = \"/etc/andon/plant-ca.pem\"",
-            "",
-            "ca: is missing; mqtts needs",
+            "user =",
+            "client_cert = \"/etc/andon/ours.pem\"\nuser =",
+            "client_key: is missing",
+        ),
+        (
+            "user =",
+            "version = \"4\"\nuser =",
+            "version: is \"4\", must be one of 3.1.1, 5",
+        ),
+        (
+            "user =",
+            "session_expiry = \"1d\"\nuser =",
+            "session_expiry: is for version = \"5\"",
+        ),
+        (
+            "user =",
+            "version = \"5\"\nsession_expiry = \"1s\"\nuser =",
+            "session_expiry: must be 1m to",
         ),
         ("user = \"andon\"", "", "user: is missing"),
         ("{ file =", "{ fiel =", "password: has the key `fiel`"),

@@ -1,8 +1,8 @@
-//! The certificate by which a receiver knows us (mutual TLS). It is read and shown elsewhere, at each connect anew.
+//! The certificate by which a peer knows us (mutual TLS). It is read and shown elsewhere, at each connect anew.
 
 use std::path::PathBuf;
 
-use crate::config::{secret::Secret, section::Section, values::FileBeside};
+use super::{secret::Secret, section::Section, values::FileBeside};
 
 /// A client certificate and its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Identity {
 
 impl Identity {
     /// Reads `client_cert` and `client_key`; one without the other is a mistake.
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    pub fn read(section: &Section<'_>) -> Option<Self> {
         let cert = section.optional::<FileBeside>("client_cert");
         let key = section.optional::<Secret>("client_key");
         match (section.raw("client_cert"), section.raw("client_key")) {
