@@ -8,7 +8,7 @@ use crate::{
         machine::Profiles,
         section::{Problems, Section},
     },
-    link::mqtt::{Filter, Options, Qos},
+    link::mqtt::{Filter, Options, Qos, Version},
     source::TagSpec,
 };
 
@@ -43,6 +43,9 @@ impl MqttConfig {
         let subscriptions: Vec<_> = subscriptions
             .filter_map(|section| Subscription::read(section, context))
             .collect();
+        if let Some(broker) = &broker {
+            warn_of_sharing(&section, broker, &subscriptions);
+        }
         section.finish();
         Some(Self {
             name: name.into(),
@@ -69,7 +72,7 @@ impl MqttConfig {
                     tag: Arc::clone(&tag.tag),
                     unit: Arc::clone(&tag.unit),
                     decimals: tag.decimals,
-                    labels: crate::sample::Labels::default(),
+                    labels: tag.labels.clone(),
                     stale_after: subscription.stale_after,
                     modbus_unit: None,
                 });
@@ -104,5 +107,17 @@ impl MqttConfig {
             filters,
             ..self.broker.link()
         }
+    }
+}
+
+/// Many brokers share subscriptions in 3.1.1 too, but nothing says that they must, or that they say so when they don't.
+fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subscription]) {
+    let shared = subscriptions.iter().filter(|of| of.template.is_shared());
+    for of in shared.filter(|_| broker.version == Version::V3) {
+        let path = format!("{}.topic", of.path);
+        let message = "is a shared subscription, which only MQTT 5 has; set version = \"5\", or make sure that this broker shares with 3.1.1 too";
+        section
+            .problems()
+            .warn(Some(&of.place), &path, message.to_owned());
     }
 }

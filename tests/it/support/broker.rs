@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -28,28 +28,29 @@ pub(crate) struct Broker {
 impl Broker {
     /// One that keeps sessions and retained messages over an orderly restart.
     pub(crate) fn start() -> Self {
-        Self::start_with("persistence true\n")
+        Self::start_as("max_queued_messages 0\npersistence true\n")
     }
 
     /// One that forgets everything when it stops.
     pub(crate) fn start_forgetful() -> Self {
-        Self::start_with("persistence false\n")
+        Self::start_as("max_queued_messages 0\npersistence false\n")
     }
 
     /// One that is spoken to over TLS, with `broker.pem` and `broker.key` of this folder.
     pub(crate) fn start_tls(folder: &Path) -> Self {
         let at = folder.display();
-        Self::start_with(&format!(
-            "certfile {at}/broker.pem\nkeyfile {at}/broker.key\npersistence false\n"
+        Self::start_as(&format!(
+            "certfile {at}/broker.pem\nkeyfile {at}/broker.key\nmax_queued_messages 0\npersistence false\n"
         ))
     }
 
-    fn start_with(persistence: &str) -> Self {
+    /// One with these settings of its own.
+    pub(crate) fn start_as(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = Port::reserve();
         // Started by root, it would otherwise become a user that cannot read the folder.
         let text = format!(
-            "user root\nlistener {} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n{persistence}persistence_location {}/\n",
+            "user root\nlistener {} 127.0.0.1\nallow_anonymous true\n{settings}persistence_location {}/\n",
             port.number,
             folder.path().display()
         );
@@ -67,6 +68,11 @@ impl Broker {
         self.port.number
     }
 
+    /// What it logs since it was started last.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     /// Ends it as systemd does, which saves what it keeps.
     pub(crate) fn stop(&mut self) {
         let child = self.child.as_mut().expect("the broker runs");
@@ -77,7 +83,7 @@ impl Broker {
 
     /// Starts it again.
     pub(crate) fn resume(&mut self) {
-        let log = fs::File::create(self.folder.path().join("log")).expect("its log");
+        let log = fs::File::create(self.log()).expect("its log");
         let child = Command::new("mosquitto")
             .arg("-c")
             .arg(self.folder.path().join("mosquitto.conf"))

@@ -1,0 +1,3 @@
+//! MQTT as a source, against brokers and publishers that share nothing with ours.
+
+mod payloads;
