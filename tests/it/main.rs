@@ -19,6 +19,7 @@ mod kinds;
 mod lab;
 mod mail;
 mod modbus;
+mod mqtt;
 mod oauth2;
 mod offline;
 mod pipeline;

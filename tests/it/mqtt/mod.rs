@@ -1,0 +1,3 @@
+//! The real agent and MQTT, as others speak it.
+
+mod brokers;
