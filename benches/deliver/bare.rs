@@ -1,39 +1,17 @@
-//! What the parts cost without an agent around them: one exchange over a client that is kept, and one commit of as many pages.
+//! What the parts cost without an agent around them: one exchange over a client that is kept, beside a commit of as many pages.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
-
-use rusqlite::Connection;
+use std::time::{Duration, Instant};
 
 use crate::receiver::Receiver;
 
-/// A client and a database of their own, on the same disk.
+/// A client of its own.
 pub struct Bare {
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
-    db: Connection,
-    bytes: i64,
 }
 
 impl Bare {
-    /// `pages` is how many pages of 512 bytes a decision writes.
-    pub fn new(dir: &Path, pages: i64) -> Self {
-        let db = Connection::open(dir.join("bare.db")).expect("a database");
-        for pragma in [
-            "locking_mode = EXCLUSIVE",
-            "page_size = 512",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-        ] {
-            db.query_row(&format!("PRAGMA {pragma}"), [], |_| Ok(()))
-                .or_else(|_| db.execute_batch(&format!("PRAGMA {pragma}")))
-                .expect("a setting");
-        }
-        // As in the agent, the log is there already and is written again from its beginning.
-        db.execute_batch("PRAGMA wal_autocheckpoint = 2048; CREATE TABLE t(fill BLOB); INSERT INTO t VALUES(zeroblob(2097152)); DELETE FROM t;")
-            .expect("a table");
+    pub fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             runtime: tokio::runtime::Runtime::new().expect("a runtime"),
@@ -41,20 +19,7 @@ impl Bare {
                 .no_proxy()
                 .build()
                 .expect("a client"),
-            db,
-            // The root and the freed pages' list are written too.
-            bytes: (pages - 3) * 508,
         }
-    }
-
-    /// One commit of as many bytes as a decision.
-    pub fn commit(&mut self) -> Duration {
-        let began = Instant::now();
-        let tx = self.db.transaction().expect("a transaction");
-        tx.execute("INSERT INTO t VALUES(randomblob(?1))", [self.bytes])
-            .expect("a row");
-        tx.commit().expect("a commit");
-        began.elapsed()
     }
 
     /// One exchange, until the request is there.

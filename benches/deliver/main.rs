@@ -13,13 +13,14 @@
 mod arrivals;
 mod bare;
 mod broker;
+mod commit;
 mod disk;
 mod plant;
 mod receiver;
 
 use std::time::{Duration, Instant};
 
-use crate::{bare::Bare, plant::Plant, receiver::Receiver};
+use crate::{bare::Bare, commit::Commits, plant::Plant, receiver::Receiver};
 
 /// Latency is measured in pairs of rounds, one of the agent and one of the bare parts.
 const PAIRS: usize = 9;
@@ -35,7 +36,7 @@ fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let wants = |part: &str| wanted.as_deref().is_none_or(|word| word == part);
     let dir = tempfile::tempdir().expect("a folder");
-    println!("{}", disk::describe(dir.path()));
+    println!("{}", commit::describe(dir.path()));
     let parts: [(&str, fn()); 4] = [
         ("latency", latency),
         ("rate", rate),
@@ -72,7 +73,7 @@ fn latency() {
     arrivals::note();
     let (dir, receiver) = (folder(), Receiver::start(0).expect("a port"));
     let plant = Plant::start(dir.path(), ROUND, &to(&[&receiver]));
-    let mut bare = Bare::new(dir.path(), 11);
+    let (bare, mut commits) = (Bare::new(), Commits::new(dir.path(), 11));
     let sample = |machine, high| {
         std::thread::sleep(PAUSE);
         let began = Instant::now();
@@ -94,7 +95,7 @@ fn latency() {
         let mut to_there: Vec<f64> = (0..ROUND)
             .map(|_| {
                 std::thread::sleep(PAUSE);
-                let commit = bare.commit();
+                let commit = commits.commit();
                 millis(commit + bare.exchange(&receiver, body))
             })
             .collect();

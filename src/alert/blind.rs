@@ -238,6 +238,9 @@ impl Engine {
                 "Check the tag's address and type, and the device."
             }
             Bad::Unlisted => "Add the text to the tag's `values`, or check its address and length.",
+            Bad::Quality => {
+                "The sender says itself that the value is not good: check the device behind it."
+            }
             Bad::NeverHeard | Bad::Stale => "Check that whatever sends it is running.",
             Bad::Unreachable | Bad::NoAnswer => "Check power and cable.",
         };

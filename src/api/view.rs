@@ -209,7 +209,7 @@ pub struct TagView {
     pub age_seconds: f64,
     /// Why it is bad, if it is, in words.
     pub bad: Option<String>,
-    /// The same as one word: `never_heard`, `stale`, `unreachable`, `no_answer`, `exception_2`, `malformed`, `sensor_fault`, `unlisted`.
+    /// The same as one word: `never_heard`, `stale`, `unreachable`, `no_answer`, `exception_2`, `malformed`, `sensor_fault`, `unlisted`, `bad_quality`.
     pub reason: Option<String>,
     /// Since when it is bad, RFC 3339.
     pub bad_since: Option<String>,

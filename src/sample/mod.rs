@@ -81,6 +81,8 @@ pub enum Bad {
     SensorFault,
     /// A text that `values` does not list, so that it has no number.
     Unlisted,
+    /// The sender says itself that the value is not good.
+    Quality,
 }
 
 impl Bad {
@@ -108,6 +110,7 @@ impl Bad {
             Self::Malformed => "malformed",
             Self::SensorFault => "sensor_fault",
             Self::Unlisted => "unlisted",
+            Self::Quality => "bad_quality",
         }
         .into()
     }
@@ -122,6 +125,7 @@ impl Bad {
             "malformed" => Self::Malformed,
             "sensor_fault" => Self::SensorFault,
             "unlisted" => Self::Unlisted,
+            "bad_quality" => Self::Quality,
             _ => Self::Exception(word.strip_prefix(EXCEPTION)?.parse().ok()?),
         })
     }
@@ -149,6 +153,7 @@ impl fmt::Display for Bad {
             Self::Malformed => f.write_str("answer not understood"),
             Self::SensorFault => f.write_str("sensor fault"),
             Self::Unlisted => f.write_str("unlisted text"),
+            Self::Quality => f.write_str("bad quality"),
         }
     }
 }
@@ -199,6 +204,7 @@ mod tests {
             Bad::Malformed,
             Bad::SensorFault,
             Bad::Unlisted,
+            Bad::Quality,
         ];
         for bad in all {
             assert_eq!(Bad::from_word(&bad.word()), Some(bad));

@@ -72,7 +72,7 @@ impl MqttConfig {
                     tag: Arc::clone(&tag.tag),
                     unit: Arc::clone(&tag.unit),
                     decimals: tag.decimals,
-                    labels: crate::sample::Labels::default(),
+                    labels: tag.labels.clone(),
                     stale_after: subscription.stale_after,
                     modbus_unit: None,
                 });

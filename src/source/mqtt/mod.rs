@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 mod broker;
 pub mod config;
+pub mod fuzz;
 mod gather;
 pub mod payload;
 mod session;
@@ -254,7 +255,7 @@ impl Source {
     /// Counts what is wrong with a message.
     fn count(&self, message: &Message, taken: &Taken) {
         let (now, topic) = (message.at.mono, &message.topic);
-        if let Some(why) = taken.fault {
+        if let Some(why) = &taken.fault {
             let said = || format!("{topic}: {why}");
             self.tally.trouble(Count::Malformed, now, said);
         }

@@ -6,13 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    config::MqttConfig,
-    payload::{self, Contents},
-    subscription::Subscription,
-    topic::to_id,
-};
+use super::{config::MqttConfig, payload::Contents, subscription::Subscription, topic::to_id};
 use crate::{
+    clock::{Now, Wall},
     link::mqtt::Message,
     sample::{Bad, Reading, Sample, TagId},
     source::{
@@ -30,6 +26,7 @@ pub(super) struct Intake {
     subscriptions: Vec<Listening>,
     all: Vec<TagId>,
     unknown: BTreeSet<String>,
+    steady: Steady,
 }
 
 #[derive(Debug)]
@@ -48,7 +45,7 @@ pub(super) struct Taken {
     /// What the log should say.
     pub(super) remarks: Vec<Remark>,
     /// Why something in it is not understood.
-    pub(super) fault: Option<&'static str>,
+    pub(super) fault: Option<String>,
     /// It is for a machine that is not configured.
     pub(super) unknown: bool,
 }
@@ -61,7 +58,7 @@ pub(super) enum Remark {
     /// A payload is not understood.
     Fault {
         /// Why.
-        why: &'static str,
+        why: String,
         /// How often so far.
         count: u64,
     },
@@ -95,6 +92,7 @@ impl Intake {
             subscriptions,
             all: all.into_iter().collect(),
             unknown: BTreeSet::new(),
+            steady: Steady::default(),
         }
     }
 
@@ -131,31 +129,34 @@ impl Intake {
                 continue;
             };
             wanted = true;
-            let contents = read(message, subscription);
+            let contents = read(message, subscription, self.steady.at(message.at));
             let now = message.at.mono;
-            taken.fault = taken.fault.or(contents.fault);
-            taken.remarks.extend(match contents.fault {
-                Some(why) => listening
-                    .faults
-                    .failed(now)
-                    .map(Say::count)
-                    .map(|count| Remark::Fault { why, count }),
+            let fault = contents.fault.map(|fault| fault.say(&subscription.tags));
+            taken.remarks.extend(match &fault {
+                Some(why) => {
+                    listening
+                        .faults
+                        .failed(now)
+                        .map(Say::count)
+                        .map(|count| Remark::Fault {
+                            why: why.clone(),
+                            count,
+                        })
+                }
                 None => listening
                     .faults
                     .fine(now)
                     .map(Say::count)
                     .map(|count| Remark::FaultEnded { count }),
             });
-            let samples = contents
-                .readings
-                .into_iter()
-                .filter_map(|(index, reading)| {
-                    Some(Sample {
-                        tag: (*ids.get(index)?)?,
-                        reading,
-                        stamp: contents.stamp,
-                    })
-                });
+            taken.fault = taken.fault.or(fault);
+            let samples = contents.readings.into_iter().filter_map(|of| {
+                Some(Sample {
+                    tag: (*ids.get(of.tag)?)?,
+                    reading: of.reading,
+                    stamp: of.stamp,
+                })
+            });
             taken.samples.extend(samples);
         }
         if let (false, Some(name)) = (wanted, stranger) {
@@ -170,14 +171,25 @@ impl Intake {
 }
 
 /// Reads a payload; one that makes the reading panic is malformed, or it would come again after every restart.
-fn read(message: &Message, subscription: &Subscription) -> Contents {
+fn read(message: &Message, subscription: &Subscription, now: Wall) -> Contents {
     let tags = &subscription.tags;
     let Ok(payload) = &message.payload else {
         return Contents::malformed(tags, "it is larger than max_packet");
     };
-    let time = subscription.time.as_deref();
-    let read = || payload::read(payload, subscription.format, tags, time);
+    let read = || subscription.reader.read(payload, tags, now);
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Contents::malformed(tags, "reading it fails, which is a defect of andon")
     })
+}
+
+/// A wall clock that never jumps: what a payload says of times relative to now must not run a delay out because somebody set
+/// the clock.
+#[derive(Debug, Default)]
+struct Steady(Option<Now>);
+
+impl Steady {
+    fn at(&mut self, now: Now) -> Wall {
+        let first = self.0.get_or_insert(now);
+        first.wall + now.mono.since(first.mono)
+    }
 }

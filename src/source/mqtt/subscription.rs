@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     config::Context,
-    payload::{Format, MqttTag},
+    payload::{Format, MqttTag, Reader, read_means},
     topic::Template,
 };
 use crate::{
@@ -23,8 +23,6 @@ pub struct Subscription {
     pub template: Template,
     /// The quality of service to ask for.
     pub qos: Qos,
-    /// How payloads are written.
-    pub format: Format,
     /// Without a message for this long, its tags are stale.
     pub stale_after: Duration,
     /// Whether what the broker had kept counts.
@@ -33,8 +31,8 @@ pub struct Subscription {
     pub machines: Vec<Arc<str>>,
     /// The tags of each of these machines.
     pub tags: Vec<MqttTag>,
-    /// Where a JSON payload carries its time.
-    pub time: Option<String>,
+    /// What reads its payloads.
+    pub reader: Reader,
     pub(super) place: Place,
     pub(super) path: String,
 }
@@ -53,13 +51,15 @@ impl Subscription {
         let formats = [
             ("number", Format::Number),
             ("bool", Format::Bool),
+            ("text", Format::Text),
             ("json", Format::Json),
+            ("senml", Format::Senml),
         ];
         let later = |node: &Node| matches!(&node.value, Value::Text(text) if text == "sparkplug_b");
         let format = if section.raw("payload").is_some_and(later) {
             section.error(
                 "payload",
-                "is sparkplug_b, which is not supported by this version; number, bool and json are",
+                "is sparkplug_b, which is not supported by this version; number, bool, text, json and senml are",
             );
             None
         } else {
@@ -72,25 +72,18 @@ impl Subscription {
         let retained = [("use", true), ("ignore", false)];
         let use_retained = section.word("retained", &retained).unwrap_or(true);
         let machines = read_machines(&section, template.as_ref(), context);
-        let tags = read_payload_tags(&section, format, context);
-        let time = section.optional::<String>("time");
-        if time.as_deref().is_some_and(|path| !is_pointer(path)) {
-            section.error("time", NO_POINTER);
-        }
-        if time.is_some() && matches!(format, Some(Format::Number | Format::Bool)) {
-            section.error("time", "needs payload = \"json\"");
-        }
+        let means = read_means(&section, format, context.profiles);
         let (place, path) = (section.place().clone(), section.path().to_owned());
         section.finish();
+        let means = means?;
         Some(Self {
             template: template?,
             qos,
-            format: format?,
             stale_after: stale_after?,
             use_retained,
             machines,
-            tags,
-            time,
+            tags: means.tags,
+            reader: means.reader,
             place,
             path,
         })
@@ -141,80 +134,4 @@ fn read_machines(
             machines
         }
     }
-}
-
-fn read_payload_tags<'s>(
-    section: &Section<'s>,
-    format: Option<Format>,
-    context: &Context<'_, 's>,
-) -> Vec<MqttTag> {
-    match format {
-        Some(Format::Number | Format::Bool) => read_tag(section, None).into_iter().collect(),
-        Some(Format::Json) => {
-            let before = section.problems().errors();
-            let entries = context.profiles.tags(section);
-            // A profile that there is not, or tags that are no list, were reported.
-            if entries.is_empty() && section.problems().errors() == before {
-                section.error(
-                    "tags",
-                    "are missing: tags = [{ tag = .., path = .. }] or profile",
-                );
-            }
-            entries.into_iter().filter_map(read_json_tag).collect()
-        }
-        None => {
-            // Which keys exist here depends on the format, so none is called unknown.
-            for key in ["tag", "tags", "profile", "unit", "decimals", "valid"] {
-                section.raw(key);
-            }
-            for key in ["invalid", "scale", "offset"] {
-                section.raw(key);
-            }
-            Vec::new()
-        }
-    }
-}
-
-/// Reads one of `tags = [{ tag, path, .. }]`, of a profile or of a subscription's own.
-fn read_json_tag(section: Section<'_>) -> Option<MqttTag> {
-    let path = section.required::<String>("path");
-    if path.as_deref().is_some_and(|path| !is_pointer(path)) {
-        section.error("path", NO_POINTER);
-    }
-    let tag = read_tag(&section, path);
-    section.finish();
-    tag
-}
-
-const NO_POINTER: &str = "must be a JSON pointer like \"/temperature\" or \"/motor/0/load\"";
-
-fn is_pointer(path: &str) -> bool {
-    path.is_empty() || path.starts_with('/')
-}
-
-fn read_tag(section: &Section<'_>, path: Option<String>) -> Option<MqttTag> {
-    let tag = section.required::<Id>("tag");
-    let valid = section.optional::<Vec<f64>>("valid");
-    let range = match valid.as_deref() {
-        Some([low, high]) if low < high => Some((*low, *high)),
-        Some(_) => {
-            section.error("valid", "must be two numbers, the lower first: [-40, 150]");
-            None
-        }
-        None => None,
-    };
-    let scale = section.get("scale", 1.0);
-    if scale == 0.0 {
-        section.error("scale", "must not be 0: every value would be the same");
-    }
-    Some(MqttTag {
-        path: path.unwrap_or_default(),
-        unit: section.get("unit", "".into()),
-        decimals: u8::try_from(section.ranged("decimals", 1_i64, 0..=9)).unwrap_or(1),
-        valid: range,
-        invalid: section.get("invalid", Vec::new()),
-        scale,
-        offset: section.get("offset", 0.0),
-        tag: tag?.0,
-    })
 }

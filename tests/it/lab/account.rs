@@ -65,6 +65,13 @@ pub(super) struct Expected {
 }
 
 impl Account {
+    fn begin(starts: &[u64]) -> Self {
+        Self {
+            restarts: starts.len().saturating_sub(1) as u64,
+            ..Self::default()
+        }
+    }
+
     /// Whether every promise was kept.
     pub(super) fn is_clean(&self) -> bool {
         let bad = [
@@ -109,6 +116,29 @@ impl Account {
 struct Input {
     number: u64,
     up: bool,
+}
+
+/// An event that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) machine: String,
+    /// Its alert's id.
+    pub(super) alert: String,
+    /// The number of the input that decided it.
+    pub(super) number: u64,
+    pub(super) up: bool,
+}
+
+impl Told {
+    fn of(request: &Heard<'_>) -> Self {
+        let Input { number, up } = request.label();
+        Self {
+            machine: text(&request.body, "/alert/machine_id").to_owned(),
+            alert: text(&request.body, "/alert/id").to_owned(),
+            number,
+            up,
+        }
+    }
 }
 
 /// What went over one connection about one machine.
@@ -167,23 +197,52 @@ fn number_of(value: f64) -> u64 {
 /// Makes the account of a ledger. A `lossy` network may deliver a request after the agent has given it up and sent it anew, so a
 /// repeat of what was accepted then needs no restart and no order.
 pub(super) fn account(entries: &[Entry], destinations: &[Expected], lossy: bool) -> Account {
-    let mut account = Account::default();
+    let starts = starts(entries);
+    let mut account = Account::begin(&starts);
     let passages = passages(entries, &mut account);
-    let starts: Vec<u64> = entries
-        .iter()
-        .filter(|entry| entry.line == Line::Started)
-        .map(|entry| entry.at)
-        .collect();
-    account.restarts = starts.len().saturating_sub(1) as u64;
     for expected in destinations {
         let heard = heard(entries, expected.name, &starts);
-        account.requests += heard.len() as u64;
-        repeats(&heard, expected, lossy, &mut account);
-        order(&heard, expected, lossy, &mut account);
-        sequence(&heard, expected, &mut account);
+        told(&heard, expected, lossy, &mut account);
         truth(&heard, &passages, expected, &mut account);
     }
     account
+}
+
+/// The account of how destinations were told, without a word about what should have been decided; and the events of machines that each
+/// has accepted, once, in the order in which they were decided.
+pub(super) fn account_of_telling(
+    entries: &[Entry],
+    destinations: &[Expected],
+) -> (Account, Vec<Vec<Told>>) {
+    let starts = starts(entries);
+    let mut account = Account::begin(&starts);
+    let of = |expected: &Expected| {
+        let heard = heard(entries, expected.name, &starts);
+        told(&heard, expected, false, &mut account);
+        let accepted = heard.iter().filter(|request| request.accepted);
+        let events = accepted
+            .filter(|request| request.is_of_a_machine())
+            .map(|request| (request.sequence(), Told::of(request)));
+        let events: BTreeMap<u64, Told> = events.collect();
+        account.deliveries += events.len() as u64;
+        events.into_values().collect()
+    };
+    let told = destinations.iter().map(of).collect();
+    (account, told)
+}
+
+/// When each process of the agent began.
+fn starts(entries: &[Entry]) -> Vec<u64> {
+    let started = entries.iter().filter(|entry| entry.line == Line::Started);
+    started.map(|entry| entry.at).collect()
+}
+
+/// How one destination was told, whatever it was told of.
+fn told(heard: &[Heard<'_>], expected: &Expected, lossy: bool, account: &mut Account) {
+    account.requests += heard.len() as u64;
+    repeats(heard, expected, lossy, account);
+    order(heard, expected, lossy, account);
+    sequence(heard, expected, account);
 }
 
 /// What went over each connection, by machine.

@@ -1,3 +1,4 @@
-//! The real agent and MQTT, as others speak it.
+//! MQTT as a source, against brokers and publishers that share nothing with ours.
 
 mod brokers;
+mod payloads;

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpStream,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -29,29 +29,30 @@ pub(crate) struct Broker {
 impl Broker {
     /// One that keeps sessions and retained messages over an orderly restart.
     pub(crate) fn start() -> Self {
-        Self::start_with("persistence true\n")
+        Self::start_as("max_queued_messages 0\npersistence true\n")
     }
 
     /// One that forgets everything when it stops.
     pub(crate) fn start_forgetful() -> Self {
-        Self::start_with("persistence false\n")
+        Self::start_as("max_queued_messages 0\npersistence false\n")
     }
 
     /// One that has nowhere to keep anything.
     pub(crate) fn start_diskless() -> Self {
-        Self::start_with(
-            "persistence true\nautosave_interval 1\npersistence_file no/such/folder/db\n",
+        Self::start_as(
+            "max_queued_messages 0\npersistence true\nautosave_interval 1\npersistence_file no/such/folder/db\n",
         )
     }
 
     /// One with more listeners; `{0}` stands for the port of the first of them.
     pub(crate) fn with_listeners(listeners: &[String]) -> Self {
         let more: Vec<Port> = listeners.iter().map(|_| Port::reserve()).collect();
-        let mut text = "persistence false\n".to_owned() + &listeners.concat();
+        let mut text =
+            "max_queued_messages 0\npersistence false\n".to_owned() + &listeners.concat();
         for (number, port) in more.iter().enumerate() {
             text = text.replace(&format!("{{{number}}}"), &port.number.to_string());
         }
-        let mut broker = Self::start_with(&text);
+        let mut broker = Self::start_as(&text);
         broker.more = more;
         broker
     }
@@ -64,17 +65,18 @@ impl Broker {
     /// One that is spoken to over TLS, with `broker.pem` and `broker.key` of this folder.
     pub(crate) fn start_tls(folder: &Path) -> Self {
         let at = folder.display();
-        Self::start_with(&format!(
-            "certfile {at}/broker.pem\nkeyfile {at}/broker.key\npersistence false\n"
+        Self::start_as(&format!(
+            "certfile {at}/broker.pem\nkeyfile {at}/broker.key\nmax_queued_messages 0\npersistence false\n"
         ))
     }
 
-    fn start_with(persistence: &str) -> Self {
+    /// One with these settings of its own.
+    pub(crate) fn start_as(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = Port::reserve();
         // Started by root, it would otherwise become a user that cannot read the folder.
         let text = format!(
-            "user root\nper_listener_settings false\nmax_queued_messages 0\npersistence_location {}/\nlistener {} 127.0.0.1\nallow_anonymous true\n{persistence}",
+            "user root\nper_listener_settings false\npersistence_location {}/\nlistener {} 127.0.0.1\nallow_anonymous true\n{settings}",
             folder.path().display(),
             port.number,
         );
@@ -91,6 +93,11 @@ impl Broker {
 
     pub(crate) fn port(&self) -> u16 {
         self.port.number
+    }
+
+    /// What it logs since it was started last.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 
     /// Ends it as systemd does, which saves what it keeps.
@@ -110,7 +117,7 @@ impl Broker {
 
     /// Starts it again.
     pub(crate) fn resume(&mut self) {
-        let log = fs::File::create(self.folder.path().join("log")).expect("its log");
+        let log = fs::File::create(self.log()).expect("its log");
         let child = Command::new("mosquitto")
             .arg("-c")
             .arg(self.folder.path().join("mosquitto.conf"))

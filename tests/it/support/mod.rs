@@ -7,6 +7,7 @@ pub(crate) mod modbus_device;
 pub(crate) mod mount;
 mod outside;
 pub(crate) mod port;
+mod publisher;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod signatures;
@@ -18,6 +19,7 @@ pub(crate) use self::{
     agent::Agent,
     broker::Broker,
     modbus_device::Device,
+    publisher::Publisher,
     receiver::{Answer, Received, Receiver},
 };
 
