@@ -261,6 +261,7 @@ mod tests {
                 subscriptions: Vec::new(),
                 watches: Vec::new(),
                 sparkplug: Default::default(),
+                max_machines: 1000,
             }),
             batches,
             receipts: Some(receipts),

@@ -16,7 +16,7 @@ use super::{
     machine::{self, MachineConfig, Profiles},
     policy::{self, Destinations},
     section::{Problems, Section},
-    tree::Node,
+    tree::{Node, Value},
     when::Known,
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Settings {
         // The texts were filled in already; `vars` read them.
         root.raw("vars");
         let machines = machine::machines(&root);
-        let known = known(&machines, rules);
+        let known = known(&root, &machines, rules);
         let agent = Agent::read(&root, env);
         let alerts = Alerts::read(&root);
         let parts = parts(&root, &agent, &alerts, &machines, &known);
@@ -167,6 +167,7 @@ fn parts<'a>(
                     path,
                     place: node.place.clone(),
                     tags: config.tags(),
+                    moulds: Vec::new(),
                 });
                 parts.modbus.push(config);
             }
@@ -193,6 +194,7 @@ fn parts<'a>(
                     path,
                     place: node.place.clone(),
                     tags: config.tags(problems),
+                    moulds: config.moulds(problems),
                 });
                 parts.mqtt.push(config);
             }
@@ -266,13 +268,32 @@ fn report(
     }
 }
 
-fn known(machines: &[MachineConfig], rules: &BTreeSet<Arc<str>>) -> Known {
+fn known(root: &Section<'_>, machines: &[MachineConfig], rules: &BTreeSet<Arc<str>>) -> Known {
     let machines = machines.iter().map(|config| &config.machine);
+    let classes = machines.clone().filter_map(|machine| machine.class.clone());
     Known {
-        machines: machines.clone().map(|machine| machine.id.clone()).collect(),
-        classes: machines
-            .filter_map(|machine| machine.class.clone())
-            .collect(),
+        machines: machines.map(|machine| machine.id.clone()).collect(),
+        classes: classes.chain(discovered(root)).collect(),
         rules: rules.clone(),
     }
+}
+
+/// The classes of machines that may be discovered, before their sources are read.
+fn discovered(root: &Section<'_>) -> Vec<Arc<str>> {
+    let sources = root.node().get("source").and_then(|node| node.get("mqtt"));
+    let Some(Value::Table(sources)) = sources.map(|node| &node.value) else {
+        return Vec::new();
+    };
+    let subscriptions =
+        sources
+            .iter()
+            .filter_map(|(_, source)| match &source.get("subscribe")?.value {
+                Value::List(items) => Some(items),
+                _ => None,
+            });
+    let class = |of: &Node| match (&of.get("discover")?.value, &of.get("class")?.value) {
+        (Value::Bool(true), Value::Text(class)) => Some(Arc::from(class.as_str())),
+        _ => None,
+    };
+    subscriptions.flatten().filter_map(class).collect()
 }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Lost, RuleConfig, Rules, Target, check, read, tags};
+use super::{Lost, RuleConfig, Rules, Target, check, moulds, read, tags};
 use crate::{
-    alert::plant::{Level, Machine, MachineIx, Plant, Rule, Tag, Watch},
+    alert::plant::{Level, Machine, MachineIx, Mould, Plant, Rule, Tag, Watch},
     config::{
         Settings,
         machine::{Limit, MachineConfig},
@@ -45,7 +45,9 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         ..Plant::default()
     };
     let tag_ids = tags::add(&mut plant, &settings.parts.tags, problems);
+    let mut moulds = std::mem::take(&mut plant.moulds);
     let binder = Binder {
+        moulds: &moulds,
         machines: &settings.machines,
         tag_ids: &tag_ids,
         lost: &settings.parts.lost,
@@ -57,13 +59,23 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         .flat_map(|rule| binder.watches_of(&plant.tags, rule))
         .collect();
     binder.unknown_limits(rules);
+    let of_moulds: Vec<_> = moulds
+        .iter()
+        .map(|mould| binder.watches_of_mould(mould, rules))
+        .collect();
+    for (mould, watches) in moulds.iter_mut().zip(of_moulds) {
+        mould.watches = watches;
+    }
+    moulds::check(&settings.parts.tags, rules, problems);
+    plant.moulds = moulds;
     Compiled { plant, tag_ids }
 }
 
-struct Binder<'b> {
+pub(super) struct Binder<'b> {
     machines: &'b [MachineConfig],
+    moulds: &'b [Mould],
     tag_ids: &'b TagIds,
-    lost: &'b Lost,
+    pub(super) lost: &'b Lost,
     problems: &'b Problems,
 }
 
@@ -122,11 +134,11 @@ impl Binder<'_> {
                 let found: Vec<_> = all
                     .filter(|(_, machine)| machine.machine.class.as_ref() == Some(class))
                     .collect();
-                if found.is_empty() {
-                    let known = self
-                        .machines
-                        .iter()
-                        .filter_map(|machine| machine.machine.class.as_deref());
+                if found.is_empty() && self.moulds.iter().all(|mould| mould.class != *class) {
+                    let machines = self.machines.iter();
+                    let known = machines
+                        .filter_map(|machine| machine.machine.class.as_deref())
+                        .chain(self.moulds.iter().map(|mould| &*mould.class));
                     let message = format!(
                         "no machine has the class \"{class}\", so this rule watches nothing{}",
                         hint(class, known)
@@ -165,7 +177,7 @@ impl Binder<'_> {
         found.copied()
     }
 
-    fn check_unit(&self, tag: &Tag, machine: &Machine, config: &RuleConfig) {
+    pub(super) fn check_unit(&self, tag: &Tag, machine: &Machine, config: &RuleConfig) {
         let Some(unit) = config.unit.as_ref().filter(|unit| unit.value != tag.unit) else {
             return;
         };
@@ -184,7 +196,7 @@ impl Binder<'_> {
     }
 
     /// The one level of a rule that compares with a label, with the number that this tag has for it.
-    fn named_level(
+    pub(super) fn named_level(
         &self,
         tag: &Tag,
         machine: &Machine,
@@ -297,13 +309,13 @@ impl Binder<'_> {
         self.problems.error(Some(&limit.place), &path, message);
     }
 
-    fn error(&self, place: &Place, config: &RuleConfig, key: &str, message: String) {
+    pub(super) fn error(&self, place: &Place, config: &RuleConfig, key: &str, message: String) {
         let path = format!("rule.{}{key}", config.id);
         self.problems.error(Some(place), &path, message);
     }
 }
 
-fn built(config: &RuleConfig, levels: Vec<Level>) -> Rule {
+pub(super) fn built(config: &RuleConfig, levels: Vec<Level>) -> Rule {
     Rule {
         id: config.id.clone(),
         levels,
@@ -355,7 +367,7 @@ fn is_limit_of(name: &str, rule: &RuleConfig, level: &Level) -> bool {
     rest == Some(level.name.as_ref())
 }
 
-fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
+pub(super) fn hint<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> String {
     nearest(word, words)
         .map(|near| format!("; did you mean \"{near}\"?"))
         .unwrap_or_default()

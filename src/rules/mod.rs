@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod compile;
+mod moulds;
 mod read;
 mod tags;
 #[cfg(test)]

@@ -8,13 +8,13 @@ use std::{
 };
 
 use crate::{
-    alert::plant::{MachineIx, Plant, Source, SourceIx, Tag, Unit, UnitIx},
+    alert::plant::{MachineIx, Mould, Plant, Source, SourceIx, Tag, Unit, UnitIx},
     config::{
         section::Problems,
         tree::{Node, Place, Value},
     },
     sample::TagId,
-    source::{TagIds, TagSpec},
+    source::{MouldSpec, TagIds, TagSpec},
 };
 
 /// The tags of one source, as its configuration names them.
@@ -30,6 +30,8 @@ pub struct SourceTags {
     pub place: Place,
     /// Its tags.
     pub tags: Vec<TagSpec>,
+    /// What machines are like that it may discover.
+    pub moulds: Vec<MouldSpec>,
 }
 
 /// Tags that sources with a mistake were meant to give. A rule that names one of them is not told that there is no such tag:
@@ -115,21 +117,35 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
                 })
             });
             let id = TagId(index(plant.tags.len()));
-            plant.tags.push(Tag {
-                name: spec.tag.clone(),
-                machine,
-                source: source_ix,
-                modbus_unit,
-                unit: spec.unit.clone(),
-                decimals: spec.decimals,
-                labels: spec.labels.clone(),
-                stale_after: spec.stale_after,
-            });
+            plant.tags.push(tag(spec, machine, source_ix, modbus_unit));
             owners.insert(id, source.name.clone());
             tag_ids.insert(key, id);
         }
+        for spec in &source.moulds {
+            // Whose they are is filled in when a machine is there.
+            let of_nobody = |of| tag(of, MachineIx(0), source_ix, None);
+            plant.moulds.push(Mould {
+                source: source_ix,
+                class: spec.class.clone(),
+                tags: spec.tags.iter().map(of_nobody).collect(),
+                watches: Vec::new(),
+            });
+        }
     }
     tag_ids
+}
+
+fn tag(spec: &TagSpec, machine: MachineIx, source: SourceIx, modbus_unit: Option<UnitIx>) -> Tag {
+    Tag {
+        name: spec.tag.clone(),
+        machine,
+        source,
+        modbus_unit,
+        unit: spec.unit.clone(),
+        decimals: spec.decimals,
+        labels: spec.labels.clone(),
+        stale_after: spec.stale_after,
+    }
 }
 
 /// A configuration is at most 1000 files of 1 MiB, far from four billion tags.

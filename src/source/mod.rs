@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use self::tally::Tally;
 use crate::{
     clock::Now,
+    config::tree::Place,
     sample::{Labels, Sample, TagId},
 };
 
@@ -37,6 +38,19 @@ pub struct TagSpec {
     pub stale_after: Duration,
     /// The Modbus unit id that it is read from, if it is.
     pub modbus_unit: Option<u8>,
+}
+
+/// What a source promises about machines that it may discover.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MouldSpec {
+    /// Their class.
+    pub class: Arc<str>,
+    /// The tags of each of them; whose they are is not known yet.
+    pub tags: Vec<TagSpec>,
+    /// Where that is configured.
+    pub place: Place,
+    /// Its path in the configuration: `source.mqtt.cell.subscribe[0]`.
+    pub path: String,
 }
 
 /// From names to indices: (machine, tag) to [`TagId`].

@@ -1,16 +1,19 @@
 //! `[[source.mqtt]]`: what the user typed, read and checked into what the source needs.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use super::sparkplug::config::{NEVER_STALE, Settings, Watch};
 pub use super::{broker::Broker, subscription::Subscription};
+use super::{
+    payload::MqttTag,
+    sparkplug::config::{NEVER_STALE, Settings, Watch},
+};
 use crate::{
     config::{
         machine::Profiles,
         section::{Problems, Section},
     },
     link::mqtt::{Filter, Options, Qos, Version},
-    source::TagSpec,
+    source::{MouldSpec, TagSpec},
 };
 
 /// One broker and what is listened to there.
@@ -26,7 +29,12 @@ pub struct MqttConfig {
     pub watches: Vec<Watch>,
     /// What its nodes are told and asked.
     pub sparkplug: Settings,
+    /// So many machines it discovers at most.
+    pub max_machines: usize,
 }
+
+/// Of `max_machines`.
+const MAX_MACHINES: i64 = 1000;
 
 /// What a source needs to know of the rest of the configuration.
 #[derive(Debug)]
@@ -57,6 +65,12 @@ impl MqttConfig {
             );
         }
         let sparkplug = Settings::read(&section);
+        let max_machines = section.ranged("max_machines", MAX_MACHINES, 1..=10_000);
+        if section.raw("max_machines").is_some()
+            && subscriptions.iter().all(|of| of.discovers.is_none())
+        {
+            section.error("max_machines", "needs a subscription with discover = true");
+        }
         if let Some(broker) = &broker {
             warn_of_sharing(&section, broker, &subscriptions);
         }
@@ -68,7 +82,41 @@ impl MqttConfig {
             subscriptions,
             watches,
             sparkplug,
+            max_machines: usize::try_from(max_machines).unwrap_or_default(),
         })
+    }
+
+    /// What machines are like that this source may discover: for each class the tags of all subscriptions that discover it.
+    pub fn moulds(&self, problems: &Problems) -> Vec<MouldSpec> {
+        let mut moulds: Vec<MouldSpec> = Vec::new();
+        let mut from: HashMap<(&str, &str), &str> = HashMap::new();
+        for of in &self.subscriptions {
+            let Some(class) = &of.discovers else { continue };
+            let at = match moulds.iter().position(|mould| mould.class == *class) {
+                Some(at) => at,
+                None => {
+                    moulds.push(MouldSpec {
+                        class: Arc::clone(class),
+                        tags: Vec::new(),
+                        place: of.place.clone(),
+                        path: of.path.clone(),
+                    });
+                    moulds.len() - 1
+                }
+            };
+            for tag in &of.tags {
+                if let Some(other) = from.insert((class, &tag.tag), &of.path) {
+                    let message = format!(
+                        "gives {} of every {class}, which {other} gives already",
+                        tag.tag
+                    );
+                    problems.error(Some(&of.place), &of.path, message);
+                    continue;
+                }
+                moulds[at].tags.push(spec("".into(), tag, of.stale_after));
+            }
+        }
+        moulds
     }
 
     /// The tags that this source promises. The same tag of the same machine from two topics is a mistake: nobody could
@@ -97,15 +145,7 @@ impl MqttConfig {
                 problems.error(Some(place), path, message);
                 continue;
             }
-            specs.push(TagSpec {
-                machine: Arc::clone(machine),
-                tag: Arc::clone(&tag.tag),
-                unit: Arc::clone(&tag.unit),
-                decimals: tag.decimals,
-                labels: tag.labels.clone(),
-                stale_after,
-                modbus_unit: None,
-            });
+            specs.push(spec(Arc::clone(machine), tag, stale_after));
         }
         specs
     }
@@ -134,6 +174,18 @@ impl MqttConfig {
             filters,
             ..self.broker.link()
         }
+    }
+}
+
+fn spec(machine: Arc<str>, tag: &MqttTag, stale_after: Duration) -> TagSpec {
+    TagSpec {
+        machine,
+        tag: Arc::clone(&tag.tag),
+        unit: Arc::clone(&tag.unit),
+        decimals: tag.decimals,
+        labels: tag.labels.clone(),
+        stale_after,
+        modbus_unit: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     config::Context,
     payload::{Format, MqttTag, Reader, read_means},
-    topic::Template,
+    topic::{MACHINE, Template},
 };
 use crate::{
     config::{
@@ -30,6 +30,8 @@ pub struct Subscription {
     pub retained: Option<Retained>,
     /// The machines that it is for: one, or those that the topic may name.
     pub machines: Vec<Arc<str>>,
+    /// The class of machines that it discovers, if it does.
+    pub discovers: Option<Arc<str>>,
     /// The tags of each of these machines.
     pub tags: Vec<MqttTag>,
     /// What reads its payloads.
@@ -68,7 +70,9 @@ impl Subscription {
         ];
         let retained = section.word("retained", &retained);
         let retained = retained.unwrap_or(Some(Retained::Used));
-        let machines = read_machines(&section, template.as_ref(), context);
+        let class = section.optional::<Id>("class").map(|id| id.0);
+        let discovers = read_discover(&section, template.as_ref(), class.as_ref());
+        let machines = read_machines(&section, template.as_ref(), class, context);
         let means = read_means(&section, format, context.profiles);
         let (place, path) = (section.place().clone(), section.path().to_owned());
         section.finish();
@@ -79,6 +83,7 @@ impl Subscription {
             stale_after: stale_after?,
             retained,
             machines,
+            discovers,
             tags: means.tags,
             reader: means.reader,
             place,
@@ -93,18 +98,39 @@ impl Subscription {
     }
 }
 
+/// `discover = true`: the class of machines that are watched without being configured.
+fn read_discover(
+    section: &Section<'_>,
+    template: Option<&Template>,
+    class: Option<&Arc<str>>,
+) -> Option<Arc<str>> {
+    if !section.get("discover", false) {
+        return None;
+    }
+    if section.raw("class").is_none() {
+        section.error(
+            "discover",
+            "needs a class: what is a machine that nobody configured? class = \"cnc-mill\"",
+        );
+    }
+    if template.is_some_and(|template| !template.has(MACHINE)) {
+        section.error("discover", "is for topics with {machine} in them");
+    }
+    class.cloned()
+}
+
 fn read_machines(
     section: &Section<'_>,
     template: Option<&Template>,
+    class: Option<Arc<str>>,
     context: &Context<'_, '_>,
 ) -> Vec<Arc<str>> {
     let machine = section.optional::<Id>("machine").map(|id| id.0);
-    let class = section.optional::<Id>("class").map(|id| id.0);
     let Some(template) = template else {
         return Vec::new();
     };
     let ids = || context.machines.iter().map(|(id, _)| id);
-    match (template.has("machine"), machine) {
+    match (template.has(MACHINE), machine) {
         (true, Some(_)) => {
             section.error("machine", "is named twice: `topic` has {machine} in it");
             Vec::new()
@@ -124,7 +150,7 @@ fn read_machines(
             let wanted = |(_, of): &&(_, Option<Arc<str>>)| class.is_none() || *of == class;
             let machines = context.machines.iter().filter(wanted);
             let machines: Vec<Arc<str>> = machines.map(|(id, _)| Arc::clone(id)).collect();
-            if machines.is_empty() {
+            if machines.is_empty() && !section.get("discover", false) {
                 let key = if class.is_some() { "class" } else { "topic" };
                 section.warn(key, "is for no machine that is configured");
             }

@@ -113,6 +113,12 @@ impl Watch {
                 "must be at least 10s: a node that is silent is asked before that means something",
             );
         }
+        if section.raw("discover").is_some() {
+            section.error(
+                "discover",
+                "is not for sparkplug_b: configure each node and device as a [[machine]]",
+            );
+        }
         let named = read_machines(&section, template.as_ref(), context);
         let before = section.problems().errors();
         let entries = context.profiles.tags(&section);

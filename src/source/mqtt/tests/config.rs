@@ -161,6 +161,21 @@ fn mistakes_are_explained_where_they_are() {
         ),
         ("machine = \"oven\"", "", "machine: is missing"),
         ("class = \"mill\"", "class = \"lathe\"", "is for no machine"),
+        (
+            "class = \"mill\"",
+            "discover = true",
+            "discover: needs a class",
+        ),
+        (
+            "stale_after = \"1h\"",
+            "stale_after = \"1h\"\ndiscover = true\nclass = \"oven\"",
+            "discover: is for topics with {machine}",
+        ),
+        (
+            "user =",
+            "max_machines = 5\nuser =",
+            "max_machines: needs a subscription with discover",
+        ),
         ("class = \"mill\"", "machine = \"oven\"", "named twice"),
         ("\"/ts\"", "\"ts\"", "JSON pointer"),
         ("\"/temperature\"", "\"temperature\"", "JSON pointer"),
