@@ -2,7 +2,11 @@
 
 use tokio::sync::oneshot;
 
-use super::{AgentError, LOOK, Loop, journal::line, sources::QUEUE};
+use super::{
+    AgentError, LOOK, Loop,
+    journal::line,
+    sources::{QUEUE, Run},
+};
 use crate::{
     alert::{
         command::{Command, Refusal},
@@ -12,6 +16,8 @@ use crate::{
     api::{order::Order, view::Obeyed},
     clock::Now,
     delivery::dispatch::Job,
+    sample::Bad,
+    source::{Batch, Heard},
 };
 
 /// At most about so many samples wait, with the receipts of their messages, for the next commit of delays alone: a broker sends no more
@@ -26,7 +32,28 @@ type Reply = oneshot::Sender<Answer>;
 /// What a turn has taken in.
 enum Arrived {
     Input(Input),
+    /// A source has heard something of a machine by its name.
+    Heard(Run, Heard),
+    /// This holds for every tag of the machines that a source discovered.
+    Discovered(Run, Bad),
     Command(Box<Command>, Reply),
+}
+
+/// Brings what came together into its order.
+fn unpack(run: Run, batch: Batch, into: &mut Vec<(Now, Arrived)>) {
+    let at = batch.at;
+    let sample = |sample| (at, Arrived::Input(Input::Sample(sample)));
+    let mut samples = batch.samples.into_iter();
+    let mut taken = 0;
+    for heard in batch.heard {
+        let before = heard.before.saturating_sub(taken);
+        into.extend(samples.by_ref().take(before).map(sample));
+        taken += before;
+        into.push((at, Arrived::Heard(run, heard)));
+    }
+    into.extend(samples.map(sample));
+    let rest = batch.discovered.map(|bad| Arrived::Discovered(run, bad));
+    into.extend(rest.map(|rest| (at, rest)));
 }
 
 impl Loop {
@@ -80,10 +107,10 @@ impl Loop {
         self.sources.drain(QUEUE, |run, batch| {
             if let Some(receipt) = batch.receipt {
                 held.push((run, receipt));
-                *waiting += batch.samples.len();
+                let named = batch.heard.iter().map(|of| of.samples.len());
+                *waiting += batch.samples.len() + named.sum::<usize>();
             }
-            let samples = batch.samples.into_iter();
-            arrived.extend(samples.map(|sample| (batch.at, Arrived::Input(Input::Sample(sample)))));
+            unpack(run, batch, &mut arrived);
         });
         while let Ok(signal) = self.signals.try_recv() {
             self.concerns.say(signal);
@@ -105,6 +132,12 @@ impl Loop {
         let mut answers = Vec::new();
         for (at, what) in arrived {
             match what {
+                Arrived::Heard(run, heard) => {
+                    events.extend(self.sources.hear(at, run, &heard, &mut self.engine));
+                }
+                Arrived::Discovered(run, bad) => {
+                    events.extend(self.sources.all_are(at, run, bad, &mut self.engine));
+                }
                 Arrived::Input(input) => events.extend(self.engine.step(at, input).events),
                 Arrived::Command(command, reply) => {
                     let decided = self.engine.step(at, Input::Command(command));

@@ -9,6 +9,7 @@ mod complaints;
 mod concerns;
 mod core;
 mod credentials;
+mod discovery;
 mod fallback;
 mod group;
 mod history;

@@ -105,7 +105,7 @@ impl Loop {
         for signal in self.credentials.keep(now) {
             self.concerns.say(signal);
         }
-        for signal in self.sources.say(now.mono) {
+        for signal in self.sources.say(now.mono, &self.engine) {
             self.concerns.say(signal);
         }
         if now.mono.since(self.seen.marked) >= MARK_EVERY {

@@ -8,15 +8,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::complaints::Voice;
+use super::{complaints::Voice, core::Core, discovery::Discovery};
 use crate::{
-    alert::signal::Signal,
-    clock::{Clock, Mono},
+    alert::{event::Event, signal::Signal},
+    clock::{Clock, Mono, Now},
     config::Loaded,
     health::credentials::source_peer,
     link::certificate::Seen,
+    sample::Bad,
     source::{
-        Batch, Feed, Receipt, TagIds,
+        Batch, Feed, Heard, Receipt, TagIds,
         modbus::{self, config::ModbusConfig},
         mqtt::{self, config::MqttConfig},
         tally::Tally,
@@ -54,6 +55,7 @@ struct Line {
     run: u32,
     tally: Tally,
     voice: Voice,
+    discovery: Discovery,
 }
 
 #[derive(Clone)]
@@ -67,6 +69,13 @@ impl Kind {
         match self {
             Self::Modbus(config) => &config.name,
             Self::Mqtt(config) => &config.name,
+        }
+    }
+
+    fn max_machines(&self) -> usize {
+        match self {
+            Self::Modbus(_) => 0,
+            Self::Mqtt(config) => config.max_machines,
         }
     }
 }
@@ -102,6 +111,7 @@ impl Sources {
             let counted = before.and_then(|before| before.tally(kind.name()));
             let tally = counted.cloned().unwrap_or_default();
             sources.lines.push(Line {
+                discovery: Discovery::new(&loaded.plant, kind.name(), kind.max_machines()),
                 kind,
                 batches,
                 receipts: None,
@@ -130,6 +140,23 @@ impl Sources {
         }
     }
 
+    /// Takes what a source has heard of a machine by its name.
+    pub(super) fn hear(
+        &mut self,
+        at: Now,
+        run: Run,
+        heard: &Heard,
+        engine: &mut Core,
+    ) -> Vec<Event> {
+        let line = &mut self.lines[run.line];
+        line.discovery.hear(at, heard, engine, &line.tally)
+    }
+
+    /// Takes what holds for every tag of the machines that a source discovered.
+    pub(super) fn all_are(&self, at: Now, run: Run, bad: Bad, engine: &mut Core) -> Vec<Event> {
+        self.lines[run.line].discovery.all_are(at, bad, engine)
+    }
+
     /// Tells a source that everything a message caused is on disk.
     pub(super) fn acknowledge(&self, run: Run, receipt: Receipt) {
         let line = self.lines.get(run.line);
@@ -156,7 +183,10 @@ impl Sources {
     }
 
     /// What there is to say of them now.
-    pub(super) fn say(&mut self, now: Mono) -> Vec<Signal> {
+    pub(super) fn say(&mut self, now: Mono, engine: &Core) -> Vec<Signal> {
+        for line in &mut self.lines {
+            line.discovery.look(engine, &line.tally);
+        }
         let lines = self.lines.iter_mut();
         let said = lines.filter_map(|line| line.voice.say(line.kind.name(), &line.tally, now));
         said.collect()
@@ -268,6 +298,7 @@ mod tests {
             run: 7,
             tally: Tally::default(),
             voice: Voice::new(&Tally::default()),
+            discovery: Discovery::default(),
         }
     }
 

@@ -6,7 +6,11 @@ use tokio::sync::oneshot;
 
 use super::Loop;
 use crate::{
-    alert::{command::Target, event::Alert, plant::MachineIx},
+    alert::{
+        command::Target,
+        event::Alert,
+        plant::{Machine, MachineIx},
+    },
     api::view::{
         AlertView, ConfigView, DestinationView, MachineView, ShelfView, StoreView, TagView, View,
     },
@@ -252,7 +256,9 @@ impl Loop {
             }
             .to_owned();
         }
-        machines
+        let gone = plant.machines.iter().map(Machine::is_gone);
+        let there = machines.into_iter().zip(gone).filter(|(_, gone)| !gone);
+        there.map(|(machine, _)| machine).collect()
     }
 }
 

@@ -7,7 +7,7 @@
 //! What topics say of a machine beside its name are labels, of configured machines too; they are remembered, because an alert
 //! about silence is routed by them as well.
 //!
-//! Which names are introduced, and how many, is for the source to decide: see [`crate::source`].
+//! Which names are introduced, and how many, is decided by who steps the engine; [`Engine::place_of`] says what it would make of one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,7 +18,7 @@ use super::{
     command::{Refusal, Target},
     engine::Engine,
     event::{By, EventKind},
-    plant::{Found, MachineIx, MouldIx, Plant, Standing, WatchIx},
+    plant::{Found, Machine, MachineIx, MouldIx, Plant, SourceIx, Standing, WatchIx},
     state::SavedMachine,
     telling::Extra,
     timers::Timer,
@@ -41,12 +41,46 @@ pub struct Introduction {
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
 }
 
+/// What the engine would make of a machine that a source names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nobody knows it: it may be introduced.
+    Free,
+    /// It is known.
+    Here {
+        /// Where its tags begin.
+        first: TagId,
+        /// Its labels are others by now, so it is to be introduced again.
+        news: bool,
+    },
+    /// It is watched already, and not like that.
+    Taken(Taken),
+}
+
+/// Why a name is not that of a machine which a source may discover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is configured.
+    Configured,
+    /// Another source discovered it, or the same as of another class.
+    Discovered {
+        /// The source.
+        source: Arc<str>,
+        /// The class.
+        class: Arc<str>,
+    },
+    /// Another name has become the same id.
+    Namesake(Arc<str>),
+}
+
 /// What the engine knows of its machines beside the plant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Machines {
     by_id: HashMap<Arc<str>, MachineIx>,
     /// The number of the next discovery.
     next: u64,
+    /// By mould: how many are cast in it.
+    cast: Vec<usize>,
     /// Of these something new was learned.
     dirty: BTreeSet<MachineIx>,
     /// These are saved and not to be remembered any more.
@@ -57,6 +91,11 @@ impl Machines {
     pub(super) fn new(plant: &Plant) -> Self {
         let all = (0..).map(MachineIx).zip(&plant.machines);
         let there = all.filter(|(_, machine)| !machine.is_gone());
+        let mut cast = vec![0; plant.moulds.len()];
+        let found = plant.machines.iter().filter_map(Machine::mould);
+        for MouldIx(mould) in found {
+            cast[mould as usize] += 1;
+        }
         let numbers = plant
             .machines
             .iter()
@@ -65,6 +104,7 @@ impl Machines {
             by_id: there
                 .map(|(ix, machine)| (machine.id.clone(), ix))
                 .collect(),
+            cast,
             next: numbers.map(|found| found.number + 1).max().unwrap_or(1),
             ..Self::default()
         }
@@ -168,6 +208,7 @@ impl Engine {
     fn cast(&mut self, ix: MachineIx, mould: MouldIx, now: Mono) {
         let before = self.plant.watches.len();
         Arc::make_mut(&mut self.plant).cast(ix, mould);
+        self.machines.cast[mould.0 as usize] += 1;
         self.machines.dirty.insert(ix);
         self.grow(now);
         for index in before..self.plant.watches.len() {
@@ -220,6 +261,9 @@ impl Engine {
             self.shelves.all.retain(|target, _| !of_machine(target));
             self.shelves_changed();
         }
+        if let Some(MouldIx(mould)) = self.plant.machines[ix.0 as usize].mould() {
+            self.machines.cast[mould as usize] -= 1;
+        }
         Arc::make_mut(&mut self.plant).vacate(ix);
         self.machines.by_id.remove(id);
         self.machines.dirty.remove(&ix);
@@ -238,8 +282,68 @@ impl Engine {
         self.removed.push(was.key);
     }
 
+    /// What would come of introducing a machine to be cast in this mould.
+    pub fn place_of(
+        &self,
+        mould: MouldIx,
+        id: &str,
+        name: &str,
+        labels: &BTreeMap<Arc<str>, Arc<str>>,
+    ) -> Place {
+        let Some(ix) = self.machines.find(id) else {
+            return Place::Free;
+        };
+        let machine = &self.plant.machines[ix.0 as usize];
+        let found = match &machine.found {
+            Some(found) if machine.standing == Standing::Discovered => found,
+            _ => return Place::Taken(Taken::Configured),
+        };
+        if *found.name != *name {
+            return Place::Taken(Taken::Namesake(found.name.clone()));
+        }
+        match found.mould {
+            None => Place::Free,
+            Some(of) if of == mould => Place::Here {
+                first: found.first_tag,
+                news: machine.captured != *labels,
+            },
+            Some(_) => Place::Taken(Taken::Discovered {
+                source: found.source.clone(),
+                class: found.class.clone(),
+            }),
+        }
+    }
+
+    /// Whether something else is said of a machine than is known.
+    pub fn is_news(&self, id: &str, labels: &BTreeMap<Arc<str>, Arc<str>>) -> bool {
+        let ix = self.machines.find(id);
+        ix.is_some_and(|ix| self.plant.machines[ix.0 as usize].captured != *labels)
+    }
+
+    /// How many machines are watched that a source discovered.
+    pub fn discovered_by(&self, source: SourceIx) -> usize {
+        let moulds = self.plant.moulds.iter().zip(&self.machines.cast);
+        let of_source = moulds.filter(|(mould, _)| mould.source == source);
+        of_source.map(|(_, cast)| cast).sum()
+    }
+
+    /// The tags of all machines that a source discovered.
+    pub fn discovered_tags(&self, source: SourceIx) -> Vec<TagId> {
+        let moulds = &self.plant.moulds;
+        let of_source = |machine: &Machine| {
+            let found = machine.found.as_ref()?;
+            let mould = &moulds[machine.mould()?.0 as usize];
+            let tags = 0..mould.tags.len() as u32;
+            let first = found.first_tag.0;
+            (mould.source == source).then(|| tags.map(move |tag| TagId(first + tag)))
+        };
+        let all = self.plant.machines.iter().filter_map(of_source);
+        all.flatten().collect()
+    }
+
     /// A tag of a machine that was cast in this mould, by its place there.
-    pub fn tag_of(&self, machine: &str, mould: MouldIx, tag: u32) -> Option<TagId> {
+    #[cfg(test)]
+    pub(crate) fn tag_of(&self, machine: &str, mould: MouldIx, tag: u32) -> Option<TagId> {
         let ix = self.machines.find(machine)?;
         let machine = &self.plant.machines[ix.0 as usize];
         let found = machine

@@ -75,7 +75,7 @@ pub struct Found {
 
 impl Plant {
     /// The mould of a class at a source.
-    pub(super) fn mould_of(&self, source: &str, class: &str) -> Option<MouldIx> {
+    pub fn mould_of(&self, source: &str, class: &str) -> Option<MouldIx> {
         let mut all = (0..).map(MouldIx).zip(&self.moulds);
         let found = all.find(|(_, mould)| {
             *mould.class == *class && *self.sources[mould.source.0 as usize].name == *source
@@ -173,6 +173,12 @@ impl Machine {
             all.entry(name.clone()).or_insert_with(|| value.clone());
         }
         all
+    }
+
+    /// What it is cast in, while it is watched as one that was discovered.
+    pub(super) fn mould(&self) -> Option<MouldIx> {
+        let found = self.found.as_ref();
+        found.and_then(|found| found.mould)
     }
 
     /// Whether only its place is left.

@@ -39,9 +39,9 @@ impl Engine {
             .collect()
     }
 
-    /// A tag of the plant.
+    /// A tag of the plant; none if its machine was forgotten.
     pub fn tag(&self, tag: TagId, now: Now) -> Option<TagView> {
-        let state = self.tags.get(tag.0 as usize)?;
+        let state = self.tags.get(tag.0 as usize).filter(|tag| !tag.gone)?;
         let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,

@@ -3,6 +3,7 @@
 //! What is here is the contract between a source and the loop. A source never decides anything about alerts: it turns what
 //! it hears, and its own outages, into samples. A device that is offline is data (a bad reading), never a failed task.
 
+mod heard;
 pub mod modbus;
 pub mod mqtt;
 pub mod tally;
@@ -14,11 +15,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 
+pub use self::heard::{Heard, Who};
 use self::tally::Tally;
 use crate::{
     clock::Now,
     config::tree::Place,
-    sample::{Labels, Sample, TagId},
+    sample::{Bad, Labels, Sample, TagId},
 };
 
 /// What a source promises about one tag: its names and how people read it.
@@ -63,8 +65,25 @@ pub struct Batch {
     pub at: Now,
     /// In the order in which they are to be evaluated.
     pub samples: Vec<Sample>,
+    /// What is heard of machines by their names, in the order of its places among the samples.
+    pub heard: Vec<Heard>,
+    /// The reading of every tag of the machines that were discovered through the source, after the samples.
+    pub discovered: Option<Bad>,
     /// What the source wants back once everything that these samples caused is on disk.
     pub receipt: Option<Receipt>,
+}
+
+impl Batch {
+    /// Samples of configured machines that nobody waits for.
+    pub fn new(at: Now, samples: Vec<Sample>) -> Self {
+        Self {
+            at,
+            samples,
+            heard: Vec::new(),
+            discovered: None,
+            receipt: None,
+        }
+    }
 }
 
 /// Names a message that waits for its acknowledgement; only the source that made it knows what it means.

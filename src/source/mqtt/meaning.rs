@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use super::machines::Said;
 use crate::{clock::Mono, link::mqtt::Message, sample::TagId};
 
 /// So many topics are remembered at most.
@@ -36,7 +37,7 @@ pub(super) struct Known {
     /// For each subscription that takes it, in their order.
     pub(super) meanings: Vec<Meaning>,
     /// The machine that it names, if nobody knows that.
-    pub(super) stranger: Option<Box<str>>,
+    pub(super) stranger: Option<Stranger>,
     /// There if several filters of ours match.
     pub(super) copies: Option<Copies>,
 }
@@ -48,6 +49,28 @@ pub(super) struct Meaning {
     pub(super) subscription: usize,
     /// Its tags of the machine.
     pub(super) tags: Tags,
+    /// Whose they are.
+    pub(super) whose: Whose,
+}
+
+/// Whose tags the ones of a meaning are.
+#[derive(Clone, Debug)]
+pub(super) enum Whose {
+    /// A machine's that is configured.
+    Configured,
+    /// The same, and the topic says more of it.
+    Labelled(Said),
+    /// A machine's that is not: the tags are places among those that its class has.
+    Discovered(Said),
+}
+
+/// A machine that nobody knows.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    /// Its name.
+    pub(super) name: Box<str>,
+    /// Why it cannot be discovered, where others are.
+    pub(super) why: Option<&'static str>,
 }
 
 /// Tells copies of a message from the next message.

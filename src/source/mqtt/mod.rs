@@ -15,9 +15,11 @@ mod broker;
 pub mod config;
 pub mod fuzz;
 mod gather;
+mod machines;
 mod meaning;
 mod nodes;
 pub mod payload;
+mod saying;
 mod session;
 pub mod sparkplug;
 pub mod subscription;
@@ -34,15 +36,12 @@ use crate::{
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
-        tally::{Complaint, Count, Tally},
+        tally::{Count, Tally},
         trouble::{Say, Trouble},
     },
 };
 use gather::Gathered;
-use session::{Intake, Remark, Taken};
-
-/// What a flood at QoS 0 is called.
-const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
+use session::Intake;
 
 /// How many different sentences about the broker are kept, so that each is logged once.
 const SENTENCES: usize = 32;
@@ -224,25 +223,6 @@ impl Source {
         self.hand_on(at, gathered).await
     }
 
-    fn remark(&self, topic: &str, remark: Remark) {
-        let topic = topic::shown(topic);
-        let source = self.config.name.as_ref();
-        match remark {
-            Remark::UnknownMachine(machine) => {
-                warn!(
-                    source,
-                    machine, topic, "a machine is heard that is not configured for this topic"
-                );
-            }
-            Remark::Fault { why, count } => {
-                warn!(source, topic, why, count, "a payload is not understood");
-            }
-            Remark::FaultEnded { count } => {
-                info!(source, topic, count, "payloads are understood again");
-            }
-        }
-    }
-
     async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
         if !self.feed.has_room() {
             for topic in gathered.drop_loose() {
@@ -252,11 +232,11 @@ impl Source {
         }
         let receipt = match gathered.token {
             // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            Some(token) if gathered.samples.is_empty() && !gathered.has_copies => {
+            Some(token) if gathered.is_empty() && !gathered.has_copies => {
                 self.link.ack(token);
                 return Ok(());
             }
-            None if gathered.samples.is_empty() => return Ok(()),
+            None if gathered.is_empty() => return Ok(()),
             Some(token) => {
                 self.next_receipt += 1;
                 self.unacked.insert(self.next_receipt, token);
@@ -265,42 +245,11 @@ impl Source {
             None => None,
         };
         self.deliver(Batch {
-            at,
-            samples: gathered.samples,
+            heard: gathered.heard,
             receipt,
+            ..Batch::new(at, gathered.samples)
         })
         .await
-    }
-
-    /// Counts what is wrong with a message.
-    fn count(&self, message: &Message, taken: &Taken) {
-        let (now, topic) = (message.at.mono, &message.topic);
-        if let Some(why) = &taken.fault {
-            let said = || format!("{topic}: {why}");
-            self.tally.trouble(Count::Malformed, now, said);
-        }
-        if taken.unknown {
-            self.tally
-                .trouble(Count::UnknownMachine, now, || topic.clone());
-        }
-    }
-
-    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
-    fn dropped(&mut self, topic: &str, now: Now) {
-        self.tally
-            .trouble(Count::Dropped, now.mono, || topic.to_owned());
-        let Some(say) = self.drops.failed(now.mono) else {
-            return;
-        };
-        let (source, count) = (self.config.name.as_ref(), say.count());
-        warn!(source, count, "{DROPS}");
-        self.tally.complain(
-            "drops",
-            Complaint {
-                message: DROPS.to_owned(),
-                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
-            },
-        );
     }
 
     /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
@@ -356,9 +305,8 @@ impl Source {
             samples.extend(host.disconnected());
         }
         self.deliver(Batch {
-            at,
-            samples,
-            receipt: None,
+            discovered: Some(why),
+            ..Batch::new(at, samples)
         })
         .await
     }

@@ -25,12 +25,7 @@ impl Source {
             return Ok(());
         };
         let samples = host.connected(at);
-        self.deliver(Batch {
-            at,
-            samples,
-            receipt: None,
-        })
-        .await
+        self.deliver(Batch::new(at, samples)).await
     }
 
     /// Whether a message is of a node.

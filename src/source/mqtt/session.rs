@@ -3,6 +3,9 @@
 //! Every subscription that a topic matches takes the message, each for the tags that it gives: the configuration has no tag twice,
 //! so no tag gets two samples of one message. What a topic means is remembered by [`Topics`], which also knows a copy that the
 //! broker sent for another of our filters: that one yields nothing and is acknowledged with what it is a copy of.
+//!
+//! Of a machine that is not configured a subscription that discovers takes the message too. Whether that machine is watched
+//! the loop knows; here it has a name.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,17 +15,18 @@ use std::{
 
 use super::{
     config::MqttConfig,
-    meaning::{Copies, Known, Meaning, Tags, Topics},
+    machines::{Dispute, Machines, mistake},
+    meaning::{Copies, Known, Meaning, Stranger, Tags, Topics, Whose},
     payload::Contents,
     subscription::Subscription,
     topic::{MACHINE, shown, to_id},
 };
 use crate::{
-    clock::{Now, Wall},
+    clock::{Mono, Now, Wall},
     link::mqtt::Message,
     sample::{Bad, Reading, Retained, Sample, TagId},
     source::{
-        TagIds,
+        TagIds, Who,
         trouble::{Say, Trouble},
     },
 };
@@ -45,6 +49,7 @@ pub(super) struct Intake {
 struct Reader {
     subscriptions: Vec<Listening>,
     strangers: BTreeSet<String>,
+    machines: Machines,
     steady: Steady,
 }
 
@@ -53,6 +58,8 @@ struct Listening {
     subscription: Subscription,
     /// By machine: the index of each tag, in the order of the subscription's tags.
     tags: HashMap<Arc<str>, Tags>,
+    /// The place of each tag among all that its class has, for machines that are discovered.
+    places: Tags,
     faults: Trouble,
 }
 
@@ -61,6 +68,8 @@ struct Listening {
 pub(super) struct Taken {
     /// Possibly none.
     pub(super) samples: Vec<Sample>,
+    /// What is heard of machines by their names.
+    pub(super) heard: Vec<(Arc<Who>, Vec<Sample>)>,
     /// It is a copy of the message before at its topic, to be acknowledged when that one is on disk.
     pub(super) copy: bool,
     /// What the log should say.
@@ -76,6 +85,10 @@ pub(super) struct Taken {
 pub(super) enum Remark {
     /// A machine is heard for the first time that is not configured for this topic.
     UnknownMachine(String),
+    /// The same where machines are discovered, and why this one cannot be.
+    NoMachine(String, &'static str),
+    /// Two topics of one machine say different things of it.
+    Disputed(Dispute),
     /// A payload is not understood.
     Fault {
         /// Why.
@@ -92,19 +105,30 @@ pub(super) enum Remark {
 
 impl Intake {
     pub(super) fn new(config: &MqttConfig, ids: &TagIds) -> Self {
-        let listening = |subscription: &Subscription| {
+        let mut places: HashMap<Arc<str>, u32> = HashMap::new();
+        let mut listening = |subscription: &Subscription| {
             let tags_of = |machine: &Arc<str>| {
                 let id = |tag: &Arc<str>| ids.get(&(Arc::clone(machine), Arc::clone(tag))).copied();
                 let tags = subscription.tags.iter().map(|tag| id(&tag.tag));
                 (Arc::clone(machine), tags.collect::<Tags>())
             };
+            let first = subscription.discovers.as_ref().map(|class| {
+                let next = places.entry(Arc::clone(class)).or_default();
+                *next += subscription.tags.len() as u32;
+                *next - subscription.tags.len() as u32
+            });
+            let place = |at: u32| first.map(|first| TagId(first + at));
             Listening {
+                places: (0..)
+                    .zip(&subscription.tags)
+                    .map(|(at, _)| place(at))
+                    .collect(),
                 tags: subscription.machines.iter().map(tags_of).collect(),
                 subscription: subscription.clone(),
                 faults: Trouble::default(),
             }
         };
-        let subscriptions: Vec<_> = config.subscriptions.iter().map(listening).collect();
+        let subscriptions: Vec<_> = config.subscriptions.iter().map(&mut listening).collect();
         let all: BTreeSet<TagId> = subscriptions
             .iter()
             .flat_map(|listening| listening.tags.values())
@@ -115,6 +139,7 @@ impl Intake {
             reader: Reader {
                 subscriptions,
                 strangers: BTreeSet::new(),
+                machines: Machines::default(),
                 steady: Steady::default(),
             },
             all: all.into_iter().collect(),
@@ -134,7 +159,11 @@ impl Intake {
         if let Some(known) = self.topics.at(&message.topic) {
             return self.reader.take(known, message, connection);
         }
-        let mut known = self.reader.learn(&message.topic);
+        if self.reader.machines.are_full() {
+            self.reader.machines.clear();
+            self.topics.clear();
+        }
+        let mut known = self.reader.learn(&message.topic, message.at.mono);
         let taken = self.reader.take(&mut known, message, connection);
         self.topics.keep(&message.topic, known);
         taken
@@ -142,15 +171,23 @@ impl Intake {
 
     /// What the last message at this topic gave found no room: what looks like a copy of it is to be taken.
     pub(super) fn dropped(&mut self, topic: &str) {
-        if let Some(copies) = self.topics.at(topic).and_then(|at| at.copies.as_mut()) {
+        let Some(known) = self.topics.at(topic) else {
+            return;
+        };
+        if let Some(copies) = &mut known.copies {
             copies.forget();
+        }
+        for meaning in &known.meanings {
+            if let Whose::Labelled(said) = &meaning.whose {
+                self.reader.machines.untell(said);
+            }
         }
     }
 }
 
 impl Reader {
     /// Takes a topic apart.
-    fn learn(&self, topic: &str) -> Known {
+    fn learn(&mut self, topic: &str, now: Mono) -> Known {
         let mut known = Known::default();
         let mut filters = BTreeSet::new();
         for (at, listening) in self.subscriptions.iter().enumerate() {
@@ -164,16 +201,44 @@ impl Reader {
                 Some((_, text)) => to_id(text).map(|id| id.0),
                 None => subscription.machines.first().cloned(),
             };
-            match machine.and_then(|machine| listening.tags.get(&machine)) {
-                Some(tags) => known.meanings.push(Meaning {
-                    subscription: at,
-                    tags: Arc::clone(tags),
-                }),
-                None => {
-                    let name = named.map(|(_, text)| text.chars().take(LONGEST_NAME).collect());
-                    known.stranger = name.map(String::into_boxed_str);
+            let mut captures = captures.clone();
+            captures.retain(|(name, _)| *name != MACHINE);
+            let tags = machine.as_ref().and_then(|id| listening.tags.get(id));
+            let (tags, whose) = match (tags, named, &subscription.discovers) {
+                (Some(tags), ..) if captures.is_empty() => (tags, Whose::Configured),
+                (Some(tags), ..) => {
+                    let who = Who {
+                        id: machine.unwrap_or_default(),
+                        ..Who::default()
+                    };
+                    let said = self.machines.learn(who, &captures, now);
+                    (tags, Whose::Labelled(said))
                 }
-            }
+                (None, Some((_, name)), Some(class)) => {
+                    if let Some(why) = mistake(name, machine.as_deref()) {
+                        known.stranger = Some(stranger(name, Some(why)));
+                        continue;
+                    }
+                    let who = Who {
+                        class: Some(Arc::clone(class)),
+                        id: machine.unwrap_or_default(),
+                        name: (*name).into(),
+                        ..Who::default()
+                    };
+                    let said = self.machines.learn(who, &captures, now);
+                    (&listening.places, Whose::Discovered(said))
+                }
+                (None, named, _) => {
+                    let stranger = named.map(|(_, name)| stranger(name, None));
+                    known.stranger = stranger.or(known.stranger);
+                    continue;
+                }
+            };
+            known.meanings.push(Meaning {
+                subscription: at,
+                tags: Arc::clone(tags),
+                whose,
+            });
         }
         if !known.meanings.is_empty() {
             known.stranger = None;
@@ -198,13 +263,30 @@ impl Reader {
                 (true, None) => continue,
             };
             let now = self.steady.at(message.at);
+            let before = taken.samples.len();
             listening.take(&meaning.tags, message, retained, now, &mut taken);
+            let (Whose::Labelled(said) | Whose::Discovered(said)) = &meaning.whose else {
+                continue;
+            };
+            let dispute = self.machines.hear(said, message.at.mono);
+            taken.remarks.extend(dispute.map(Remark::Disputed));
+            if let Whose::Discovered(said) = &meaning.whose {
+                let who = Arc::clone(self.machines.who(said));
+                let samples = taken.samples.split_off(before);
+                taken.heard.push((who, samples));
+            } else {
+                let told = self.machines.tell(said);
+                taken.heard.extend(told.map(|who| (who, Vec::new())));
+            }
         }
-        if let Some(name) = &known.stranger {
+        if let Some(Stranger { name, why }) = &known.stranger {
             taken.unknown = true;
             if self.strangers.len() < UNKNOWN && !self.strangers.contains(&**name) {
                 self.strangers.insert(name.to_string());
-                taken.remarks.push(Remark::UnknownMachine(shown(name)));
+                taken.remarks.push(match why {
+                    Some(why) => Remark::NoMachine(shown(name), why),
+                    None => Remark::UnknownMachine(shown(name)),
+                });
             }
         }
         taken
@@ -246,6 +328,12 @@ impl Listening {
         });
         taken.samples.extend(samples);
     }
+}
+
+fn stranger(name: &str, why: Option<&'static str>) -> Stranger {
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let name = name.into_boxed_str();
+    Stranger { name, why }
 }
 
 /// Reads a payload; one that makes the reading panic is malformed, or it would come again after every restart.

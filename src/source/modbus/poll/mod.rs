@@ -340,12 +340,7 @@ impl Poller {
     }
 
     fn send(&mut self, at: Now, samples: Vec<Sample>) {
-        let receipt = None;
-        self.told.push_back(Batch {
-            at,
-            samples,
-            receipt,
-        });
+        self.told.push_back(Batch::new(at, samples));
     }
 }
 

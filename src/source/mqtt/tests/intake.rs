@@ -8,6 +8,7 @@ use crate::{
     clock::Wall,
     link::mqtt::{Message, TooLarge, testbed::clock},
     sample::{Bad, Reading, Retained, Sample, TagId, Value},
+    source::Who,
 };
 
 const TEXT: &str = r#"
@@ -188,4 +189,105 @@ fn a_copy_of_what_nobody_knows_or_understands_is_not_counted() {
         counted.1 += usize::from(fault.fault.is_some());
     }
     assert_eq!(counted, (2, 2));
+}
+
+const PRESSES: &str = r#"
+url = "mqtt://broker"
+[[subscribe]]
+topic = "plant/{line}/{machine}/force"
+payload = "number"
+tag = "force"
+stale_after = "30s"
+class = "press"
+discover = true
+[[subscribe]]
+topic = "plant/{line}/{machine}/state"
+payload = "json"
+stale_after = "30s"
+class = "press"
+discover = true
+tags = [{ tag = "temp", path = "/t" }, { tag = "oil", path = "/o" }]
+[[subscribe]]
+topic = "oven/{door}"
+machine = "oven"
+payload = "number"
+tag = "angle"
+stale_after = "30s"
+"#;
+
+fn presses() -> Intake {
+    let (config, ids) = good(PRESSES);
+    Intake::new(&config, &ids)
+}
+
+#[test]
+fn a_machine_that_is_not_configured_is_heard_by_its_name_where_that_is_wanted() {
+    let mut intake = presses();
+    for _ in 0..2 {
+        let taken = intake.take(&message("plant/l1/Press 1/force", "7"));
+        assert_eq!((taken.samples.len(), taken.unknown), (0, false));
+        assert_eq!(taken.remarks, []);
+        let (who, samples) = &taken.heard[0];
+        let expected = Who {
+            class: Some("press".into()),
+            id: "press-1".into(),
+            name: "Press 1".into(),
+            labels: [("line".into(), "l1".into())].into(),
+        };
+        assert_eq!((&**who, samples), (&expected, &vec![number(0, 7.0)]));
+    }
+    // The tags of the second subscription are behind those of the first.
+    let taken = intake.take(&message("plant/l1/Press 1/state", r#"{"t": 1, "o": 2}"#));
+    assert_eq!(taken.heard[0].1, [number(1, 1.0), number(2, 2.0)]);
+    assert_eq!(taken.heard[0].0.id, "press-1".into());
+}
+
+#[test]
+fn names_that_no_machine_can_have_are_told_once_and_counted() {
+    let mut intake = presses();
+    let long = format!("plant/l1/{}/force", "x".repeat(65));
+    let names = [
+        "plant/l1/__/force",
+        "plant/l1//force",
+        "plant/l1/ANDON/force",
+        &long,
+    ];
+    for topic in names.into_iter().chain(["plant/l1/\u{1b}[2J1/force"]) {
+        for first in [true, false] {
+            let taken = intake.take(&message(topic, "7"));
+            assert!(taken.unknown && taken.heard.is_empty(), "{topic}");
+            assert_eq!(
+                taken.remarks.len(),
+                usize::from(first),
+                "{topic}: {taken:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_topic_says_of_a_machine_that_is_configured_is_told_once() {
+    let mut intake = presses();
+    let mut labels = |topic: &str| {
+        let taken = intake.take(&message(topic, "1"));
+        assert_eq!(taken.samples.len(), 1);
+        let heard = taken.heard.first().map(|(who, samples)| {
+            assert_eq!((&who.class, samples.len()), (&None, 0));
+            who.labels
+                .values()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        });
+        (heard, taken.remarks)
+    };
+    assert_eq!(labels("oven/left"), (Some(vec!["left".to_owned()]), vec![]));
+    assert_eq!(labels("oven/left"), (None, vec![]));
+    // A level that tells two topics of one machine apart is no label.
+    let (told, remarks) = labels("oven/right");
+    assert_eq!(told, None);
+    assert!(matches!(&remarks[..], [Remark::Disputed(of)] if *of.capture == *"door"));
+    assert_eq!(labels("oven/right"), (None, vec![]));
+    // What found no room is told again.
+    intake.dropped("oven/left");
+    assert_eq!(intake.take(&message("oven/left", "1")).heard.len(), 1);
 }

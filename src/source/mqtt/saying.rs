@@ -1,0 +1,84 @@
+//! What a source says about messages: the words of the log, and what is counted.
+
+use tracing::{info, warn};
+
+use super::{
+    Source,
+    machines::Dispute,
+    session::{Remark, Taken},
+    topic,
+};
+use crate::{
+    clock::Now,
+    link::mqtt::Message,
+    source::tally::{Complaint, Count},
+};
+
+/// What a flood at QoS 0 is called.
+const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
+
+impl Source {
+    /// Logs what people should know of a message.
+    pub(super) fn remark(&self, topic: &str, remark: Remark) {
+        let topic = topic::shown(topic);
+        let source = self.config.name.as_ref();
+        match remark {
+            Remark::UnknownMachine(machine) => {
+                warn!(
+                    source,
+                    machine, topic, "a machine is heard that is not configured for this topic"
+                );
+            }
+            Remark::NoMachine(machine, why) => {
+                warn!(
+                    source,
+                    machine, topic, why, "a machine cannot be discovered"
+                );
+            }
+            Remark::Disputed(Dispute { capture, machine }) => warn!(
+                source,
+                %machine,
+                topic,
+                capture = &*capture,
+                "topics of one machine say different things, so the first stays its label; write + for what is no label"
+            ),
+            Remark::Fault { why, count } => {
+                warn!(source, topic, why, count, "a payload is not understood");
+            }
+            Remark::FaultEnded { count } => {
+                info!(source, topic, count, "payloads are understood again");
+            }
+        }
+    }
+
+    /// Counts what is wrong with a message.
+    pub(super) fn count(&self, message: &Message, taken: &Taken) {
+        let (now, topic) = (message.at.mono, &message.topic);
+        if let Some(why) = &taken.fault {
+            let said = || format!("{topic}: {why}");
+            self.tally.trouble(Count::Malformed, now, said);
+        }
+        if taken.unknown {
+            self.tally
+                .trouble(Count::UnknownMachine, now, || topic.clone());
+        }
+    }
+
+    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
+    pub(super) fn dropped(&mut self, topic: &str, now: Now) {
+        self.tally
+            .trouble(Count::Dropped, now.mono, || topic.to_owned());
+        let Some(say) = self.drops.failed(now.mono) else {
+            return;
+        };
+        let (source, count) = (self.config.name.as_ref(), say.count());
+        warn!(source, count, "{DROPS}");
+        self.tally.complain(
+            "drops",
+            Complaint {
+                message: DROPS.to_owned(),
+                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
+            },
+        );
+    }
+}
