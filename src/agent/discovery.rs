@@ -198,3 +198,131 @@ fn words(taken: &Taken) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alert::{
+            engine::Engine,
+            state::Durable,
+            tests::{
+                boot,
+                discovery::{FORCE, forget, hall},
+                now,
+            },
+        },
+        sample::Value,
+    };
+
+    struct Bench {
+        core: Core,
+        discovery: Discovery,
+        tally: Tally,
+        at: f64,
+    }
+
+    impl Bench {
+        fn new(most: usize) -> Self {
+            let plant = Arc::new(hall(1000));
+            let discovery = Discovery::new(&plant, "broker", most);
+            let nothing = Durable::default();
+            let (engine, _) = Engine::restore(plant, &nothing, now(0.0), &boot(), [1; 16]);
+            Self {
+                core: Core::new(engine),
+                discovery,
+                tally: Tally::default(),
+                at: 0.0,
+            }
+        }
+
+        /// A force of this press; says which alerts that began.
+        fn hear(&mut self, name: &str, line: &str, force: f64) -> Vec<String> {
+            self.at += 1.0;
+            let tag = TagId(FORCE);
+            let reading = Reading::Good(Value::Number(force));
+            let heard = Heard {
+                before: 0,
+                of: Arc::new(Who {
+                    class: Some("press".into()),
+                    id: name.to_lowercase().into(),
+                    name: name.into(),
+                    labels: [("line".into(), line.into())].into(),
+                }),
+                samples: vec![Sample::new(tag, reading)],
+            };
+            let (at, tally) = (now(self.at), &self.tally);
+            let events = self.discovery.hear(at, &heard, &mut self.core, tally);
+            let told = |event: &Event| format!("{}/{}", event.alert.machine, event.alert.rule);
+            events.iter().map(told).collect()
+        }
+
+        fn counted(&self) -> u64 {
+            let counted = self.tally.counted();
+            counted[Count::UnknownMachine as usize].number
+        }
+    }
+
+    #[test]
+    fn the_sample_that_introduces_a_machine_is_evaluated_and_labels_follow() {
+        let mut bench = Bench::new(10);
+        assert_eq!(bench.hear("Press-1", "l1", 60.0), ["press-1/overforce"]);
+        assert!(bench.hear("Press-1", "l2", 60.0).is_empty());
+        let machines = &bench.core.plant().machines;
+        let press = machines.iter().find(|of| &*of.id == "press-1");
+        let labels = &press.expect("it is there").captured;
+        assert_eq!(*labels, [("line".into(), "l2".into())].into());
+        assert_eq!(bench.counted(), 0);
+    }
+
+    #[test]
+    fn as_many_as_allowed_are_watched_and_a_place_that_is_free_is_taken() {
+        let mut bench = Bench::new(2);
+        for (name, begins) in [
+            ("a", true),
+            ("b", true),
+            ("c", false),
+            ("c", false),
+            ("d", false),
+        ] {
+            assert_eq!(!bench.hear(name, "l1", 60.0).is_empty(), begins, "{name}");
+        }
+        assert_eq!((bench.counted(), bench.discovery.refused.len()), (3, 2));
+        assert_eq!(bench.tally.complaints().len(), 1);
+        bench.core.step(now(100.0), forget("b"));
+        bench.discovery.look(&bench.core, &bench.tally);
+        assert!(bench.tally.complaints().is_empty());
+        bench.at = 100.0;
+        assert_eq!(bench.hear("c", "l1", 60.0), ["c/overforce"]);
+        assert_eq!(bench.core.discovered_tags(SourceIx(1)).len(), 4);
+    }
+
+    #[test]
+    fn what_is_another_machine_by_the_same_name_is_not_mixed_with_it() {
+        let mut bench = Bench::new(10);
+        bench.hear("Press-1", "l1", 1.0);
+        for other in ["PRESS-1", "mill-1"] {
+            assert!(bench.hear(other, "l1", 60.0).is_empty(), "{other}");
+        }
+        assert_eq!(bench.counted(), 2);
+        // Of a flood of names only the first are kept.
+        let mut full = Bench::new(0);
+        for at in 0..500 {
+            full.hear(&format!("press-{at}"), "l1", 60.0);
+        }
+        assert_eq!((full.counted(), full.discovery.refused.len()), (500, NAMED));
+    }
+
+    #[test]
+    fn all_that_were_discovered_are_blind_with_their_source_and_no_others() {
+        let mut bench = Bench::new(10);
+        bench.hear("a", "l1", 1.0);
+        let (at, core) = (now(50.0), &mut bench.core);
+        bench.discovery.all_are(at, Bad::Unreachable, core);
+        let bad = |tag| core.tag(TagId(tag), at).and_then(|tag| tag.bad);
+        let first = core.discovered_tags(SourceIx(1))[0].0;
+        let all: Vec<bool> = (0..first + 2).map(|tag| bad(tag).is_some()).collect();
+        assert!(all[..first as usize].iter().all(|bad| !bad), "{all:?}");
+        assert!(all[first as usize..].iter().all(|bad| *bad), "{all:?}");
+    }
+}

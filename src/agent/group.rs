@@ -1,5 +1,7 @@
 //! One turn of the loop: what has arrived, in the order of arrival, then one commit, then everything that waited for it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     alert::{
-        command::{Command, Refusal},
+        command::{Action, Command, Refusal},
         engine::Input,
         event::Event,
     },
@@ -37,6 +39,14 @@ enum Arrived {
     /// This holds for every tag of the machines that a source discovered.
     Discovered(Run, Bad),
     Command(Box<Command>, Reply),
+}
+
+/// The machine that a command forgets, and who says so.
+fn forgotten(command: &Command) -> Option<(Arc<str>, Arc<str>)> {
+    match &command.action {
+        Action::Forget { machine } => Some((machine.clone(), command.by.name.clone())),
+        _ => None,
+    }
 }
 
 /// Brings what came together into its order.
@@ -140,7 +150,12 @@ impl Loop {
                 }
                 Arrived::Input(input) => events.extend(self.engine.step(at, input).events),
                 Arrived::Command(command, reply) => {
+                    let forgotten = forgotten(&command);
                     let decided = self.engine.step(at, Input::Command(command));
+                    if let (Some((machine, by)), None) = (forgotten, &decided.refused) {
+                        // Where no alert of it was open, no event tells of it.
+                        tracing::info!(%machine, %by, "a machine is forgotten");
+                    }
                     let lines = decided.events.iter().map(line).collect();
                     let answer = decided.refused.map_or(Ok(Obeyed { lines }), Err);
                     events.extend(decided.events);

@@ -12,7 +12,8 @@ use crate::{
         plant::{Machine, MachineIx},
     },
     api::view::{
-        AlertView, ConfigView, DestinationView, MachineView, ShelfView, StoreView, TagView, View,
+        AlertView, ConfigView, DestinationView, DiscoveredView, MachineView, ShelfView, StoreView,
+        TagView, View,
     },
     clock::{Mono, Now, Wall},
     delivery::{
@@ -210,6 +211,7 @@ impl Loop {
                     .iter()
                     .map(|(name, value)| (name.to_string(), value.to_string()))
                     .collect(),
+                discovered: discovered(machine),
                 ..MachineView::default()
             })
             .collect();
@@ -260,6 +262,17 @@ impl Loop {
         let there = machines.into_iter().zip(gone).filter(|(_, gone)| !gone);
         there.map(|(machine, _)| machine).collect()
     }
+}
+
+fn discovered(machine: &Machine) -> Option<DiscoveredView> {
+    let found = machine
+        .found
+        .as_ref()
+        .filter(|_| !machine.is_configured())?;
+    Some(DiscoveredView {
+        source: found.source.to_string(),
+        since: found.since.to_string(),
+    })
 }
 
 /// Seconds with one decimal.

@@ -181,6 +181,11 @@ impl Machine {
         found.and_then(|found| found.mould)
     }
 
+    /// Whether it is configured, discovered or not.
+    pub fn is_configured(&self) -> bool {
+        self.standing == Standing::Configured
+    }
+
     /// Whether only its place is left.
     pub fn is_gone(&self) -> bool {
         self.standing == Standing::Forgotten

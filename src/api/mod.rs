@@ -11,6 +11,7 @@ mod error;
 pub mod history;
 mod input;
 pub mod keep;
+mod machines;
 mod names;
 pub mod order;
 mod peer;
@@ -120,6 +121,8 @@ fn router(shared: Shared) -> Router {
         .route("/v1/alerts/{alert}/close", post(alerts::close))
         .route("/v1/destinations", get(deliveries::destinations))
         .route("/v1/destinations/{name}/test", post(deliveries::test))
+        .route("/v1/machines", get(machines::list))
+        .route("/v1/machines/{machine}/forget", post(machines::forget))
         .route("/v1/outbox", get(deliveries::list))
         .route("/v1/outbox/import", post(keep::import))
         .route("/v1/backup", post(keep::begin))

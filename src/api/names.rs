@@ -42,6 +42,12 @@ pub(super) fn target(text: &str) -> Result<Target, String> {
     }
 }
 
+/// A machine.
+pub(super) fn machine(text: &str) -> Result<Arc<str>, String> {
+    let id = Id::new(text).map(|id| id.0);
+    id.ok_or_else(|| format!("{text:?} names no machine; write its id, like mill-1"))
+}
+
 /// 1042 of `A-1042`. Ids are lower case, so that it never is a machine's.
 pub(super) fn number(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("A-")?;

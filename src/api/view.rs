@@ -187,12 +187,24 @@ pub struct MachineView {
     pub class: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// That it was discovered, unless it is configured.
+    pub discovered: Option<DiscoveredView>,
     /// `ok`, `alert`, `blind` (some of its tags are bad), `off` (it may be, and is silent), `waiting` (nothing heard yet).
     pub state: String,
     /// The rules that cannot see.
     pub not_watched: Vec<String>,
     /// Its tags.
     pub tags: Vec<TagView>,
+}
+
+/// How a machine was discovered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DiscoveredView {
+    /// The source that heard of it.
+    pub source: String,
+    /// When it was first heard of, RFC 3339.
+    pub since: String,
 }
 
 /// A tag.

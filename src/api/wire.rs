@@ -52,6 +52,15 @@ pub struct Unshelve {
     pub by: Option<String>,
 }
 
+/// `POST /v1/machines/{machine}/forget`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forget {
+    /// Who says so, if not the user of the socket; recorded as claimed.
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
 /// `POST /v1/outbox/{id}/drop`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

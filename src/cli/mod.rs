@@ -13,6 +13,7 @@ mod demo;
 mod destinations;
 mod exit;
 mod init;
+mod machines;
 mod outbox;
 mod panics;
 mod probe;
@@ -103,6 +104,8 @@ enum Talk {
     Unshelve(unshelve::Args),
     /// End an alert that was not measured as normal
     Close(close::Args),
+    /// List machines, or forget one that was discovered
+    Machines(machines::Args),
     /// List destinations, or send a test to one
     Destinations(destinations::Args),
     /// List deliveries, show one, try it again or drop it
@@ -181,6 +184,7 @@ async fn talk(verb: Talk, socket: &Path, terminal: &mut Terminal<'_>) -> Result<
         Talk::Shelve(args) => shelve::run(args, &client, terminal).await,
         Talk::Unshelve(args) => unshelve::run(args, &client, terminal).await,
         Talk::Close(args) => close::run(args, &client, terminal).await,
+        Talk::Machines(args) => machines::run(args, &client, terminal).await,
         Talk::Destinations(args) => destinations::run(&args, &client, terminal).await,
         Talk::Outbox(args) => outbox::run(&args, &client, terminal).await,
         Talk::Verify(args) => verify::run(&args, &client, terminal).await,

@@ -29,8 +29,8 @@ use crate::{
         keep::{Imported, Keep},
         order::{Agent, Order},
         view::{
-            AlertView, Attempted, ConfigView, DestinationView, MachineView, Obeyed, Reloaded,
-            ShelfView, StoreView, TagView, View,
+            AlertView, Attempted, ConfigView, DestinationView, DiscoveredView, MachineView, Obeyed,
+            Reloaded, ShelfView, StoreView, TagView, View,
         },
     },
     clock::{Clock, Mono, Now, Wall},
@@ -327,7 +327,14 @@ pub(crate) fn view() -> View {
             reason: "new spindle".to_owned(),
         }],
         machines: vec![
-            machine("lathe-2", "blind", &["hot"], bad),
+            MachineView {
+                labels: [("line".to_owned(), "l1".to_owned())].into(),
+                discovered: Some(DiscoveredView {
+                    source: "cell".to_owned(),
+                    since: "2026-04-04T09:00:00Z".to_owned(),
+                }),
+                ..machine("lathe-2", "blind", &["hot"], bad)
+            },
             machine("mill-1", "alert", &[], good),
         ],
         destinations: vec![

@@ -236,6 +236,24 @@ async fn an_alert_is_shown_with_its_story() {
 }
 
 #[tokio::test]
+async fn machines_are_listed_with_where_they_come_from() {
+    let said = ask(&["machines"]).await.ended(Exit::Fine);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("MACHINE"), "{said}");
+    let row = |id: &str| *lines.iter().find(|line| line.starts_with(id)).expect(id);
+    assert!(row("mill-1").contains("configuration"), "{said}");
+    let found = row("lathe-2");
+    for part in ["source cell", "2026-04-04 09:00:00 UTC", "line=l1"] {
+        assert!(found.contains(part), "{said}");
+    }
+    let json = ask(&["machines", "--json"]).await.ended(Exit::Fine);
+    assert!(
+        json.contains("\"since\": \"2026-04-04T09:00:00Z\""),
+        "{json}"
+    );
+}
+
+#[tokio::test]
 async fn commands_say_what_they_did() {
     for (args, expected) in [
         (&["ack", "A-1042"][..], "A-1042 acknowledged"),
@@ -253,6 +271,10 @@ async fn commands_say_what_they_did() {
             "mill-1 is silenced for 2h",
         ),
         (&["unshelve", "A-7"], "Alert(7) unshelved"),
+        (
+            &["machines", "forget", "mill-9"],
+            "A-1043 mill-9/hot closed, critical",
+        ),
         (&["outbox", "retry", "7"], "delivery 7 is tried again now"),
         (
             &["outbox", "drop", "7", "--why", "x"],
@@ -279,6 +301,21 @@ async fn refusals_are_not_fine_and_what_makes_no_sense_is_usage() {
         (&["ack", "A-9"], Exit::NotFine, "no alert"),
         (&["ack", "A"], Exit::Usage, "names no alert"),
         (&["unshelve", "lathe-2"], Exit::NotFine, "not shelved"),
+        (
+            &["machines", "forget", "mill-1"],
+            Exit::NotFine,
+            "is configured",
+        ),
+        (
+            &["machines", "forget", "mill-8"],
+            Exit::NotFine,
+            "`andon machines` lists them",
+        ),
+        (
+            &["machines", "forget", "Mill 1"],
+            Exit::Usage,
+            "names no machine",
+        ),
         (
             &["shelve", "site", "--for", "2", "--why", "x"],
             Exit::Usage,

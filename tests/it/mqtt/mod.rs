@@ -1,6 +1,8 @@
 //! MQTT as a source, against brokers, nodes and publishers that share nothing with ours.
 
 mod brokers;
+mod discovery;
 mod payloads;
 mod retained;
 mod sparkplug;
+mod topics;
