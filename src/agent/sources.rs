@@ -245,6 +245,7 @@ mod tests {
                     port: 1883,
                     version: Version::V3,
                     tls: false,
+                    websocket: None,
                     ca: None,
                     identity: None,
                     witness: None,

@@ -36,6 +36,7 @@ mod task;
 pub(crate) mod testbed;
 #[cfg(test)]
 mod tests;
+mod websocket;
 mod wire;
 
 pub use options::{Credentials, Filter, Options, Qos, Status, Timing, Version};

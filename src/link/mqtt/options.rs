@@ -18,6 +18,8 @@ pub struct Options {
     pub version: Version,
     /// Whom to believe and which certificate to show; without it there is no TLS. Only that is used of it.
     pub tls: Option<Settings>,
+    /// The path of the WebSocket that MQTT travels in: `/mqtt`; without one it travels by itself.
+    pub websocket: Option<String>,
     /// Which addresses may be dialled; without one, all.
     pub guard: Option<Guard>,
     /// Where connections go out from.

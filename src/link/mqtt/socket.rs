@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Options;
+use super::{Options, websocket};
 use crate::link::{
     dial::{dial, encrypt},
     http,
@@ -64,7 +64,7 @@ impl Socket {
         // Acknowledgements are small and wait for nothing.
         let _ = stream.set_nodelay(true);
         let Some(config) = tls else {
-            return Ok(Self::new(stream));
+            return Self::carried(stream, options).await;
         };
         let identity = options
             .tls
@@ -72,7 +72,20 @@ impl Socket {
             .is_some_and(|tls| tls.identity.is_some());
         let shaken = timeout(patience, encrypt(stream, &options.host, &config, identity)).await;
         let late = || Err("no TLS handshake in time; is that port one for TLS?".to_owned());
-        Ok(Self::new(shaken.unwrap_or_else(|_| late())?))
+        Self::carried(shaken.unwrap_or_else(|_| late())?, options).await
+    }
+
+    /// A connection that carries MQTT itself, or in a WebSocket.
+    async fn carried(stream: impl Stream + 'static, options: &Options) -> Result<Self, String> {
+        let Some(path) = &options.websocket else {
+            return Ok(Self::new(stream));
+        };
+        let scheme = if options.tls.is_some() { "wss" } else { "ws" };
+        let uri = format!("{scheme}://{}{path}", options.address());
+        let upgraded = websocket::upgrade(stream, &uri, options.max_packet);
+        let upgraded = timeout(options.timing.patience, upgraded).await;
+        let late = || Err("no WebSocket in time; is that port one of a web server?".to_owned());
+        Ok(Self::new(upgraded.unwrap_or_else(|_| late())?))
     }
 
     fn new(stream: impl Stream + 'static) -> Self {

@@ -39,6 +39,8 @@ pub struct Broker {
     pub version: Version,
     /// Whether it is spoken over TLS.
     pub tls: bool,
+    /// The path of the WebSocket that it travels in, if it does.
+    pub websocket: Option<String>,
     /// The certificates that are trusted; without them those that the system trusts.
     pub ca: Option<PathBuf>,
     /// Our own certificate, if the broker wants one.
@@ -72,10 +74,10 @@ impl Broker {
         });
         let ca = section.optional::<FileBeside>("ca").map(|file| file.0);
         let identity = Identity::read(section);
-        if let Some((.., false)) = address {
+        if let Some(Address { tls: false, .. }) = &address {
             let for_tls = [("ca", ca.is_some()), ("client_cert", identity.is_some())];
             for (key, _) in for_tls.into_iter().filter(|(_, is)| *is) {
-                section.error(key, "is for mqtts://, `url` says mqtt://");
+                section.error(key, "is for mqtts:// and wss://, which `url` does not say");
             }
         }
         let versions = [("3.1.1", Version::V3), ("5", Version::V5)];
@@ -111,12 +113,13 @@ impl Broker {
         {
             section.error("status_topic", "must be a topic without wildcards");
         }
-        let (host, port, tls) = address?;
+        let address = address?;
         let broker = Self {
-            host,
-            port,
+            host: address.host,
+            port: address.port,
             version,
-            tls,
+            tls: address.tls,
+            websocket: address.websocket,
             ca,
             identity,
             witness: None,
@@ -163,6 +166,7 @@ impl Broker {
             port: self.port,
             version: self.version,
             tls: self.settings(),
+            websocket: self.websocket.clone(),
             // A plant's broker is where the plant put it.
             guard: None,
             bind: None,
@@ -213,25 +217,45 @@ impl Broker {
     }
 }
 
-/// Host, port, and whether TLS is used.
-fn parse_url(text: &str) -> Result<(String, u16, bool), String> {
-    const EXPECTED: &str = "must be mqtt://host:1883 or mqtts://host:8883";
+/// What `url` says.
+struct Address {
+    host: String,
+    port: u16,
+    tls: bool,
+    websocket: Option<String>,
+}
+
+/// Each scheme: whether it means TLS, the usual port, and whether it means a WebSocket.
+const SCHEMES: [(&str, bool, u16, bool); 4] = [
+    ("mqtt", false, 1883, false),
+    ("mqtts", true, 8883, false),
+    ("ws", false, 80, true),
+    ("wss", true, 443, true),
+];
+
+fn parse_url(text: &str) -> Result<Address, String> {
+    const EXPECTED: &str =
+        "must be mqtt://host:1883 or mqtts://host:8883, or ws://host/path or wss://host/path";
     let url = Url::parse(text).map_err(|_| EXPECTED.to_owned())?;
-    let (tls, port) = match url.scheme() {
-        "mqtt" => (false, 1883),
-        "mqtts" => (true, 8883),
-        _ => return Err(EXPECTED.to_owned()),
-    };
+    let scheme = SCHEMES.iter().find(|(word, ..)| *word == url.scheme());
+    let (_, tls, port, websocket) = *scheme.ok_or_else(|| EXPECTED.to_owned())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!(
             "{EXPECTED}; `user` and `password` are keys of their own"
         ));
     }
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+    if !websocket && !matches!(url.path(), "" | "/") {
+        return Err("has a path, which only ws:// and wss:// have".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
         return Err(format!("{EXPECTED}, with nothing after it"));
     }
     let host = url.host_str().filter(|host| !host.is_empty());
     let host = host.ok_or_else(|| EXPECTED.to_owned())?;
-    let host = host.trim_matches(['[', ']']).to_owned();
-    Ok((host, url.port().unwrap_or(port), tls))
+    Ok(Address {
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port: url.port().unwrap_or(port),
+        tls,
+        websocket: websocket.then(|| url.path().to_owned()),
+    })
 }

@@ -9,7 +9,7 @@ use crate::{
         machine::Profiles,
         section::{Problems, Section},
     },
-    link::mqtt::{Filter, Options, Qos},
+    link::mqtt::{Filter, Options, Qos, Version},
     source::TagSpec,
 };
 
@@ -57,6 +57,9 @@ impl MqttConfig {
             );
         }
         let sparkplug = Settings::read(&section);
+        if let Some(broker) = &broker {
+            warn_of_sharing(&section, broker, &subscriptions);
+        }
         section.finish();
         Some(Self {
             name: name.into(),
@@ -130,5 +133,17 @@ impl MqttConfig {
             filters,
             ..self.broker.link()
         }
+    }
+}
+
+/// Many brokers share subscriptions in 3.1.1 too, but nothing says that they must, or that they say so when they don't.
+fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subscription]) {
+    let shared = subscriptions.iter().filter(|of| of.template.is_shared());
+    for of in shared.filter(|_| broker.version == Version::V3) {
+        let path = format!("{}.topic", of.path);
+        let message = "is a shared subscription, which only MQTT 5 has; set version = \"5\", or make sure that this broker shares with 3.1.1 too";
+        section
+            .problems()
+            .warn(Some(&of.place), &path, message.to_owned());
     }
 }

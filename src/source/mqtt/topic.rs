@@ -5,8 +5,13 @@ use crate::config::section::Id;
 /// A topic with named places (MQTT 3.1.1, 4.7 for everything but the names).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    /// Whom the messages are shared with: of each group one client gets each message (MQTT 5, 4.8.2).
+    group: Option<String>,
     levels: Vec<Level>,
 }
+
+/// What a shared subscription begins with; its group and the topic follow.
+const SHARE: &str = "$share/";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Level {
@@ -27,11 +32,19 @@ impl Template {
         if text.is_empty() || text.len() > 1024 || text.contains('\0') {
             return Err("must be a topic of 1 to 1024 bytes".to_owned());
         }
-        if text.starts_with("$share/") {
-            return Err("is a shared subscription, which MQTT 3.1.1 does not have".to_owned());
-        }
+        let (group, topic) = match text.strip_prefix(SHARE) {
+            None => (None, text),
+            Some(rest) => {
+                let shared = rest.split_once('/').filter(|(group, topic)| {
+                    !group.is_empty() && !group.contains(['+', '#', '{', '}']) && !topic.is_empty()
+                });
+                let (group, topic) =
+                    shared.ok_or("must be like $share/group/topic, with a name for the group")?;
+                (Some(group.to_owned()), topic)
+            }
+        };
         let mut levels: Vec<Level> = Vec::new();
-        for level in text.split('/') {
+        for level in topic.split('/') {
             if levels.last() == Some(&Level::Rest) {
                 return Err("may have `#` only as its last level".to_owned());
             }
@@ -43,7 +56,7 @@ impl Template {
             }
             levels.push(level);
         }
-        Ok(Self { levels })
+        Ok(Self { group, levels })
     }
 
     /// The filter to subscribe to.
@@ -53,7 +66,16 @@ impl Template {
             Level::Capture(_) | Level::Any => "+",
             Level::Rest => "#",
         });
-        levels.collect::<Vec<_>>().join("/")
+        let filter = levels.collect::<Vec<_>>().join("/");
+        match &self.group {
+            Some(group) => format!("{SHARE}{group}/{filter}"),
+            None => filter,
+        }
+    }
+
+    /// Whether its messages are shared with other clients.
+    pub fn is_shared(&self) -> bool {
+        self.group.is_some()
     }
 
     /// Whether it has a place of this name.
@@ -153,11 +175,25 @@ mod tests {
             ("a/mill-{machine}", "whole levels"),
             ("a/{Machine}", "a-z"),
             ("a+/b", "whole levels"),
-            ("$share/g/a", "shared"),
+            ("$share/a", "$share/group/topic"),
+            ("$share//a", "$share/group/topic"),
+            ("$share/g/", "$share/group/topic"),
+            ("$share/{machine}/a", "$share/group/topic"),
+            ("$share/g/a/#/b", "last level"),
         ] {
             let why = Template::parse(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn a_shared_subscription_matches_what_its_topic_does() {
+        let template = Template::parse("$share/agents/plant/{machine}/#").unwrap();
+        assert!(template.is_shared());
+        assert_eq!(template.filter(), "$share/agents/plant/+/#");
+        let captures = template.captures("plant/mill-1/load");
+        assert_eq!(captures, Some(vec![("machine", "mill-1")]));
+        assert_eq!(template.captures("$share/agents/plant/mill-1/load"), None);
     }
 
     #[test]

@@ -241,7 +241,7 @@ const METRICS: [(&str, &str, Shown); 30] = [
         "1.0, \"historical\": true",
         Shown::Bad("never_heard"),
     ),
-    ("String", "\"RUN\"", Shown::As("RUN")),
+    ("String", "\"RUN\"", Shown::As("RUN (1)")),
     ("Text", "\"x\"", Shown::Bad("unlisted")),
     ("UUID", "\"x\"", Shown::Bad("malformed")),
     ("DataSet", "null", Shown::Bad("malformed")),

@@ -138,6 +138,7 @@ impl MqttContact {
                 false => Version::V3,
             },
             tls: server.tls.then(|| self.settings.clone()),
+            websocket: None,
             guard: Some(self.settings.guard.clone()),
             bind: self.settings.bind.clone(),
             clean: true,

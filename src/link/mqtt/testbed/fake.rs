@@ -119,6 +119,18 @@ impl Peer {
         packet(first, body)
     }
 
+    /// The lines of a request, up to the empty one.
+    pub(crate) async fn lines(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = async {
+            while !bytes.ends_with(b"\r\n\r\n") {
+                bytes.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        timeout(PATIENCE, read).await.expect("a request in time");
+        String::from_utf8(bytes).unwrap()
+    }
+
     /// The next packet of the client; `None` when it has hung up.
     pub(crate) async fn packet(&mut self) -> Option<Packet> {
         let read = async {

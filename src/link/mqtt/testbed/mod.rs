@@ -28,6 +28,7 @@ pub(crate) fn options(version: Version, port: u16, filters: &[&str]) -> Options 
         port,
         version,
         tls: None,
+        websocket: None,
         guard: None,
         bind: None,
         clean: false,

@@ -19,18 +19,20 @@ pub(crate) struct Mosquitto {
     child: Child,
     dir: TempDir,
     pub(crate) port: u16,
-    _held: Port,
+    /// A port for a second listener, if its configuration has one.
+    pub(crate) second: u16,
+    _held: [Port; 2],
 }
 
 impl Mosquitto {
-    /// Starts one that lets everybody in. `{dir}` in `extra` is its directory.
+    /// Starts one that lets everybody in. `{dir}` in `extra` is its directory, `{second}` a port for a second listener.
     pub(crate) async fn start(extra: &str) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), extra).await
     }
 
     pub(crate) async fn start_in(dir: TempDir, extra: &str) -> Self {
-        let held = Port::reserve();
-        let port = held.number;
+        let held = [Port::reserve(), Port::reserve()];
+        let [port, second] = [held[0].number, held[1].number];
         let access = if extra.contains("password_file") {
             "allow_anonymous false"
         } else {
@@ -38,6 +40,7 @@ impl Mosquitto {
         };
         let path = dir.path().display().to_string();
         let extra = extra.replace("{dir}", &path);
+        let extra = extra.replace("{second}", &second.to_string());
         // Started by root, it would otherwise become a user that cannot read the directory.
         let text = format!("user root\nlistener {port} 127.0.0.1\n{access}\n{extra}\n");
         fs::write(dir.path().join("mosquitto.conf"), text).unwrap();
@@ -46,6 +49,7 @@ impl Mosquitto {
             child,
             dir,
             port,
+            second,
             _held: held,
         };
         mosquitto.answers().await;

@@ -196,6 +196,48 @@ async fn a_broker_that_wants_our_certificate_gets_it() {
 }
 
 #[tokio::test]
+async fn mqtt_in_a_websocket_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), "plant");
+    // This mosquitto does not start without a listener that has none.
+    const SECOND: &str = "listener {second} 127.0.0.1\nprotocol websockets\nallow_anonymous true";
+    let plain = Mosquitto::start(SECOND).await;
+    let tls = format!("{SECOND}\ncertfile {{dir}}/plant.pem\nkeyfile {{dir}}/plant.key");
+    let tls = Mosquitto::start_in(dir, &tls).await;
+    for version in BOTH {
+        for (mosquitto, settings) in [
+            (&plain, None),
+            (&tls, Some(trusting(tls.path("plant-ca.pem")))),
+        ] {
+            let with = |name: &str| Options {
+                host: "localhost".to_owned(),
+                tls: settings.clone(),
+                websocket: Some("/mqtt".to_owned()),
+                client_id: format!("{name}-{version:?}"),
+                max_payload: 20_000,
+                max_packet: 30_000,
+                ..options(version, mosquitto.second, &["a"])
+            };
+            let mut link = Listener::connect(with("reader"));
+            link.connected().await;
+            for size in [0, 1, 200, 20_000] {
+                publish(&link, "a", &vec![b'x'; size], false).await;
+                let heard = link.message().await;
+                assert_eq!(heard.payload.map(|payload| payload.len()), Ok(size));
+                link.ack(heard.token.unwrap());
+            }
+            timeout(PATIENCE, link.close()).await.unwrap();
+            // The session was kept, and everything in it was acknowledged.
+            let mut link = Listener::connect(with("reader"));
+            assert!(link.connected().await);
+            publish(&link, "a", b"next", false).await;
+            assert_eq!(link.message().await.payload, Ok(b"next".to_vec()));
+            link.close().await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_kept_session_brings_what_was_not_acknowledged_after_the_broker_restarts() {
     for version in BOTH {
         let mut mosquitto = Mosquitto::start("persistence true\npersistence_location {dir}/").await;

@@ -125,7 +125,7 @@ fn mistakes_are_explained_where_they_are() {
         (
             "mqtts://broker.plant.local",
             "mqtt://b",
-            "ca: is for mqtts://",
+            "ca: is for mqtts:// and wss://",
         ),
         (
             "user =",

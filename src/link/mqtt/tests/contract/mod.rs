@@ -50,6 +50,7 @@ contract! {
         a_broker_that_takes_nothing_is_given_up
         a_broker_that_drips_is_understood
         rubbish_instead_of_an_answer_is_no_broker
+        what_is_no_websocket_says_so
         rubbish_ends_the_connection_and_the_next_one_is_fine
         a_subscription_that_is_never_confirmed_ends_the_connection
         answers_to_nothing_change_nothing

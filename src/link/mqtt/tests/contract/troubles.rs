@@ -162,6 +162,32 @@ pub(super) async fn rubbish_instead_of_an_answer_is_no_broker(version: Version) 
     }
 }
 
+pub(super) async fn what_is_no_websocket_says_so(version: Version) {
+    let fake = Fake::start(version).await;
+    let mut link = Listener::connect(Options {
+        websocket: Some("/mqtt".to_owned()),
+        ..options(version, fake.port, &["a"])
+    });
+    for (answer, expected) in [
+        (b"HTTP/1.1 404 Not Found\r\n\r\n".as_slice(), "404"),
+        (&[0x20, 2, 0, 0, 0x0D, 0x0A], "no WebSocket"),
+        (&[], "no WebSocket"),
+    ] {
+        let mut peer = fake.accept().await;
+        let asked = peer.lines().await;
+        assert!(asked.starts_with("GET /mqtt HTTP/1.1\r\n"), "{asked}");
+        assert!(
+            asked
+                .to_lowercase()
+                .contains("sec-websocket-protocol: mqtt\r\n")
+        );
+        peer.send(answer).await;
+        drop(peer);
+        let why = link.disconnected().await;
+        assert!(why.contains(expected), "{why}");
+    }
+}
+
 pub(super) async fn rubbish_ends_the_connection_and_the_next_one_is_fine(version: Version) {
     let fake = Fake::start(version).await;
     let mut link = Listener::connect(options(version, fake.port, &["a"]));

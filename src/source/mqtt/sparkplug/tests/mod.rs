@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod any;
+mod golden;
 mod lives;
 mod losses;
 mod meaning;
