@@ -11,7 +11,6 @@
 )]
 
 use std::{
-    collections::BTreeMap,
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
@@ -22,7 +21,7 @@ use andon::{
         engine::{Engine, Input},
         plant::{
             Condition, Level, Machine, MachineIx, Plant, Rule, Severity, Source, SourceIx, Tag,
-            Times, Watch,
+            Watch,
         },
         state::Durable,
     },
@@ -69,7 +68,6 @@ fn plant() -> Plant {
         machines: vec![Machine {
             id: "m".into(),
             name: "m".into(),
-            labels: BTreeMap::new(),
             ..Machine::default()
         }],
         sources: vec![Source {
@@ -79,8 +77,7 @@ fn plant() -> Plant {
         units: vec![],
         tags: (0..TAGS).map(tag).collect(),
         watches: (0..TAGS).map(watch).collect(),
-        policies: vec![],
-        times: Times::default(),
+        ..Plant::default()
     }
 }
 
@@ -117,11 +114,7 @@ fn engine(samples: &[(u32, f64)]) -> f64 {
             mono: Mono::from_nanos(index as i64 * 1000),
             ..start
         };
-        let sample = Sample {
-            tag: TagId(tag),
-            reading: Reading::Good(Value::Number(value)),
-            stamp: None,
-        };
+        let sample = Sample::new(TagId(tag), Reading::Good(Value::Number(value)));
         events += engine.step(now, Input::Sample(sample)).events.len();
     }
     black_box(events);

@@ -6,8 +6,8 @@ use std::{ops::Deref, sync::Arc};
 
 use crate::{
     alert::{
+        changes::Changes,
         engine::{Decided, Engine, Input},
-        restore::Changes,
         state::Durable,
     },
     clock::{BootId, Now},
@@ -140,11 +140,7 @@ mod tests {
     }
 
     fn hot() -> Input {
-        Input::Sample(Sample {
-            tag: TagId(3),
-            reading: Reading::Good(Value::Number(97.0)),
-            stamp: None,
-        })
+        Input::Sample(Sample::new(TagId(3), Reading::Good(Value::Number(97.0))))
     }
 
     /// The lines that may be read by now.

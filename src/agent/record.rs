@@ -12,9 +12,9 @@ use crate::{
     alert::{
         event::Event,
         plant::Severity,
-        state::{self, Durable, SavedCore, SavedEpisode, SavedWatch},
+        state::{self, Durable, SavedCore, SavedEpisode, SavedMachine, SavedWatch},
     },
-    clock::{BootId, Now},
+    clock::{BootId, Now, Wall},
     delivery::{
         dispatch::{Job, Owed},
         owed::likeness,
@@ -26,7 +26,7 @@ use crate::{
         Store, StoreError,
         history::AlertFilter,
         restore::Restored,
-        rows::{AlertRow, Commit, Mark, NewDelivery, NewEvent, WatchRow},
+        rows::{AlertRow, Commit, MachineRow, Mark, NewDelivery, NewEvent, WatchRow},
     },
 };
 
@@ -84,6 +84,9 @@ impl Recorder {
             })
             .collect();
         commit.removed_watches = changes.removed.iter().map(ToString::to_string).collect();
+        let machines = changes.machines.iter();
+        commit.machines = machines.map(|machine| row_of(machine, now)).collect();
+        commit.forgotten_machines = changes.forgotten.iter().map(ToString::to_string).collect();
         let withdrawable: Vec<bool> = commit
             .events
             .iter()
@@ -242,11 +245,33 @@ pub(super) async fn durable(restored: &Restored, store: &Store) -> Result<Durabl
             }
         }
     }
+    let mut machines = Vec::with_capacity(restored.machines.len());
+    for row in &restored.machines {
+        match serde_json::from_str::<SavedMachine>(&row.body) {
+            Ok(saved) => machines.push(saved),
+            Err(error) => tracing::error!(
+                machine = row.id,
+                "what is remembered of a machine cannot be read: {error}"
+            ),
+        }
+    }
     Ok(Durable {
         core,
         watches,
+        machines,
         mark,
     })
+}
+
+/// What is remembered of a machine, as its row.
+fn row_of(machine: &SavedMachine, now: Now) -> MachineRow {
+    let found = machine.found.as_ref();
+    MachineRow {
+        id: machine.id.clone(),
+        source: found.map_or_else(String::new, |found| found.source.clone()),
+        body: to_json(machine),
+        first_seen: found.map_or(now.wall, |found| Wall::from_millis(found.since)),
+    }
 }
 
 /// What an alert's row alone tells of its watch: it is open, and the next good sample judges it.

@@ -1,6 +1,6 @@
 //! The state as it is shown: made between two turns, when somebody asks, so that it costs nothing when nobody does.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -202,7 +202,7 @@ impl Loop {
                 name: machine.name.to_string(),
                 class: machine.class.as_deref().map(str::to_owned),
                 labels: machine
-                    .labels
+                    .all_labels()
                     .iter()
                     .map(|(name, value)| (name.to_string(), value.to_string()))
                     .collect(),
@@ -222,6 +222,7 @@ impl Loop {
                 value: state
                     .value
                     .map(|value| quantity(value, tag.decimals, &tag.unit, &tag.labels)),
+                retained: state.retained,
                 good_seconds: state.good.map(tenths),
                 age_seconds: tenths(state.age),
                 bad: state.bad.map(|(why, _)| why.to_string()),
@@ -231,19 +232,16 @@ impl Loop {
                 modbus_unit: tag.modbus_unit.map(|unit| plant.units[unit.0 as usize].id),
             });
         }
-        for ((machine, definition), silent) in machines.iter_mut().zip(&plant.machines).zip(silent)
-        {
-            machine.not_watched = self
-                .engine
-                .not_watched(&machine.id)
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+        let alerting: BTreeSet<&str> = alerts.iter().map(|alert| &*alert.machine).collect();
+        let not_watched = self.engine.not_watched();
+        let definitions = plant.machines.iter().zip(silent).zip(not_watched);
+        for (machine, ((definition, silent), blind)) in machines.iter_mut().zip(definitions) {
+            machine.not_watched = blind.iter().map(ToString::to_string).collect();
             let tags = &machine.tags;
             let bad = tags.iter().any(|tag| tag.bad.is_some());
             machine.state = if definition.may_be_off && !tags.is_empty() && silent == tags.len() {
                 "off"
-            } else if alerts.iter().any(|alert| *alert.machine == *machine.id) {
+            } else if alerting.contains(machine.id.as_str()) {
                 "alert"
             } else if bad {
                 "blind"

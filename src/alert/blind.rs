@@ -4,7 +4,11 @@
 //! own, rule `andon.blind`, one for the highest thing that is wholly blind: a source, a unit, a machine, a tag. Which
 //! that is gets reviewed at most once a second, so that a thousand tags lost with one cable cost one look.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     cover::{Subject, Width},
@@ -35,16 +39,20 @@ const NAMED_WATCHES: usize = 10;
 pub(super) struct TagState {
     /// The last good value.
     pub(super) value: Option<Value>,
+    /// A broker had kept that for us: it may be older than it was heard.
+    pub(super) retained: bool,
     /// When that was heard, of a tag that is bad; of another one it is what was heard last.
     pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
-    /// The last time stamp of the payload's own.
-    pub(super) stamp: Option<Wall>,
+    /// The last time stamp of the payload's own, and when that was heard.
+    pub(super) stamp: Option<(Wall, Mono)>,
     /// How many samples came with a stamp that was not newer than the last.
     pub(super) late: u64,
     /// Why it is bad, if it is.
     pub(super) bad: Option<Blindness>,
+    /// Its machine was forgotten; only its place is left.
+    pub(super) gone: bool,
 }
 
 /// That a tag is bad, and since when.
@@ -63,11 +71,13 @@ impl TagState {
     pub(super) fn new(start: Mono) -> Self {
         Self {
             value: None,
+            retained: false,
             measured: start,
             heard: start,
             stamp: None,
             late: 0,
             bad: None,
+            gone: false,
         }
     }
 
@@ -140,7 +150,7 @@ impl Engine {
     }
 
     fn freeze(&mut self, watch: WatchIx, now: Mono) {
-        let live = &mut self.watches[watch.0 as usize];
+        let live = &mut self.watches[watch];
         let ran = live.ladder.stop(now);
         let was_frozen = std::mem::replace(&mut live.frozen, true);
         if ran || !was_frozen && live.open().is_some() {
@@ -161,11 +171,11 @@ impl Engine {
     pub(super) fn review_blind(&mut self, at: Now) {
         let cover = self.cover();
         let mut next: Option<Mono> = None;
-        let mut covered: Vec<Arc<str>> = Vec::new();
+        let mut covered: BTreeSet<Arc<str>> = BTreeSet::new();
         for (subject, tags) in &cover {
             let from = self.note_width(*subject, tags, at.mono);
             let due = from + self.plant.times.blind_after;
-            covered.push(self.subject_id(*subject));
+            covered.insert(self.subject_id(*subject));
             if due > at.mono {
                 next = Some(next.map_or(due, |next| next.min(due)));
             } else if let Some(signal) = self.blind_signal(*subject, tags) {
@@ -280,7 +290,7 @@ impl Engine {
     }
 
     /// Ends the alerts about what is not wholly blind any more.
-    fn end_blind_alerts(&mut self, covered: &[Arc<str>], at: Now) {
+    fn end_blind_alerts(&mut self, covered: &BTreeSet<Arc<str>>, at: Now) {
         let active: Vec<(Arc<str>, WatchIx)> = self
             .signals
             .iter()
@@ -288,13 +298,13 @@ impl Engine {
                 rule.as_ref() == BLIND_RULE && !covered.contains(subject)
             })
             .map(|((_, subject), &watch)| (subject.clone(), watch))
-            .filter(|(_, watch)| self.watches[watch.0 as usize].ladder.worst().is_some())
+            .filter(|(_, watch)| self.watches[*watch].ladder.worst().is_some())
             .collect();
         if active.is_empty() {
             return;
         }
         let mut tags_of: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
-        for index in 0..self.tags.len() {
+        for index in (0..self.tags.len()).filter(|&index| !self.tags[index].gone) {
             for subject in self.subjects_of(TagId(index as u32)) {
                 let id = self.subject_id(subject);
                 tags_of.entry(id).or_default().push(index);
@@ -315,7 +325,7 @@ impl Engine {
                 // The agent has just started.
                 continue;
             }
-            self.watches[watch.0 as usize].ladder.set(false);
+            self.watches[watch].ladder.set(false);
             if states.is_empty() {
                 let why = Some("not configured any more, not measured as normal".into());
                 self.end(

@@ -49,6 +49,11 @@ pub enum Action {
         /// Why; required, never empty.
         why: Arc<str>,
     },
+    /// Remember a machine no longer that was discovered: its alerts end.
+    Forget {
+        /// The machine's id.
+        machine: Arc<str>,
+    },
 }
 
 /// How a command names an alert.
@@ -114,6 +119,12 @@ pub enum Refusal {
     /// No such machine or watch.
     #[error("nothing is called {0}; `andon status` lists machines and watches")]
     UnknownTarget(String),
+    /// Only what was discovered can be forgotten.
+    #[error("{0} is configured; take it out of the configuration to have it watched no longer")]
+    Configured(String),
+    /// No such machine.
+    #[error("no machine is called {0}; `andon machines` lists them")]
+    UnknownMachine(String),
     /// It is not shelved.
     #[error("{0} is not shelved")]
     NotShelved(String),

@@ -45,10 +45,14 @@ impl Subject {
 }
 
 impl Engine {
-    /// The widest things that are wholly blind, with their blind tags. A machine that may be off and is silent does not count.
+    /// The widest things that are wholly blind, with their blind tags. A machine that may be off and is silent does not count, nor does
+    /// one that was forgotten.
     pub(super) fn cover(&self) -> BTreeMap<Subject, Vec<TagId>> {
         let mut counts: BTreeMap<Subject, (u32, u32)> = BTreeMap::new();
         let excused = |index: usize| {
+            if self.tags[index].gone {
+                return true;
+            }
             let machine = &self.plant.machines[self.plant.tags[index].machine.0 as usize];
             machine.may_be_off
                 && self.tags[index]
@@ -129,7 +133,7 @@ impl Engine {
                 machine: machine.id.clone(),
                 machine_name: machine.name.clone(),
                 class: machine.class.clone(),
-                labels: machine.labels.clone(),
+                labels: machine.all_labels(),
                 ..Face::default()
             }
         };

@@ -16,6 +16,7 @@ use std::{
 use super::{
     blind::TagState,
     command::{Command, Refusal},
+    discover::{Introduction, Machines},
     event::{DedupKey, Event},
     ids::Ids,
     ladder::Turn,
@@ -24,11 +25,11 @@ use super::{
     signal::Signal,
     state::SavedWatch,
     timers::{Timer, Timers},
-    watch::LiveWatch,
+    watch::{LiveWatch, Watches},
 };
 use crate::{
     clock::{BootId, Mono, Now, Wall},
-    sample::{Reading, Sample, TagId},
+    sample::{Reading, Retained, Sample, TagId},
 };
 
 /// Everything that can move the engine.
@@ -42,6 +43,8 @@ pub enum Input {
     Signal(Box<Signal>),
     /// The configuration has changed. Tags are counted anew: samples made for the old plant must not follow.
     Plant(Arc<Plant>),
+    /// A source has heard of a machine, or something new of one.
+    Machine(Box<Introduction>),
     /// Alerts that were open in another database go on here: their watches as they were saved there, in this boot or another.
     Watches(Box<(BootId, Vec<SavedWatch>)>),
     /// Only time has passed.
@@ -70,10 +73,10 @@ pub struct Engine {
     rest: Vec<(f64, f64)>,
     /// Where a watch stands in `rest`.
     rest_of_watch: Vec<u32>,
-    /// First those of the plant, by [`WatchIx`], then those of signals.
-    pub(super) watches: Vec<LiveWatch>,
+    pub(super) watches: Watches,
     /// Signals by rule and subject.
     pub(super) signals: BTreeMap<(Arc<str>, Arc<str>), WatchIx>,
+    pub(super) machines: Machines,
     pub(super) shelves: Shelves,
     pub(super) timers: Timers,
     /// The next deadline, kept so that a sample costs one comparison for it.
@@ -107,6 +110,7 @@ impl Engine {
             Input::Command(command) => refused = self.command(now, *command).err(),
             Input::Signal(signal) => self.signal(now, *signal),
             Input::Plant(plant) => self.replace_plant(now, plant),
+            Input::Machine(introduction) => self.introduce(now, *introduction),
             Input::Watches(saved) => self.take_up(now, saved.1, &saved.0),
             Input::Tick => {}
         }
@@ -136,40 +140,16 @@ impl Engine {
 
     /// An engine over a plant, without any history: what [`Engine::restore`] fills.
     pub(super) fn empty(plant: Arc<Plant>, now: Now, ids: Ids) -> Self {
-        let site = plant.site.clone();
-        let live = |watch: &super::plant::Watch| {
-            let machine = plant.machines[watch.machine.0 as usize].id.clone();
-            LiveWatch::new(
-                &site,
-                watch.rule.id.clone(),
-                machine,
-                watch.rule.levels.len(),
-            )
-        };
-        let watches: Vec<LiveWatch> = plant.watches.iter().map(live).collect();
-        let mut of_tag: Vec<Vec<u32>> = vec![Vec::new(); plant.tags.len()];
-        for (index, watch) in (0_u32..).zip(&plant.watches) {
-            of_tag[watch.tag.0 as usize].push(index);
-        }
-        let mut watches_from = vec![0];
-        let mut watch_of_tag = Vec::with_capacity(watches.len());
-        let mut rest_of_watch = vec![0; watches.len()];
-        for list in of_tag {
-            for watch in list {
-                rest_of_watch[watch as usize] = watch_of_tag.len() as u32;
-                watch_of_tag.push(watch);
-            }
-            watches_from.push(watch_of_tag.len() as u32);
-        }
         let mut engine = Self {
             now,
-            tags: vec![TagState::new(now.mono); plant.tags.len()],
-            watches_from,
-            rest: vec![(f64::NAN, f64::NAN); watch_of_tag.len()],
-            watch_of_tag,
-            rest_of_watch,
-            watches,
+            tags: Vec::with_capacity(plant.tags.len()),
+            watches_from: vec![0],
+            rest: Vec::with_capacity(plant.watches.len()),
+            watch_of_tag: Vec::with_capacity(plant.watches.len()),
+            rest_of_watch: Vec::with_capacity(plant.watches.len()),
+            watches: Watches::default(),
             signals: BTreeMap::new(),
+            machines: Machines::new(&plant),
             shelves: Shelves::default(),
             timers: Timers::default(),
             next_due: Mono::from_nanos(i64::MAX),
@@ -180,19 +160,52 @@ impl Engine {
             removed: Vec::new(),
             plant,
         };
-        for index in 0..engine.plant.tags.len() {
-            engine.await_tag(TagId(index as u32));
-        }
-        for index in 0..engine.plant.watches.len() {
-            engine.refresh(WatchIx(index as u32));
-        }
+        engine.grow(now.mono);
         engine
+    }
+
+    /// Brings the live state to the length of the plant: what is new there begins at rest and unheard. The watches that are new are of
+    /// tags that are new.
+    pub(super) fn grow(&mut self, now: Mono) {
+        let plant = Arc::clone(&self.plant);
+        let (tags, watches) = (self.tags.len(), self.rest_of_watch.len());
+        let mut of_tag: Vec<Vec<u32>> = vec![Vec::new(); plant.tags.len() - tags];
+        for (index, watch) in (watches as u32..).zip(&plant.watches[watches..]) {
+            let machine = &plant.machines[watch.machine.0 as usize];
+            let (rule, levels) = (watch.rule.id.clone(), watch.rule.levels.len());
+            let mut live = LiveWatch::new(&plant.site, rule, machine.id.clone(), levels);
+            live.gone = machine.is_gone();
+            self.watches.push(live);
+            of_tag[watch.tag.0 as usize - tags].push(index);
+        }
+        self.rest_of_watch.resize(plant.watches.len(), 0);
+        for list in of_tag {
+            for watch in list {
+                self.rest_of_watch[watch as usize] = self.watch_of_tag.len() as u32;
+                self.watch_of_tag.push(watch);
+                self.rest.push((f64::NAN, f64::NAN));
+            }
+            self.watches_from.push(self.watch_of_tag.len() as u32);
+        }
+        for (index, tag) in (tags as u32..).zip(&plant.tags[tags..]) {
+            let gone = plant.machines[tag.machine.0 as usize].is_gone();
+            self.tags.push(TagState {
+                gone,
+                ..TagState::new(now)
+            });
+            if !gone {
+                self.await_tag(TagId(index));
+            }
+        }
+        for index in watches..plant.watches.len() {
+            self.refresh(WatchIx(index as u32));
+        }
     }
 
     /// A sample: the fast path. A good value in which no watch of its tag can change costs one comparison per watch.
     fn sample(&mut self, now: Now, sample: Sample) {
         let index = sample.tag.0 as usize;
-        let Some(tag) = self.tags.get_mut(index) else {
+        let Some(tag) = self.tags.get_mut(index).filter(|tag| !tag.gone) else {
             return;
         };
         let heard_before = std::mem::replace(&mut tag.heard, now.mono);
@@ -213,8 +226,10 @@ impl Engine {
             // A blind alert from before a restart waits for the first value.
             self.review_soon(now.mono);
         }
-        if let Some(stamp) = sample.stamp {
-            self.catch_up(sample.tag, stamp, heard_before, now);
+        self.tags[index].retained = sample.retained.is_kept();
+        let begins = sample.retained != Retained::State;
+        if let Some(stamp) = sample.stamp.filter(|_| begins) {
+            self.catch_up(sample.tag, stamp, now);
         }
         let number = value.as_number();
         for at in self.watches_from[index]..self.watches_from[index + 1] {
@@ -222,35 +237,40 @@ impl Engine {
             if low <= number && number <= high {
                 continue;
             }
-            self.judge(WatchIx(self.watch_of_tag[at as usize]), number, now);
+            let watch = WatchIx(self.watch_of_tag[at as usize]);
+            self.judge(watch, number, begins, now);
         }
     }
 
-    /// Lets a watch judge a good value.
-    fn judge(&mut self, watch: WatchIx, value: f64, now: Now) {
+    /// Lets a watch judge a good value; where it `begins` nothing, one that only tells how things stand.
+    fn judge(&mut self, watch: WatchIx, value: f64, begins: bool, now: Now) {
         let rule = Arc::clone(&self.plant.watches[watch.0 as usize].rule);
-        let live = &mut self.watches[watch.0 as usize];
+        let live = &mut self.watches[watch];
         let thawed = std::mem::replace(&mut live.frozen, false);
-        let turn = live.ladder.judge(&rule, value, now.mono);
+        let turn = match begins {
+            true => live.ladder.judge(&rule, value, now.mono),
+            false => live.ladder.confirm(&rule, value, now.mono),
+        };
         if turn.changed || thawed {
             self.dirty.insert(watch);
         }
-        self.measure(watch, &rule, value);
+        if begins {
+            self.measure(watch, &rule, value);
+        }
         self.settle(watch, turn, now);
         self.refresh(watch);
     }
 
     /// Makes of a turn of levels what it means for the alert.
     pub(super) fn settle(&mut self, watch: WatchIx, turn: Turn, now: Now) {
-        let index = watch.0 as usize;
         if turn.came_back
-            && let Some(open) = self.watches[index].open_mut()
+            && let Some(open) = self.watches[watch].open_mut()
         {
             open.occurrences = open.occurrences.saturating_add(1);
             self.dirty.insert(watch);
         }
         match (turn.before, turn.after) {
-            (None, None) if self.watches[index].ladder.is_idle() => {
+            (None, None) if self.watches[watch].ladder.is_idle() => {
                 self.nothing_is_active(watch, now)
             }
             (None, None) => {}
@@ -282,7 +302,7 @@ impl Engine {
     }
 
     fn delay_is_over(&mut self, watch: WatchIx, at: Now) {
-        let turn = self.watches[watch.0 as usize].ladder.elapse(at.mono);
+        let turn = self.watches[watch].ladder.elapse(at.mono);
         self.dirty.insert(watch);
         self.settle(watch, turn, at);
         self.refresh(watch);
@@ -290,23 +310,23 @@ impl Engine {
 
     /// The payload carries its own time: what passed between two samples at their source is what delays count (a message
     /// that waited at a broker arrives late, but its values lasted). A stamp that is not newer takes no time.
-    fn catch_up(&mut self, tag: TagId, stamp: Wall, heard_before: Mono, now: Now) {
+    fn catch_up(&mut self, tag: TagId, stamp: Wall, now: Now) {
         let state = &mut self.tags[tag.0 as usize];
-        let Some(last) = state.stamp.replace(stamp) else {
+        let Some((last, heard)) = state.stamp.replace((stamp, now.mono)) else {
             return;
         };
         if stamp <= last {
-            state.stamp = Some(last);
+            state.stamp = Some((last, heard));
             state.late = state.late.saturating_add(1);
             return;
         }
         let at_source = stamp.since(last).min(self.plant.times.max_catch_up);
-        let extra = at_source.saturating_sub(now.mono.since(heard_before));
+        let extra = at_source.saturating_sub(now.mono.since(heard));
         if extra.is_zero() {
             return;
         }
         for watch in self.watches_of(tag) {
-            let ladder = &mut self.watches[watch.0 as usize].ladder;
+            let ladder = &mut self.watches[watch].ladder;
             if ladder.due().is_none() {
                 continue;
             }
@@ -332,7 +352,7 @@ impl Engine {
     pub(super) fn refresh(&mut self, watch: WatchIx) {
         let index = watch.0 as usize;
         if let Some(definition) = self.plant.watches.get(index) {
-            let live = &self.watches[index];
+            let live = &self.watches[watch];
             let at_rest = live.ladder.is_idle() && !live.frozen && live.open().is_none();
             let rest = definition.rule.levels.iter().try_fold(
                 (f64::NEG_INFINITY, f64::INFINITY),

@@ -22,7 +22,7 @@ impl Engine {
     pub(super) fn escalate(&mut self, watch: WatchIx, at: Now) {
         let plant = Arc::clone(&self.plant);
         let real_now = self.now.mono;
-        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+        let Some(episode) = self.watches[watch].open_mut() else {
             return;
         };
         let Some(run) = &mut episode.escalation else {
@@ -75,7 +75,7 @@ impl Engine {
                 ..Extra::default()
             },
         );
-        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
+        if let Some(episode) = self.watches[watch].open_mut() {
             episode.unknown_downtimes = 0;
             episode.guessed = false;
         }
@@ -84,10 +84,7 @@ impl Engine {
     /// Starts the policy of an open alert at its first step; none while it is shelved.
     pub(super) fn start_policy(&mut self, watch: WatchIx, from: Mono) {
         let shelved = self.is_shelved(watch);
-        let Some(severity) = self.watches[watch.0 as usize]
-            .open()
-            .map(|episode| episode.severity)
-        else {
+        let Some(severity) = self.watches[watch].open().map(|episode| episode.severity) else {
             return;
         };
         let run = self
@@ -102,7 +99,7 @@ impl Engine {
                     due,
                 })
             });
-        if let Some(episode) = self.watches[watch.0 as usize].open_mut() {
+        if let Some(episode) = self.watches[watch].open_mut() {
             episode.escalation = run;
         }
         self.arm_escalation(watch);
@@ -110,7 +107,7 @@ impl Engine {
 
     /// The policy for a watch at this severity: the first that matches.
     pub(super) fn policy_for(&self, watch: WatchIx, severity: Severity) -> Option<&Policy> {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         let face = self.face(watch);
         let alert = Traits {
             severity,
@@ -125,7 +122,7 @@ impl Engine {
 
     /// Brings the timer of a watch's escalation in line with its state.
     pub(super) fn arm_escalation(&mut self, watch: WatchIx) {
-        let run = self.watches[watch.0 as usize]
+        let run = self.watches[watch]
             .open()
             .and_then(|episode| episode.escalation.as_ref());
         let due = match run.map(|run| run.due) {

@@ -101,19 +101,11 @@ impl Ladder {
         let falling = matches!(self.0.first(), Some(Phase::Falling(_)));
         let mut turn = self.change(|index, phase| {
             let level = &rule.levels[index];
-            let holds = level.condition.holds(value);
-            let gone = level.condition.is_gone(value, rule.deadband);
             match phase {
-                Phase::Idle if !holds => Phase::Idle,
+                Phase::Idle if !level.condition.holds(value) => Phase::Idle,
                 Phase::Idle if level.on_delay.is_zero() => Phase::Active,
                 Phase::Idle => Phase::Rising(Delay::Running(now + level.on_delay)),
-                Phase::Rising(delay) if holds => Phase::Rising(delay.resumed(now)),
-                Phase::Rising(_) => Phase::Idle,
-                Phase::Active if !gone => Phase::Active,
-                Phase::Active if rule.off_delay.is_zero() => Phase::Idle,
-                Phase::Active => Phase::Falling(Delay::Running(now + rule.off_delay)),
-                Phase::Falling(delay) if gone => Phase::Falling(delay.resumed(now)),
-                Phase::Falling(_) => Phase::Active,
+                begun => goes_on(begun, rule, index, value, now),
             }
         });
         turn.came_back = falling
@@ -123,6 +115,11 @@ impl Ladder {
                 .first()
                 .is_some_and(|level| level.condition.holds(value));
         turn
+    }
+
+    /// Judges a good value that may be old: what has begun goes on or ends with it, and nothing begins.
+    pub(super) fn confirm(&mut self, rule: &Rule, value: f64, now: Mono) -> Turn {
+        self.change(|index, phase| goes_on(phase, rule, index, value, now))
     }
 
     /// Sets all levels at once: for signals, whose sender judges.
@@ -187,6 +184,22 @@ impl Ladder {
             came_back: false,
             changed,
         }
+    }
+}
+
+/// What a good value makes of a level that is not idle.
+fn goes_on(phase: Phase, rule: &Rule, index: usize, value: f64, now: Mono) -> Phase {
+    let condition = &rule.levels[index].condition;
+    let gone = condition.is_gone(value, rule.deadband);
+    match phase {
+        Phase::Idle => Phase::Idle,
+        Phase::Rising(delay) if condition.holds(value) => Phase::Rising(delay.resumed(now)),
+        Phase::Rising(_) => Phase::Idle,
+        Phase::Active if !gone => Phase::Active,
+        Phase::Active if rule.off_delay.is_zero() => Phase::Idle,
+        Phase::Active => Phase::Falling(Delay::Running(now + rule.off_delay)),
+        Phase::Falling(delay) if gone => Phase::Falling(delay.resumed(now)),
+        Phase::Falling(_) => Phase::Active,
     }
 }
 

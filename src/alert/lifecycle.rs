@@ -28,7 +28,7 @@ impl Engine {
         let rule = &self.plant.watches[watch.0 as usize].rule;
         let (name, severity) = (rule.levels[level].name.clone(), rule.levels[level].severity);
         let rises = before.is_none_or(|before| level > before);
-        let open = self.watches[watch.0 as usize]
+        let open = self.watches[watch]
             .open()
             .map(|episode| episode.level.clone());
         match open {
@@ -47,7 +47,7 @@ impl Engine {
     pub(super) fn level_stays(&mut self, watch: WatchIx, level: usize, now: Now) {
         let rule = &self.plant.watches[watch.0 as usize].rule;
         let name = &rule.levels[level].name;
-        let renamed = self.watches[watch.0 as usize]
+        let renamed = self.watches[watch]
             .open()
             .is_some_and(|open| open.level.as_ref() != Some(name));
         if renamed {
@@ -64,7 +64,7 @@ impl Engine {
         now: Now,
     ) {
         let reopen_within = self.plant.times.reopen_within;
-        let recent = self.watches[watch.0 as usize]
+        let recent = self.watches[watch]
             .episode
             .as_ref()
             .and_then(|episode| episode.ended);
@@ -90,14 +90,14 @@ impl Engine {
             unknown_downtimes: 0,
             guessed: false,
         };
-        self.watches[watch.0 as usize].episode = Some(episode);
+        self.watches[watch].episode = Some(episode);
         self.start_policy(watch, now.mono);
         self.emit(watch, EventKind::Triggered, now, Extra::default());
     }
 
     fn reopen(&mut self, watch: WatchIx, level: Option<Arc<str>>, severity: Severity, now: Now) {
         let (peak, peak_is_low, limit) = self.first_measure(watch, level.as_deref());
-        let Some(episode) = &mut self.watches[watch.0 as usize].episode else {
+        let Some(episode) = &mut self.watches[watch].episode else {
             return;
         };
         let previous = std::mem::replace(&mut episode.severity, severity);
@@ -136,7 +136,7 @@ impl Engine {
         severity: Severity,
         now: Now,
     ) {
-        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+        let Some(episode) = self.watches[watch].open_mut() else {
             return;
         };
         let previous = std::mem::replace(&mut episode.severity, severity);
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     fn condition_returned(&mut self, watch: WatchIx) {
-        if let Some(open) = self.watches[watch.0 as usize].open_mut() {
+        if let Some(open) = self.watches[watch].open_mut() {
             open.occurrences = open.occurrences.saturating_add(1);
             self.dirty.insert(watch);
         }
@@ -181,7 +181,7 @@ impl Engine {
 
     /// No level is active any more: the alert resolves, unless it is latched and nobody has acknowledged it.
     pub(super) fn nothing_is_active(&mut self, watch: WatchIx, now: Now) {
-        let Some(open) = self.watches[watch.0 as usize].open() else {
+        let Some(open) = self.watches[watch].open() else {
             return;
         };
         let latched = self
@@ -197,7 +197,7 @@ impl Engine {
 
     /// Ends an alert.
     pub(super) fn end(&mut self, watch: WatchIx, kind: EventKind, now: Now, extra: Extra) {
-        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+        let Some(episode) = self.watches[watch].open_mut() else {
             return;
         };
         episode.ended = Some(Ended {
@@ -215,7 +215,7 @@ impl Engine {
 
     /// A person has taken it.
     pub(super) fn acknowledge(&mut self, watch: WatchIx, by: By, note: Option<Arc<str>>, now: Now) {
-        let Some(episode) = self.watches[watch.0 as usize].open_mut() else {
+        let Some(episode) = self.watches[watch].open_mut() else {
             return;
         };
         episode.ack = Some(Ack {
@@ -236,7 +236,7 @@ impl Engine {
                 ..Extra::default()
             },
         );
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         // A latched alert whose condition is long gone was only waiting for this.
         if live.face.is_none() && live.ladder.worst().is_none() && !live.frozen {
             self.nothing_is_active(watch, now);
@@ -245,7 +245,7 @@ impl Engine {
 
     /// Keeps the worst value and the limit of an open alert.
     pub(super) fn measure(&mut self, watch: WatchIx, rule: &Rule, value: f64) {
-        let Some(open) = self.watches[watch.0 as usize].open_mut() else {
+        let Some(open) = self.watches[watch].open_mut() else {
             return;
         };
         let level = rule
@@ -292,11 +292,11 @@ impl Engine {
     }
 
     fn refresh_limit(&mut self, watch: WatchIx) {
-        let level = self.watches[watch.0 as usize]
+        let level = self.watches[watch]
             .open()
             .and_then(|episode| episode.level.clone());
         let (_, _, limit) = self.first_measure(watch, level.as_deref());
-        if let (Some(open), Some(limit)) = (self.watches[watch.0 as usize].open_mut(), limit) {
+        if let (Some(open), Some(limit)) = (self.watches[watch].open_mut(), limit) {
             open.limit = Some(limit);
         }
     }

@@ -12,15 +12,18 @@
 
 mod blind;
 mod category;
+pub mod changes;
 pub mod command;
 mod condition;
 mod cover;
+pub mod discover;
 pub mod engine;
 mod escalation;
 pub mod event;
 mod ids;
 mod ladder;
 mod lifecycle;
+mod mould;
 mod obey;
 mod passage;
 pub mod plant;

@@ -11,6 +11,7 @@ use super::{
     shelving::{Shelf, target_covers, target_name},
     telling::Extra,
     timers::Timer,
+    watch::LiveWatch,
 };
 use crate::clock::Now;
 
@@ -24,7 +25,7 @@ impl Engine {
         match command.action {
             Action::Acknowledge { alert, note } => {
                 let watch = self.find_open(&alert)?;
-                let open = self.watches[watch.0 as usize].open();
+                let open = self.watches[watch].open();
                 if let Some((number, ack)) =
                     open.and_then(|open| Some((open.number, open.ack.as_ref()?)))
                 {
@@ -84,6 +85,7 @@ impl Engine {
                 self.unshelved(&[(target, shelf)], Some(&by), now);
                 Ok(())
             }
+            Action::Forget { machine } => self.forget(&machine, &by, now),
         }
     }
 
@@ -104,7 +106,7 @@ impl Engine {
             if was_shelved || !self.covered_by(watch, &target) {
                 continue;
             }
-            if let Some(open) = self.watches[watch.0 as usize].open_mut() {
+            if let Some(open) = self.watches[watch].open_mut() {
                 open.escalation = None;
             }
             self.arm_escalation(watch);
@@ -130,7 +132,7 @@ impl Engine {
             if still_shelved {
                 continue;
             }
-            let unacknowledged = self.watches[watch.0 as usize]
+            let unacknowledged = self.watches[watch]
                 .open()
                 .is_some_and(|open| open.ack.is_none());
             if unacknowledged {
@@ -145,25 +147,23 @@ impl Engine {
         }
     }
 
-    fn shelves_changed(&mut self) {
+    pub(super) fn shelves_changed(&mut self) {
         self.core_dirty = true;
         let next = self.shelves.next_end();
         self.set_timer(Timer::Shelves, next);
     }
 
     fn open_and_shelved(&self) -> Vec<(WatchIx, bool)> {
-        let all = (0..self.watches.len()).map(|index| WatchIx(index as u32));
-        all.filter(|watch| self.watches[watch.0 as usize].open().is_some())
-            .map(|watch| (watch, self.is_shelved(watch)))
+        let open = self
+            .watches
+            .iter()
+            .filter(|(_, live)| live.open().is_some());
+        open.map(|(watch, _)| (watch, self.is_shelved(watch)))
             .collect()
     }
 
     fn covered_by(&self, watch: WatchIx, target: &Target) -> bool {
-        target_covers(
-            target,
-            &self.face(watch).machine,
-            &self.watches[watch.0 as usize].rule,
-        )
+        target_covers(target, &self.face(watch).machine, &self.watches[watch].rule)
     }
 
     /// The watch of an open alert.
@@ -173,48 +173,41 @@ impl Engine {
             AlertRef::Key { dedup_key, .. } => dedup_key.to_string(),
             AlertRef::Watch { machine, rule } => format!("{machine}/{rule}"),
         };
-        let fits = |index: &usize| {
-            let live = &self.watches[*index];
-            match alert {
-                AlertRef::Number(number) => live
-                    .episode
-                    .as_ref()
-                    .is_some_and(|episode| episode.number == *number),
-                AlertRef::Key { dedup_key, .. } => live.key == *dedup_key,
-                AlertRef::Watch { machine, rule } => {
-                    live.rule == *rule && self.face(WatchIx(*index as u32)).machine == *machine
-                }
+        let fits = |(watch, live): &(WatchIx, &LiveWatch)| match alert {
+            AlertRef::Number(number) => live
+                .episode
+                .as_ref()
+                .is_some_and(|episode| episode.number == *number),
+            AlertRef::Key { dedup_key, .. } => live.key == *dedup_key,
+            AlertRef::Watch { machine, rule } => {
+                live.rule == *rule && self.machine_of(*watch) == machine
             }
         };
-        let fitting: Vec<usize> = (0..self.watches.len()).filter(fits).collect();
-        let open = fitting
-            .iter()
-            .find(|&&index| self.watches[index].open().is_some());
-        let Some(&index) = open else {
-            let over = fitting
-                .iter()
-                .any(|&index| self.watches[index].episode.is_some());
+        let fitting: Vec<(WatchIx, &LiveWatch)> = self.watches.iter().filter(fits).collect();
+        let open = fitting.iter().find(|(_, live)| live.open().is_some());
+        let Some(&(watch, live)) = open else {
+            let over = fitting.iter().any(|(_, live)| live.episode.is_some());
             return Err(if over {
                 Refusal::Over(name)
             } else {
                 Refusal::UnknownAlert(name)
             });
         };
-        if let (AlertRef::Key { seen, .. }, Some(open)) = (alert, self.watches[index].open())
+        if let (AlertRef::Key { seen, .. }, Some(open)) = (alert, live.open())
             && open.called > *seen
         {
             return Err(Refusal::Newer(open.number));
         }
-        Ok(WatchIx(index as u32))
+        Ok(watch)
     }
 
     /// What a target names: an alert stands for its watch, the others must exist.
     fn resolve(&self, target: Target) -> Result<Target, Refusal> {
-        let watches = || (0..self.watches.len()).map(|index| WatchIx(index as u32));
+        let watches = || self.watches.iter().map(|(watch, _)| watch);
         match target {
             Target::Alert(number) => {
                 let of = |watch: &WatchIx| {
-                    self.watches[watch.0 as usize]
+                    self.watches[*watch]
                         .episode
                         .as_ref()
                         .is_some_and(|episode| episode.number == number)
@@ -222,15 +215,15 @@ impl Engine {
                 let watch = watches()
                     .find(of)
                     .ok_or_else(|| Refusal::UnknownAlert(format!("A-{number}")))?;
-                let rule = self.watches[watch.0 as usize].rule.clone();
+                let rule = self.watches[watch].rule.clone();
                 Ok(Target::Watch {
-                    machine: self.face(watch).machine,
+                    machine: self.machine_of(watch).clone(),
                     rule,
                 })
             }
             Target::Machine(id) => {
-                let known = self.plant.machines.iter().any(|machine| machine.id == id)
-                    || watches().any(|watch| self.face(watch).machine == id);
+                let known = self.machines.find(&id).is_some()
+                    || watches().any(|watch| *self.machine_of(watch) == id);
                 if known {
                     Ok(Target::Machine(id))
                 } else {
@@ -239,8 +232,7 @@ impl Engine {
             }
             Target::Watch { machine, rule } => {
                 let known = |watch: WatchIx| {
-                    self.watches[watch.0 as usize].rule == rule
-                        && self.face(watch).machine == machine
+                    self.watches[watch].rule == rule && *self.machine_of(watch) == machine
                 };
                 if watches().any(known) || self.shelves.covers(&machine, &rule) {
                     return Ok(Target::Watch { machine, rule });

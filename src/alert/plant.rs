@@ -1,13 +1,15 @@
 //! What the core watches: machines, their tags, the watches over them and the policies that escalate.
 //!
 //! A [`Plant`] is made whole by `config` and `rules` and is valid by then: indices are in range, levels are in order,
-//! limits are finite. Nothing of it is read from a file here and nothing of it changes while the core runs; a changed
-//! configuration is a new plant, given to [`crate::alert::engine::Engine`] as an input.
+//! limits are finite. Nothing of it is read from a file here. While the core runs, machines that are discovered come behind what is there
+//! ([`super::mould`]) and nothing else changes; a changed configuration is a new plant, given to
+//! [`crate::alert::engine::Engine`] as an input.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use super::{
     category::Category,
+    mould::{Found, Mould, MouldIx, Standing},
     when::{Traits, When},
 };
 use crate::sample::{Labels, TagId};
@@ -27,6 +29,8 @@ pub struct Plant {
     pub tags: Vec<Tag>,
     /// All watches. [`WatchIx`] is the index.
     pub watches: Vec<Watch>,
+    /// What machines are like that sources may discover. [`MouldIx`] is the index.
+    pub moulds: Vec<Mould>,
     /// Escalation policies, the first that matches applies.
     pub policies: Vec<Policy>,
     /// Times that hold for the whole plant.
@@ -58,10 +62,16 @@ pub struct Machine {
     pub name: Arc<str>,
     /// `cnc-mill`
     pub class: Option<Arc<str>>,
-    /// Free labels, matched by routes and policies.
+    /// The labels that are configured; routes and policies match [`Machine::all_labels`].
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What its topics say of it, beside those.
+    pub captured: BTreeMap<Arc<str>, Arc<str>>,
     /// Silence then means that it is off: listed, not alerted.
     pub may_be_off: bool,
+    /// Whether it is configured.
+    pub standing: Standing,
+    /// That it was discovered, if it was.
+    pub found: Option<Found>,
 }
 
 /// A connection that yields samples.

@@ -14,10 +14,10 @@ use super::{
     event::{DedupKey, Event, EventKind},
     ladder::Ladder,
     passage::{PATIENCE, Passage},
-    plant::{Plant, WatchIx},
+    plant::{Machine, Plant, WatchIx},
     saving::{is_forgotten, phase_of, read_by, read_face, read_ids, read_tag},
     shelving::Shelf,
-    state::{Durable, Mark, SavedCore, SavedLive, SavedPhase, SavedWatch},
+    state::{Durable, SavedCore, SavedLive, SavedPhase, SavedWatch},
     telling::Extra,
     timers::Timer,
     watch::{Face, LiveWatch},
@@ -34,24 +34,6 @@ pub struct Snapshot {
     pub durable: Durable,
     /// Last values and the like, by names, so that they find their place in another plant.
     pub live: SavedLive,
-}
-
-/// What has changed since it was last asked for and belongs on disk.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Changes {
-    /// Changed watches with their keys, and whether each has an open alert.
-    pub watches: Vec<(DedupKey, bool, SavedWatch)>,
-    /// Watches that need not be kept any more: their rule or machine is gone, and their alert is long over.
-    pub removed: Vec<DedupKey>,
-    /// The rest, if it changed.
-    pub core: Option<SavedCore>,
-}
-
-impl Changes {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.watches.is_empty() && self.removed.is_empty() && self.core.is_none()
-    }
 }
 
 impl Engine {
@@ -86,11 +68,13 @@ impl Engine {
     /// The whole state at this instant.
     pub fn snapshot(&self, boot: &BootId) -> Snapshot {
         let mark = self.mark(boot);
-        let watches = (0..self.watches.len())
-            .map(|index| self.save_watch(WatchIx(index as u32), &mark))
+        let watches = self.watches.iter();
+        let watches = watches
+            .map(|(watch, _)| self.save_watch(watch, &mark))
             .collect();
         let live = SavedLive {
             tags: (0..self.tags.len())
+                .filter(|&index| !self.tags[index].gone)
                 .map(|index| self.save_tag(index))
                 .collect(),
             review: self.timers.due(Timer::Blind).map(Mono::as_nanos),
@@ -99,55 +83,16 @@ impl Engine {
             durable: Durable {
                 core: Some(self.save_core()),
                 watches,
+                machines: self
+                    .plant
+                    .machines
+                    .iter()
+                    .filter_map(Machine::save)
+                    .collect(),
                 mark,
             },
             live,
         }
-    }
-
-    /// Takes what has changed since the last call.
-    pub fn take_changes(&mut self, boot: &BootId) -> Changes {
-        let mark = self.mark(boot);
-        let watches = std::mem::take(&mut self.dirty)
-            .into_iter()
-            .map(|watch| {
-                let live = &self.watches[watch.0 as usize];
-                (
-                    live.key,
-                    live.open().is_some(),
-                    self.save_watch(watch, &mark),
-                )
-            })
-            .collect();
-        let core = std::mem::take(&mut self.core_dirty).then(|| self.save_core());
-        let removed = std::mem::take(&mut self.removed);
-        Changes {
-            watches,
-            removed,
-            core,
-        }
-    }
-
-    /// Whether [`Engine::take_changes`] would have anything.
-    pub fn has_changes(&self) -> bool {
-        self.core_dirty || !self.dirty.is_empty() || !self.removed.is_empty()
-    }
-
-    /// This instant as a mark.
-    pub fn mark(&self, boot: &BootId) -> Mark {
-        let now = self.now;
-        Mark {
-            boot: boot.0.clone(),
-            mono: now.mono.as_nanos(),
-            wall: now.wall.as_millis(),
-            synchronised: now.synchronised,
-        }
-    }
-
-    /// Whether a policy or a shelf runs, so that the time of an outage matters and marks should be written.
-    pub fn time_matters(&self) -> bool {
-        let runs = |live: &LiveWatch| live.open().is_some_and(|open| open.escalation.is_some());
-        !self.shelves.all.is_empty() || self.watches.iter().any(runs)
     }
 
     /// A changed configuration: everything stays that still has a place.
@@ -180,6 +125,7 @@ impl Engine {
         events.extend(ends);
         engine.events = events;
         engine.removed.append(&mut self.removed);
+        engine.machines.take_over(&mut self.machines);
         *self = engine;
     }
 
@@ -191,16 +137,24 @@ impl Engine {
         boot: &BootId,
         seed: [u8; 16],
     ) -> (Self, Vec<Event>) {
+        let plant = match durable.machines.as_slice() {
+            [] => plant,
+            machines => {
+                let mut plant = Arc::unwrap_or_clone(plant);
+                plant.remember(machines);
+                Arc::new(plant)
+            }
+        };
         let mut engine = Self::empty(plant, now, read_ids(durable.core.as_ref(), seed));
+        engine.machines.compare(&durable.machines, &engine.plant);
         if let Some(live) = live {
             engine.take_live(live);
         }
-        let index: HashMap<(Arc<str>, Arc<str>), usize> = engine
-            .watches
-            .iter()
-            .enumerate()
-            .map(|(index, watch)| ((watch.rule.clone(), watch.subject.clone()), index))
-            .collect();
+        let named = |(watch, live): (WatchIx, &LiveWatch)| {
+            ((live.rule.clone(), live.subject.clone()), watch)
+        };
+        let index: HashMap<(Arc<str>, Arc<str>), WatchIx> =
+            engine.watches.iter().map(named).collect();
         let mut orphans = Vec::new();
         for saved in &durable.watches {
             let passage = Passage::new(&saved.mark, &durable.mark, now, boot);
@@ -209,7 +163,7 @@ impl Engine {
                 Arc::from(saved.subject.as_str()),
             );
             match index.get(&key) {
-                Some(&at) => engine.load_watch(WatchIx(at as u32), saved, &passage),
+                Some(&watch) => engine.load_watch(watch, saved, &passage),
                 None if is_forgotten(saved, now, engine.plant.times.reopen_within) => {
                     let key = DedupKey::new(&engine.plant.site, &key.0, &key.1);
                     engine.removed.push(key);
@@ -254,7 +208,7 @@ impl Engine {
             machine_name: subject.clone(),
             ..Face::default()
         };
-        let live = &mut self.watches[watch.0 as usize];
+        let live = &mut self.watches[watch];
         live.face = Some(face);
         live.ladder = Ladder::idle(1);
         let why = Some("rule removed, not measured as normal".into());
@@ -306,7 +260,7 @@ impl Engine {
                     .map_or(SavedPhase::Idle, |(_, phase)| *phase),
             ],
         };
-        let live = &mut self.watches[index];
+        let live = &mut self.watches[watch];
         live.ladder = Ladder::from_phases(
             phases
                 .into_iter()
@@ -340,7 +294,7 @@ impl Engine {
             self.arm_escalation(watch);
         }
         // What was just read is on disk, but relative to an older mark: it is written anew with this one.
-        let timed = saved.episode.is_some() || self.watches[index].ladder.due().is_some();
+        let timed = saved.episode.is_some() || self.watches[watch].ladder.due().is_some();
         if !timed {
             self.dirty.remove(&watch);
         }

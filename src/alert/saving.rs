@@ -25,7 +25,7 @@ use crate::{
 
 impl Engine {
     pub(super) fn save_watch(&self, watch: WatchIx, mark: &Mark) -> SavedWatch {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         let names: Vec<String> = match self.plant.watches.get(watch.0 as usize) {
             Some(definition) => definition
                 .rule
@@ -62,9 +62,11 @@ impl Engine {
             machine: self.plant.machines[tag.machine.0 as usize].id.clone(),
             tag: tag.name.clone(),
             value: state.value.map(SavedValue::from),
+            retained: state.retained,
             measured: state.value.map(|_| state.good_at().as_nanos()),
             heard: state.heard.as_nanos(),
-            stamp: state.stamp.map(Wall::as_millis),
+            stamp: state.stamp.map(|(stamp, _)| stamp.as_millis()),
+            stamped: state.stamp.map(|(_, heard)| heard.as_nanos()),
             late: state.late,
             bad: state.bad.map(blindness),
         }
@@ -128,11 +130,16 @@ pub(super) fn read_tag(saved: &SavedTag) -> TagState {
     };
     TagState {
         value: saved.value.map(Value::from),
+        retained: saved.retained,
         measured: Mono::from_nanos(saved.measured.unwrap_or(saved.heard)),
         heard: Mono::from_nanos(saved.heard),
-        stamp: saved.stamp.map(Wall::from_millis),
+        stamp: saved.stamp.map(|stamp| {
+            let heard = saved.stamped.unwrap_or(saved.heard);
+            (Wall::from_millis(stamp), Mono::from_nanos(heard))
+        }),
         late: saved.late,
         bad: saved.bad.as_ref().map(blindness),
+        gone: false,
     }
 }
 

@@ -73,13 +73,13 @@ impl Engine {
     pub(super) fn signal(&mut self, now: Now, signal: Signal) {
         let Some(severity) = signal.severity else {
             if let Some(&watch) = self.signals.get(&(signal.rule, signal.subject)) {
-                self.watches[watch.0 as usize].ladder.set(false);
+                self.watches[watch].ladder.set(false);
                 self.nothing_is_active(watch, now);
             }
             return;
         };
         let watch = self.signal_watch(&signal.rule, &signal.subject);
-        let live = &mut self.watches[watch.0 as usize];
+        let live = &mut self.watches[watch];
         live.face = Some(signal.face);
         let began = live.ladder.set(true).before.is_none();
         let open = live.open().map(|episode| episode.severity);
@@ -97,8 +97,8 @@ impl Engine {
     /// What signals of a rule are raised about, so that their sender can end those that it knows nothing of.
     pub fn raised_subjects(&self, rule: &str) -> Vec<Arc<str>> {
         let of_rule = self.signals.iter().filter(|((of, _), _)| &**of == rule);
-        let raised = of_rule.filter(|(_, watch)| {
-            let live = &self.watches[watch.0 as usize];
+        let raised = of_rule.filter(|&(_, &watch)| {
+            let live = &self.watches[watch];
             live.ladder.worst().is_some() || live.open().is_some()
         });
         raised.map(|((_, subject), _)| subject.clone()).collect()
@@ -110,13 +110,9 @@ impl Engine {
         if let Some(&watch) = self.signals.get(&key) {
             return watch;
         }
-        let watch = WatchIx(self.watches.len() as u32);
-        self.watches.push(LiveWatch::new(
-            &self.plant.site,
-            key.0.clone(),
-            key.1.clone(),
-            1,
-        ));
+        let (site, rule, subject) = (&self.plant.site, key.0.clone(), key.1.clone());
+        let live = LiveWatch::new(site, rule, subject, 1);
+        let watch = self.watches.push_signal(live);
         self.signals.insert(key, watch);
         watch
     }

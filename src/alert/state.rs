@@ -188,6 +188,32 @@ pub struct SavedShelf {
     pub reason: String,
 }
 
+/// What was learned of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedMachine {
+    /// Its id.
+    pub id: String,
+    /// What its topics say of it.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub labels: Vec<(String, String)>,
+    /// That it was discovered, if it was.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub found: Option<SavedFound>,
+}
+
+/// That a machine was discovered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each is the field of the same name of `Found`")]
+pub struct SavedFound {
+    pub source: String,
+    pub class: String,
+    pub name: String,
+    pub since: i64,
+    pub number: u64,
+}
+
 /// All that is on disk when the agent starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -196,6 +222,9 @@ pub struct Durable {
     pub core: Option<SavedCore>,
     /// The watches that ever had something to save.
     pub watches: Vec<SavedWatch>,
+    /// What was learned of machines.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub machines: Vec<SavedMachine>,
     /// The last mark, which may be later than those of the watches.
     pub mark: Mark,
 }
@@ -221,6 +250,9 @@ pub struct SavedTag {
     /// The last good value.
     #[serde(skip_serializing_if = "is_empty")]
     pub value: Option<SavedValue>,
+    /// A broker had kept that for us.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub retained: bool,
     /// When that was heard, monotonic nanoseconds.
     #[serde(skip_serializing_if = "is_empty")]
     pub measured: Option<i64>,
@@ -229,6 +261,9 @@ pub struct SavedTag {
     /// The last time stamp of the payload's own, milliseconds.
     #[serde(skip_serializing_if = "is_empty")]
     pub stamp: Option<i64>,
+    /// When the last sample with one was heard, monotonic nanoseconds.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub stamped: Option<i64>,
     /// How many stamps were not newer than the last.
     #[serde(skip_serializing_if = "is_empty")]
     pub late: u64,

@@ -23,7 +23,7 @@ pub(super) struct Extra {
 impl Engine {
     /// What a watch is about, whether its description comes from the plant or from a signal.
     pub(super) fn face(&self, watch: WatchIx) -> Face {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         if let Some(face) = &live.face {
             return face.clone();
         }
@@ -39,9 +39,21 @@ impl Engine {
             machine: machine.id.clone(),
             machine_name: machine.name.clone(),
             class: machine.class.clone(),
-            labels: machine.labels.clone(),
+            labels: machine.all_labels(),
             message: definition.rule.message.clone(),
             action: definition.rule.action.clone(),
+        }
+    }
+
+    /// The machine that a watch is about.
+    pub(super) fn machine_of(&self, watch: WatchIx) -> &Arc<str> {
+        let live = &self.watches[watch];
+        if let Some(face) = &live.face {
+            return &face.machine;
+        }
+        match self.plant.watches.get(watch.0 as usize) {
+            Some(definition) => &self.plant.machines[definition.machine.0 as usize].id,
+            None => &live.subject,
         }
     }
 
@@ -50,15 +62,13 @@ impl Engine {
         if self.shelves.all.is_empty() {
             return false;
         }
-        self.shelves.covers(
-            &self.face(watch).machine,
-            &self.watches[watch.0 as usize].rule,
-        )
+        self.shelves
+            .covers(&self.face(watch).machine, &self.watches[watch].rule)
     }
 
     /// The alert of a watch as it is seen from outside at this instant.
     pub(super) fn view(&self, watch: WatchIx, now: Now) -> Option<Alert> {
-        let live = &self.watches[watch.0 as usize];
+        let live = &self.watches[watch];
         let episode = live.episode.as_ref()?;
         let face = self.face(watch);
         let definition = self
@@ -116,7 +126,7 @@ impl Engine {
         let Some(alert) = self.view(watch, now) else {
             return;
         };
-        let guessed = self.watches[watch.0 as usize]
+        let guessed = self.watches[watch]
             .episode
             .as_ref()
             .is_some_and(|episode| episode.guessed);

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{command::Target, engine::Engine, event::Alert, plant::WatchIx, shelving::Shelf};
+use super::{
+    command::Target, engine::Engine, event::Alert, plant::WatchIx, shelving::Shelf,
+    watch::LiveWatch,
+};
 use crate::{
     clock::{Now, Wall},
     sample::{Bad, TagId, Value},
@@ -13,6 +16,8 @@ use crate::{
 pub struct TagView {
     /// The last good value.
     pub value: Option<Value>,
+    /// A broker had kept that for us: it may be older than it was heard.
+    pub retained: bool,
     /// How long ago that was heard.
     pub good: Option<Duration>,
     /// How long ago anything was heard of it, good or bad.
@@ -26,10 +31,11 @@ pub struct TagView {
 impl Engine {
     /// All alerts that are open.
     pub fn open_alerts(&self, now: Now) -> Vec<Alert> {
-        let watches = (0..self.watches.len()).map(|index| WatchIx(index as u32));
-        watches
-            .filter(|watch| self.watches[watch.0 as usize].open().is_some())
-            .filter_map(|watch| self.view(watch, now))
+        let open = self
+            .watches
+            .iter()
+            .filter(|(_, live)| live.open().is_some());
+        open.filter_map(|(watch, _)| self.view(watch, now))
             .collect()
     }
 
@@ -39,6 +45,7 @@ impl Engine {
         let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,
+            retained: state.retained,
             good: state.value.map(|_| now.mono.since(state.good_at())),
             age: now.mono.since(state.heard),
             bad,
@@ -54,24 +61,23 @@ impl Engine {
         self.shelves.all.iter().map(view).collect()
     }
 
-    /// The rules whose watches on this machine are frozen, because their tag is bad.
-    pub fn not_watched(&self, machine: &str) -> Vec<Arc<str>> {
-        let frozen = self
-            .watches
-            .iter()
-            .filter(|live| live.frozen && live.subject.as_ref() == machine);
-        frozen.map(|live| live.rule.clone()).collect()
+    /// For each machine of the plant the rules whose watches on it are frozen, because their tag is bad.
+    pub fn not_watched(&self) -> Vec<Vec<Arc<str>>> {
+        let mut rules = vec![Vec::new(); self.plant.machines.len()];
+        for (watch, live) in self.watches.iter().filter(|(_, live)| live.frozen) {
+            if let Some(definition) = self.plant.watches.get(watch.0 as usize) {
+                rules[definition.machine.0 as usize].push(live.rule.clone());
+            }
+        }
+        rules
     }
 
     /// How many watches there are, and how many of them are frozen.
     pub fn watch_counts(&self) -> (usize, usize) {
-        let all = self.plant.watches.len();
-        (
-            all,
-            self.watches[..all]
-                .iter()
-                .filter(|live| live.frozen)
-                .count(),
-        )
+        let of_plant =
+            |(watch, _): &(WatchIx, &LiveWatch)| self.plant.watches.get(watch.0 as usize).is_some();
+        let all = || self.watches.iter().filter(of_plant);
+        let frozen = all().filter(|(_, live)| live.frozen);
+        (all().count(), frozen.count())
     }
 }

@@ -2,16 +2,71 @@
 //!
 //! Only the data and the questions that can be asked of it are here; what changes it is in [`super::lifecycle`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::{Index, IndexMut},
+    sync::Arc,
+};
 
 use ulid::Ulid;
 
 use super::{
     event::{By, DedupKey},
     ladder::{Delay, Ladder},
-    plant::Severity,
+    plant::{Severity, WatchIx},
 };
 use crate::clock::{Mono, Wall};
+
+/// All watches: those of the plant by their index there, and those of signals, which are numbered apart so that more of either may
+/// come. Those of the plant are first in every order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watches {
+    of_plant: Vec<LiveWatch>,
+    of_signals: Vec<LiveWatch>,
+}
+
+/// The number of the first watch of a signal.
+const SIGNALS: u32 = 1 << 31;
+
+impl Watches {
+    /// Adds a watch that the plant has.
+    pub(super) fn push(&mut self, live: LiveWatch) -> WatchIx {
+        self.of_plant.push(live);
+        WatchIx((self.of_plant.len() - 1) as u32)
+    }
+
+    /// Adds the watch of a signal.
+    pub(super) fn push_signal(&mut self, live: LiveWatch) -> WatchIx {
+        self.of_signals.push(live);
+        WatchIx(SIGNALS + (self.of_signals.len() - 1) as u32)
+    }
+
+    /// All that are not gone, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (WatchIx, &LiveWatch)> {
+        let of_plant = (0..).map(WatchIx).zip(&self.of_plant);
+        let of_signals = (SIGNALS..).map(WatchIx).zip(&self.of_signals);
+        of_plant.chain(of_signals).filter(|(_, live)| !live.gone)
+    }
+}
+
+impl Index<WatchIx> for Watches {
+    type Output = LiveWatch;
+    fn index(&self, watch: WatchIx) -> &LiveWatch {
+        match watch.0.checked_sub(SIGNALS) {
+            None => &self.of_plant[watch.0 as usize],
+            Some(signal) => &self.of_signals[signal as usize],
+        }
+    }
+}
+
+impl IndexMut<WatchIx> for Watches {
+    fn index_mut(&mut self, watch: WatchIx) -> &mut LiveWatch {
+        match watch.0.checked_sub(SIGNALS) {
+            None => &mut self.of_plant[watch.0 as usize],
+            Some(signal) => &mut self.of_signals[signal as usize],
+        }
+    }
+}
 
 /// A watch, live: of a rule, or of a signal.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +85,8 @@ pub(super) struct LiveWatch {
     pub(super) episode: Option<Episode>,
     /// What a signal says of itself; a rule's watch is described by the plant.
     pub(super) face: Option<Face>,
+    /// Its machine was forgotten, or another watch is it now; only its place is left.
+    pub(super) gone: bool,
 }
 
 /// One episode, from triggered to resolved, reopenings included.
@@ -126,7 +183,22 @@ impl LiveWatch {
             frozen: false,
             episode: None,
             face: None,
+            gone: false,
         }
+    }
+
+    /// Leaves only the place of it, and hands over what it was.
+    pub(super) fn leave(&mut self) -> Self {
+        let levels = self.ladder.phases().len();
+        let place = Self {
+            gone: true,
+            ladder: Ladder::idle(levels),
+            episode: None,
+            face: None,
+            frozen: false,
+            ..self.clone()
+        };
+        std::mem::replace(self, place)
     }
 
     /// Its open episode.

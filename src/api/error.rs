@@ -44,11 +44,14 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let text = refusal.to_string();
         match refusal {
-            Refusal::UnknownAlert(_) | Refusal::UnknownTarget(_) => Self::Unknown(text),
+            Refusal::UnknownAlert(_) | Refusal::UnknownTarget(_) | Refusal::UnknownMachine(_) => {
+                Self::Unknown(text)
+            }
             Refusal::NoReason | Refusal::BadDuration { .. } => Self::Bad(text),
             Refusal::Over(_)
             | Refusal::AlreadyAcknowledged { .. }
             | Refusal::Newer(_)
+            | Refusal::Configured(_)
             | Refusal::NotShelved(_) => Self::Refused(text),
         }
     }

@@ -203,6 +203,8 @@ pub struct TagView {
     pub tag: String,
     /// The last good value, with unit and decimals; it stays while the tag is bad.
     pub value: Option<String>,
+    /// A broker had kept that for whoever comes later: it may be older than it was heard.
+    pub retained: bool,
     /// Seconds since that was heard.
     pub good_seconds: Option<f64>,
     /// Seconds since anything was heard of it, good or bad.

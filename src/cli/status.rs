@@ -226,6 +226,8 @@ fn tags(machines: &[MachineView], terminal: &Terminal<'_>) -> Table {
         for tag in &machine.tags {
             let name = format!("{}/{}", machine.id, tag.tag);
             let value = tag.value.as_deref().unwrap_or("-");
+            let retained = if tag.retained { " (retained)" } else { "" };
+            let value = &format!("{value}{retained}");
             // Of the value, which may be older than the last that was heard.
             let age = tag
                 .good_seconds

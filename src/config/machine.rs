@@ -83,6 +83,7 @@ pub fn machines(root: &Section<'_>) -> Vec<MachineConfig> {
                 .map(|(name, value)| (Arc::from(name), value))
                 .collect::<BTreeMap<_, _>>(),
             may_be_off: section.get("may_be_off", false),
+            ..Machine::default()
         };
         let limits = section.pairs("limits");
         section.finish();

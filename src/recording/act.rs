@@ -1,16 +1,17 @@
-//! The shapes of what people command and of what the agent says about itself.
+//! The shapes of what people command, of what the agent says about itself and of machines that sources introduce.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::plant::SeverityShape;
+use super::{mould, plant::SeverityShape};
 use crate::{
     alert::{
         Face,
         command::{self, Action, AlertRef, Target},
+        discover,
         event::{By, DedupKey},
-        plant::Severity,
+        plant::{MouldIx, Severity},
         signal,
     },
     clock::Wall,
@@ -48,6 +49,9 @@ enum ActionShape {
         alert: AlertRef,
         why: Arc<str>,
     },
+    Forget {
+        machine: Arc<str>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +85,21 @@ struct ByShape {
     name: Arc<str>,
     claimed: bool,
     via: Arc<str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "discover::Introduction")]
+pub(super) struct Introduction {
+    #[serde(
+        default,
+        with = "mould::index",
+        skip_serializing_if = "Option::is_none"
+    )]
+    mould: Option<MouldIx>,
+    id: Arc<str>,
+    name: Arc<str>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,16 +162,21 @@ mod key {
     }
 }
 
-mod wall {
+pub(super) mod wall {
     use serde::{Deserializer, Serializer};
 
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(wall: &Wall, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::recording) fn serialize<S: Serializer>(
+        wall: &Wall,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.serialize_i64(wall.as_millis())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Wall, D::Error> {
+    pub(in crate::recording) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Wall, D::Error> {
         i64::deserialize(from).map(Wall::from_millis)
     }
 }

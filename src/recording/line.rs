@@ -8,6 +8,7 @@ use super::{act, plant::arc_plant, told::Told};
 use crate::{
     alert::{
         command::Command,
+        discover::Introduction,
         engine,
         plant::Plant,
         signal::Signal,
@@ -99,6 +100,8 @@ pub enum Input {
     Command(#[serde(with = "act::Command")] Command),
     /// What the agent says about itself.
     Signal(#[serde(with = "act::Signal")] Signal),
+    /// A machine that a source introduced: its tags come behind those that are there.
+    Machine(#[serde(with = "act::Introduction")] Introduction),
     /// Another configuration: tags are counted anew from here on.
     Plant(#[serde(with = "arc_plant")] Arc<Plant>),
     /// Watches taken up from another database.
@@ -126,6 +129,19 @@ pub struct Sample {
     /// The time stamp of the payload's own, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<i64>,
+    /// A broker had kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retained: Option<Retained>,
+}
+
+/// How a sample counts that a broker had kept for who comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retained {
+    /// As if it were sent now.
+    Used,
+    /// Only as how things stand.
+    State,
 }
 
 /// Inputs that are missing.
@@ -184,6 +200,11 @@ impl From<sample::Sample> for Sample {
             value,
             bad,
             stamp: sample.stamp.map(Wall::as_millis),
+            retained: match sample.retained {
+                sample::Retained::No => None,
+                sample::Retained::Used => Some(Retained::Used),
+                sample::Retained::State => Some(Retained::State),
+            },
         }
     }
 }
@@ -199,6 +220,11 @@ impl Sample {
                 None => Reading::Bad(bad().unwrap_or(Bad::Malformed)),
             },
             stamp: self.stamp.map(Wall::from_millis),
+            retained: match self.retained {
+                None => sample::Retained::No,
+                Some(Retained::Used) => sample::Retained::Used,
+                Some(Retained::State) => sample::Retained::State,
+            },
         }
     }
 }
@@ -215,6 +241,7 @@ impl Input {
             }
             Self::Command(command) => engine::Input::Command(Box::new(command)),
             Self::Signal(signal) => engine::Input::Signal(Box::new(signal)),
+            Self::Machine(introduction) => engine::Input::Machine(Box::new(introduction)),
             Self::Plant(plant) => engine::Input::Plant(plant),
             Self::Watches { boot, watches } => {
                 engine::Input::Watches(Box::new((BootId(boot), watches)))
@@ -230,6 +257,7 @@ impl From<engine::Input> for Input {
             engine::Input::Sample(sample) => Self::Samples(vec![sample.into()]),
             engine::Input::Command(command) => Self::Command(*command),
             engine::Input::Signal(signal) => Self::Signal(*signal),
+            engine::Input::Machine(introduction) => Self::Machine(*introduction),
             engine::Input::Plant(plant) => Self::Plant(plant),
             engine::Input::Watches(saved) => {
                 let (BootId(boot), watches) = *saved;

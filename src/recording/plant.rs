@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::mould;
 use crate::{
     alert::plant::{
-        self, Category, Condition, Level, Machine, MachineIx, Plant, Policy, Rule, Severity,
-        Source, SourceIx, Step, Tag, Times, Unit, UnitIx, Watch, When,
+        self, Category, Condition, Found, Level, Machine, MachineIx, Mould, Plant, Policy, Rule,
+        Severity, Source, SourceIx, Standing, Step, Tag, Times, Unit, UnitIx, Watch, When,
     },
     sample::{Labels, TagId},
 };
@@ -35,7 +36,7 @@ pub(super) mod arc_plant {
 /// Lists of types that have their shape here.
 macro_rules! lists {
     ($($name:ident: $type:ty = $shape:literal,)*) => {$(
-        mod $name {
+        pub(super) mod $name {
             use serde::{Deserializer, Serializer};
 
             use super::*;
@@ -45,11 +46,11 @@ macro_rules! lists {
             #[derive(Deserialize)]
             struct Owned(#[serde(with = $shape)] $type);
 
-            pub(super) fn serialize<S: Serializer>(list: &[$type], to: S) -> Result<S::Ok, S::Error> {
+            pub(in crate::recording) fn serialize<S: Serializer>(list: &[$type], to: S) -> Result<S::Ok, S::Error> {
                 to.collect_seq(list.iter().map(Lent))
             }
 
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<$type>, D::Error> {
+            pub(in crate::recording) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<$type>, D::Error> {
                 let owned = Vec::<Owned>::deserialize(from)?;
                 Ok(owned.into_iter().map(|Owned(one)| one).collect())
             }
@@ -84,6 +85,8 @@ struct PlantShape {
     tags: Vec<Tag>,
     #[serde(with = "watches")]
     watches: Vec<Watch>,
+    #[serde(default, with = "mould::list", skip_serializing_if = "is_empty")]
+    moulds: Vec<Mould>,
     #[serde(with = "policies")]
     policies: Vec<Policy>,
     #[serde(with = "TimesShape")]
@@ -97,7 +100,21 @@ struct MachineShape {
     name: Arc<str>,
     class: Option<Arc<str>>,
     labels: BTreeMap<Arc<str>, Arc<str>>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    captured: BTreeMap<Arc<str>, Arc<str>>,
     may_be_off: bool,
+    #[serde(
+        default,
+        with = "mould::StandingShape",
+        skip_serializing_if = "is_empty"
+    )]
+    standing: Standing,
+    #[serde(
+        default,
+        with = "mould::found",
+        skip_serializing_if = "Option::is_none"
+    )]
+    found: Option<Found>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -244,11 +261,11 @@ struct MachineIxShape(u32);
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "SourceIx")]
-struct SourceIxShape(u32);
+pub(super) struct SourceIxShape(u32);
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "TagId")]
-struct TagIdShape(u32);
+pub(super) struct TagIdShape(u32);
 
 mod labels {
     use serde::{Deserializer, Serializer};
@@ -283,17 +300,27 @@ mod modbus_unit {
     }
 }
 
+/// What is as it would be read without it is not written.
+fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Machines of a class share their rule; here each has its own.
-mod rule {
+pub(super) mod rule {
     use serde::{Deserializer, Serializer};
 
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(rule: &Arc<Rule>, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::recording) fn serialize<S: Serializer>(
+        rule: &Arc<Rule>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         RuleShape::serialize(rule, to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Rule>, D::Error> {
+    pub(in crate::recording) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<Rule>, D::Error> {
         RuleShape::deserialize(from).map(Arc::new)
     }
 }

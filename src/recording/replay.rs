@@ -172,7 +172,7 @@ pub(super) fn first(line: &str) -> Result<Begin, ReplayError> {
 }
 
 /// The core as it was, and what its start decided.
-fn engine(begin: Begin) -> (Engine, Vec<Told>) {
+pub(super) fn engine(begin: Begin) -> (Engine, Vec<Told>) {
     let (now, boot) = (Now::from(begin.at), BootId(begin.boot));
     let plant = Arc::clone(&begin.plant);
     let (engine, events) = match begin.live {

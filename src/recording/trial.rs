@@ -7,13 +7,15 @@ use std::{
 
 use super::{
     line::{Gap, Input, Line},
+    recorded::Recorded,
     replay::{ReplayError, first},
     told::Told,
 };
 use crate::{
     alert::{
+        discover::Introduction,
         engine::{self, Engine},
-        plant::Plant,
+        plant::{Machine, MouldIx, Plant},
         state::Durable,
     },
     clock::{BootId, Now, Wall},
@@ -24,8 +26,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Trial {
     engine: Engine,
+    recorded: Recorded,
     /// The tags of the configuration on trial, by machine and name.
     ids: HashMap<(Arc<str>, Arc<str>), TagId>,
+    /// So many of them are in there.
+    listed: usize,
     /// For each tag of the recorded plant which one it is here.
     map: Vec<Option<TagId>>,
     /// The first instant.
@@ -48,16 +53,13 @@ impl Trial {
     pub fn begin(line: &str, plant: Arc<Plant>) -> Result<Self, ReplayError> {
         let begin = first(line)?;
         let now = Now::from(begin.at);
-        let (boot, nothing) = (BootId(begin.boot), Durable::default());
-        let ids = (0..).zip(&plant.tags).map(|(at, tag)| {
-            let machine = plant.machines[tag.machine.0 as usize].id.clone();
-            ((machine, tag.name.clone()), TagId(at))
-        });
-        let ids = ids.collect();
+        let (boot, nothing) = (BootId(begin.boot.clone()), Durable::default());
         let (engine, _) = Engine::restore(plant, &nothing, now, &boot, [0; 16]);
         let mut trial = Self {
             engine,
-            ids,
+            recorded: Recorded::begin(begin),
+            ids: HashMap::new(),
+            listed: 0,
             map: Vec::new(),
             began: now.wall,
             until: now.wall,
@@ -65,7 +67,11 @@ impl Trial {
             unknown: BTreeSet::new(),
             gap: None,
         };
-        trial.map_tags(&begin.plant);
+        let found = trial.recorded.plant().machines.iter();
+        for machine in found.cloned().collect::<Vec<_>>() {
+            trial.introduce(now, &machine);
+        }
+        trial.map_tags();
         Ok(trial)
     }
 
@@ -91,11 +97,12 @@ impl Trial {
         self.until = now.wall;
         let samples = match step.input {
             Input::Samples(samples) => samples,
-            Input::Plant(plant) => {
-                self.map_tags(&plant);
+            input => {
+                if self.recorded.hear(step.at, &input) {
+                    self.follow(now, &input);
+                }
                 Vec::new()
             }
-            _ => Vec::new(),
         };
         let mut told = Vec::new();
         for sample in &samples {
@@ -120,17 +127,61 @@ impl Trial {
         told.extend(decided.events.iter().map(Told::from));
     }
 
-    fn map_tags(&mut self, recorded: &Plant) {
-        let mut unknown = Vec::new();
-        let id = |tag: &crate::alert::plant::Tag| {
+    /// The recorded plant is another one now.
+    fn follow(&mut self, now: Now, input: &Input) {
+        match input {
+            Input::Machine(said) => {
+                let machines = &self.recorded.plant().machines;
+                let known = machines.iter().rev().find(|machine| machine.id == said.id);
+                if let Some(machine) = known.cloned() {
+                    self.introduce(now, &machine);
+                }
+            }
+            // Tags are counted anew.
+            Input::Plant(_) => self.map.clear(),
+            _ => {}
+        }
+        self.map_tags();
+    }
+
+    /// A machine that was discovered in the recorded run is so here, where the configuration would discover it.
+    fn introduce(&mut self, now: Now, machine: &Machine) {
+        let Some(found) = &machine.found else { return };
+        let plant = self.engine.plant();
+        let moulds = (0..).map(MouldIx).zip(&plant.moulds).map(|(ix, mould)| {
+            let source = &plant.sources[mould.source.0 as usize].name;
+            (ix, &**source, &*mould.class)
+        });
+        let mut moulds: Vec<_> = moulds
+            .filter(|(.., class)| *class == &*found.class)
+            .collect();
+        moulds.sort_by_key(|(_, source, _)| *source != &*found.source);
+        let said = Introduction {
+            mould: moulds.first().map(|(ix, ..)| *ix),
+            id: machine.id.clone(),
+            name: found.name.clone(),
+            labels: machine.captured.clone(),
+        };
+        self.engine
+            .step(now, engine::Input::Machine(Box::new(said)));
+    }
+
+    /// Finds the tags of the recorded plant that are new in the plant on trial.
+    fn map_tags(&mut self) {
+        let plant = self.engine.plant();
+        for (at, tag) in (self.listed as u32..).zip(&plant.tags[self.listed..]) {
+            let machine = plant.machines[tag.machine.0 as usize].id.clone();
+            self.ids.insert((machine, tag.name.clone()), TagId(at));
+        }
+        self.listed = plant.tags.len();
+        let recorded = self.recorded.plant();
+        for tag in &recorded.tags[self.map.len()..] {
             let machine = &recorded.machines[tag.machine.0 as usize].id;
             let id = self.ids.get(&(machine.clone(), tag.name.clone()));
             if id.is_none() {
-                unknown.push(format!("{machine}/{}", tag.name));
+                self.unknown.insert(format!("{machine}/{}", tag.name));
             }
-            id.copied()
-        };
-        self.map = recorded.tags.iter().map(id).collect();
-        self.unknown.extend(unknown);
+            self.map.push(id.copied());
+        }
     }
 }

@@ -23,6 +23,39 @@ pub struct Sample {
     pub reading: Reading,
     /// The time that the payload itself carried, if it did: the source's clock, not ours.
     pub stamp: Option<Wall>,
+    /// Whether it is only what was kept for us, and may be old.
+    pub retained: Retained,
+}
+
+/// Whether a sample is one that a broker had kept for who comes later: nobody knows how old it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retained {
+    /// It was sent now.
+    #[default]
+    No,
+    /// It was kept, and counts as if it were sent now.
+    Used,
+    /// It was kept, and tells only how things stand: it confirms and ends what there is, and begins nothing.
+    State,
+}
+
+impl Sample {
+    /// A reading of now, without a time of its own.
+    pub fn new(tag: TagId, reading: Reading) -> Self {
+        Self {
+            tag,
+            reading,
+            stamp: None,
+            retained: Retained::No,
+        }
+    }
+}
+
+impl Retained {
+    /// Whether it was kept.
+    pub fn is_kept(self) -> bool {
+        self != Self::No
+    }
 }
 
 /// A value with its quality.

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     ids::Id,
+    machines,
     numbers::Numbers,
     outbox, ready,
     restore::{put_all_now, put_now},
@@ -74,6 +75,12 @@ pub(crate) fn write(db: &Connection, commit: &Commit) -> rusqlite::Result<Commit
     }
     for watch in &commit.watches {
         put_watch(db, watch)?;
+    }
+    for id in &commit.forgotten_machines {
+        machines::forget(db, id)?;
+    }
+    for machine in &commit.machines {
+        machines::put(db, machine)?;
     }
     let mut now = numbers.come_to();
     now.extend(

@@ -60,21 +60,8 @@ pub(crate) fn load(
 pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite::Result<()> {
     let tx = disk.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let goes_on = descends(memory, &tx)?;
-    let gone: Vec<Value> = {
-        let mut here = memory.prepare("SELECT EXISTS (SELECT 1 FROM watches WHERE key = ?1)")?;
-        let mut keys = tx.prepare("SELECT key FROM watches")?;
-        let mut rows = keys.query([])?;
-        let mut gone = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key: Value = row.get(0)?;
-            if !here.query_row([&key], |row| row.get(0))? {
-                gone.push(key);
-            }
-        }
-        gone
-    };
-    for key in gone {
-        tx.execute("DELETE FROM watches WHERE key = ?1", [key])?;
+    for (table, key) in [("watches", "key"), ("machines", "id")] {
+        take_away(memory, &tx, table, key)?;
     }
     let tables = [
         ("meta", "key"),
@@ -97,6 +84,34 @@ pub(crate) fn write_back(memory: &Connection, disk: &mut Connection) -> rusqlite
     tx.commit()
 }
 
+/// Takes away from the disk what was taken away in memory.
+fn take_away(
+    memory: &Connection,
+    disk: &Connection,
+    table: &str,
+    key: &str,
+) -> rusqlite::Result<()> {
+    let gone: Vec<Value> = {
+        let mut here = memory.prepare(&format!(
+            "SELECT EXISTS (SELECT 1 FROM {table} WHERE {key} = ?1)"
+        ))?;
+        let mut keys = disk.prepare(&format!("SELECT {key} FROM {table}"))?;
+        let mut rows = keys.query([])?;
+        let mut gone = Vec::new();
+        while let Some(row) = rows.next()? {
+            let value: Value = row.get(0)?;
+            if !here.query_row([&value], |row| row.get(0))? {
+                gone.push(value);
+            }
+        }
+        gone
+    };
+    for value in gone {
+        disk.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), [value])?;
+    }
+    Ok(())
+}
+
 /// Whether what is in memory went on from what is on this disk.
 pub(crate) fn descends(memory: &Connection, disk: &Connection) -> rusqlite::Result<bool> {
     Ok(restore::meta(memory, "stream")? == restore::meta(disk, "stream")?)
@@ -106,7 +121,8 @@ pub(crate) fn descends(memory: &Connection, disk: &Connection) -> rusqlite::Resu
 pub(crate) fn is_new(disk: &Connection) -> rusqlite::Result<bool> {
     let any: Option<i64> = disk
         .query_row(
-            "SELECT 1 FROM events UNION ALL SELECT 1 FROM watches UNION ALL SELECT 1 FROM destinations LIMIT 1",
+            "SELECT 1 FROM events UNION ALL SELECT 1 FROM watches UNION ALL SELECT 1 FROM destinations UNION ALL SELECT 1 FROM machines
+             LIMIT 1",
             [],
             |row| row.get(0),
         )

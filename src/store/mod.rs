@@ -21,6 +21,7 @@ mod ids;
 pub mod import;
 mod keeper;
 pub mod limits;
+mod machines;
 mod memory;
 mod numbers;
 mod open;

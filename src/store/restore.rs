@@ -13,8 +13,9 @@ use ulid::Ulid;
 
 use super::{
     ids::IdText,
+    machines,
     numbers::SEQUENCE,
-    rows::{Mark, WatchRow},
+    rows::{MachineRow, Mark, WatchRow},
 };
 use crate::clock::{Mono, Wall};
 
@@ -33,6 +34,8 @@ pub struct Restored {
     pub mark: Option<Mark>,
     /// All watches that were saved.
     pub watches: Vec<WatchRow>,
+    /// All machines that are remembered.
+    pub machines: Vec<MachineRow>,
     /// Numbers of alerts below this one were used in a database that was here before.
     pub numbers_from: u64,
     /// This database was put here from a backup, and nobody has been told yet.
@@ -81,6 +84,7 @@ pub(crate) fn restore(
         core: now(db, "core")?,
         mark: now::<String>(db, "mark")?.as_deref().and_then(read_mark),
         watches,
+        machines: machines::all(db)?,
         numbers_from: meta(db, NUMBERS_FROM)?
             .and_then(|number| number.parse().ok())
             .unwrap_or(0),

@@ -4,7 +4,7 @@
 
 use crate::clock::{Mono, Now, Wall};
 
-pub use super::state::DeliveryState;
+pub use super::{machines::MachineRow, state::DeliveryState};
 
 use super::given_up::Range;
 
@@ -17,6 +17,10 @@ pub struct Commit {
     pub watches: Vec<WatchRow>,
     /// Keys of watches that are gone.
     pub removed_watches: Vec<String>,
+    /// What was learned of machines.
+    pub machines: Vec<MachineRow>,
+    /// Ids of machines that are forgotten.
+    pub forgotten_machines: Vec<String>,
     /// The core's own state beside its watches, if it changed: opaque.
     pub core: Option<String>,
     /// When this was decided.
@@ -29,6 +33,8 @@ impl Commit {
         self.events.is_empty()
             && self.watches.is_empty()
             && self.removed_watches.is_empty()
+            && self.machines.is_empty()
+            && self.forgotten_machines.is_empty()
             && self.core.is_none()
     }
 }

@@ -175,9 +175,9 @@ fn samples_alone_are_recorded_for_as_long_as_was_asked() {
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
-        Some("time,mono_s,machine,tag,value,unit,quality,stamp")
+        Some("time,mono_s,machine,tag,value,unit,quality,stamp,retained")
     );
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
-    assert!(rows.iter().all(|row| row.len() == 8 && row[2] == "mill-1"));
+    assert!(rows.iter().all(|row| row.len() == 9 && row[2] == "mill-1"));
     assert!(rows.iter().any(|row| row[4] == "30.5"), "{text}");
 }

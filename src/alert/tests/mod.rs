@@ -1,10 +1,12 @@
 //! Behaviour of the core, told as stories: inputs at seconds go in, event lines come out.
 
 mod behaviour;
+pub(crate) mod discovery;
 pub(crate) mod properties;
 mod restarts;
+mod retained;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     command::{Action, AlertRef, Command, Refusal, Target},
@@ -12,7 +14,7 @@ use super::{
     event::{By, Event},
     plant::{
         Condition, Level, Machine, MachineIx, Plant, Policy, Rule, Severity, Source, SourceIx,
-        Step, Tag, Times, Unit, UnitIx, Watch, When,
+        Step, Tag, Unit, UnitIx, Watch, When,
     },
     state::Durable,
 };
@@ -49,8 +51,7 @@ fn plant() -> Plant {
         id: id.into(),
         name: format!("Mill {id}").into(),
         class: Some("mill".into()),
-        labels: BTreeMap::new(),
-        may_be_off: false,
+        ..Machine::default()
     };
     let tag = |name: &str, machine: u32| Tag {
         name: name.into(),
@@ -87,7 +88,7 @@ fn plant() -> Plant {
         ],
         watches: vec![watch(overtemp(), 0, 0), watch(overtemp(), 1, 2)],
         policies: vec![],
-        times: Times::default(),
+        ..Plant::default()
     }
 }
 
@@ -159,19 +160,11 @@ fn engine(plant: Plant) -> Engine {
 }
 
 fn good(tag: u32, value: f64) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(value)),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Good(Value::Number(value))))
 }
 
 fn bad(tag: u32, why: Bad) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Bad(why),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Bad(why)))
 }
 
 fn by(name: &str) -> By {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::event::{EventKind, State};
+use crate::{
+    alert::event::{EventKind, State},
+    sample::Retained,
+};
 
 /// One input, a while after the one before.
 #[derive(Clone, Debug)]
@@ -18,6 +21,7 @@ pub(crate) struct Act {
 pub(crate) enum What {
     Good(u32, f64),
     Stamped(u32, f64, i64),
+    Kept(u32, f64, bool),
     Bad(u32),
     Ack(u64),
     Close(u64),
@@ -31,7 +35,8 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Act>> {
     let value = prop_oneof![Just(20.0), Just(84.0), Just(90.0), Just(97.0), 80.0..100.0];
     let what = prop_oneof![
         10 => (0_u32..4, value.clone()).prop_map(|(tag, value)| What::Good(tag, value)),
-        2 => (0_u32..4, value, 0_i64..4000).prop_map(|(tag, value, stamp)| What::Stamped(tag, value, stamp)),
+        2 => (0_u32..4, value.clone(), 0_i64..4000).prop_map(|(tag, value, stamp)| What::Stamped(tag, value, stamp)),
+        2 => (0_u32..4, value, any::<bool>()).prop_map(|(tag, value, used)| What::Kept(tag, value, used)),
         2 => (0_u32..4).prop_map(What::Bad),
         2 => (1_u64..4).prop_map(What::Ack),
         1 => (1_u64..4).prop_map(What::Close),
@@ -60,9 +65,15 @@ pub(crate) fn input(what: &What) -> Input {
     match *what {
         What::Good(tag, value) => good(tag, value),
         What::Stamped(tag, value, stamp) => Input::Sample(Sample {
-            tag: TagId(tag),
-            reading: Reading::Good(Value::Number(value)),
             stamp: Some(Wall::from_millis(START + stamp * 1000)),
+            ..Sample::new(TagId(tag), Reading::Good(Value::Number(value)))
+        }),
+        What::Kept(tag, value, used) => Input::Sample(Sample {
+            retained: match used {
+                true => Retained::Used,
+                false => Retained::State,
+            },
+            ..Sample::new(TagId(tag), Reading::Good(Value::Number(value)))
         }),
         What::Bad(tag) => bad(tag, Bad::NoAnswer),
         What::Ack(number) => ack(number),
@@ -212,6 +223,18 @@ proptest! {
             }
         });
         prop_assert_eq!(facts(once), facts(restarted));
+    }
+
+    #[test]
+    fn what_only_tells_how_things_stand_never_raises_anything(acts in history()) {
+        let acts = acts.into_iter().map(|act| match act.what {
+            What::Good(tag, value) | What::Stamped(tag, value, _) => Act { what: What::Kept(tag, value, false), ..act },
+            What::Kept(tag, value, _) => Act { what: What::Kept(tag, value, false), ..act },
+            _ => act,
+        });
+        let acts: Vec<Act> = acts.collect();
+        let events = play(busy_plant(300), &acts, |_, _, _| {});
+        prop_assert!(events.iter().all(|event| event.alert.rule.starts_with("andon.")), "{:?}", events);
     }
 
     #[test]

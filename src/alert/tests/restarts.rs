@@ -2,23 +2,31 @@
 
 use super::*;
 use crate::alert::{
+    changes::Changes,
     event::DedupKey,
-    restore::Changes,
     state::{Mark, SavedWatch},
 };
 
 /// Keeps what the store would keep.
 #[derive(Default)]
-struct Disk(Durable);
+pub(super) struct Disk(pub(super) Durable);
 
 impl Disk {
-    fn commit(&mut self, engine: &mut Engine) {
+    pub(super) fn commit(&mut self, engine: &mut Engine) {
         let mark = engine.mark(&boot());
         let Changes {
             watches,
             removed,
             core,
+            machines,
+            forgotten,
         } = engine.take_changes(&boot());
+        let old = &mut self.0.machines;
+        old.retain(|old| !forgotten.iter().any(|id| **id == *old.id));
+        for saved in machines {
+            old.retain(|old| old.id != saved.id);
+            old.push(saved);
+        }
         for (_, _, saved) in watches {
             self.0
                 .watches

@@ -229,6 +229,11 @@ fn obey(action: &Action) -> Result<Obeyed, Refusal> {
             target: Target::Machine(machine),
         } if &**machine == "lathe-2" => Err(Refusal::NotShelved("lathe-2".to_owned())),
         Action::Unshelve { target } => lines(format!("{target:?} unshelved")),
+        Action::Forget { machine } => match &**machine {
+            "mill-9" => lines("A-1043 mill-9/hot closed, critical".to_owned()),
+            "mill-1" => Err(Refusal::Configured("mill-1".to_owned())),
+            other => Err(Refusal::UnknownMachine(other.to_owned())),
+        },
     }
 }
 

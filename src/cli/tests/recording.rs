@@ -87,8 +87,8 @@ async fn samples_alone_are_a_table() {
     record(&path, &["--csv"]).await;
     assert_eq!(
         fs::read_to_string(&path).unwrap(),
-        "time,mono_s,machine,tag,value,unit,quality,stamp\r\n\
-         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,97,°C,good,\r\n"
+        "time,mono_s,machine,tag,value,unit,quality,stamp,retained\r\n\
+         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,97,°C,good,,\r\n"
     );
 }
 

@@ -150,7 +150,7 @@ impl Default for Timing {
             patience: Duration::from_secs(10),
             backoff_least: Duration::from_millis(500),
             backoff_most: Duration::from_secs(60),
-            stable: Duration::from_secs(30),
+            stable: Duration::from_secs(10),
             // Two clients that replace each other hold for as long as the other waits.
             short: Duration::from_secs(120),
             confirm: Duration::from_secs(15),

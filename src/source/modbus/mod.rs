@@ -1,8 +1,8 @@
 //! Modbus: one task per link, which polls the units behind it and says what it read.
 //!
 //! `address`, `config` and `tag` read what the user wrote, `plan`, `point`, `form` and `decode` are pure, `link` is the connection and alone knows
-//! the protocol's crate, `schedule` says whose turn it is, `unit` remembers what a unit refuses, and `poll` runs it all. It only reads:
-//! nothing here can write to a device.
+//! the protocol's crate, `schedule` says whose turn it is, `spread` over which connection, `unit` remembers what a unit refuses, and `poll`
+//! runs it all. It only reads: nothing here can write to a device.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -22,6 +22,7 @@ mod link;
 mod poll;
 mod report;
 mod schedule;
+mod spread;
 mod unit;
 
 #[cfg(test)]

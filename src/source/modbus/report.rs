@@ -28,6 +28,9 @@ pub(super) struct Report {
     source: Arc<str>,
     link: Trouble,
     backup: Trouble,
+    fewer: Trouble,
+    /// How many were served when that was said.
+    served: usize,
     late: Trouble,
     /// Polls that were left out since the start.
     left_out: u64,
@@ -56,6 +59,8 @@ impl Report {
             source,
             link: Trouble::default(),
             backup: Trouble::default(),
+            fewer: Trouble::default(),
+            served: usize::MAX,
             late: Trouble::default(),
             left_out: 0,
             tally,
@@ -69,9 +74,8 @@ impl Report {
         &self.source
     }
 
-    /// No connection could be made.
-    pub(super) fn link_lost(&mut self, error: &LinkError, now: Mono) {
-        let tags: usize = self.units.iter().map(|unit| unit.tags.len()).sum();
+    /// No connection could be made, behind which there are so many tags.
+    pub(super) fn link_lost(&mut self, error: &LinkError, tags: usize, now: Mono) {
         self.at_backup = None;
         self.tally
             .falters(format!("not connected: {}", chain(error)));
@@ -127,6 +131,28 @@ impl Report {
                 source = %self.source,
                 "the first address cannot be connected, at the backup {} now{}", link.address(), so_far(say),
             );
+        }
+    }
+
+    /// Fewer connections are served than there may be.
+    pub(super) fn gave_up(&mut self, error: &LinkError, used: usize, all: usize, now: Mono) {
+        if used < self.served {
+            (self.fewer, self.served) = (Trouble::default(), used);
+        }
+        if let Some(say) = self.fewer.failed(now) {
+            warn!(
+                source = %self.source,
+                "{used} of {all} connections are served, and all units are read over them{}: {}. Set max_connections = {used} if that is all the device has, or look who else uses it",
+                so_far(say), chain(error),
+            );
+        }
+    }
+
+    /// All of them are served.
+    pub(super) fn all_connections(&mut self, all: usize, now: Mono) {
+        if let Some(say) = self.fewer.fine(now) {
+            self.served = all;
+            info!(source = %self.source, "all {all} connections are served again{}", so_far(say));
         }
     }
 

@@ -1,6 +1,7 @@
-//! Whose turn it is on one link: which unit is asked next, and when.
+//! Whose turn it is on a link: which unit is asked next over each of its connections, and when.
 //!
-//! Pure: time and randomness are arguments. A unit that answers is due on a grid of its own, shifted against its neighbours'. One that
+//! Pure: time and randomness are arguments. Which unit belongs to which connection is decided in [`super::spread`]; connections do not
+//! wait for each other, so what follows is about one of them. A unit that answers is due on a grid of its own, shifted against its neighbours'. One that
 //! does not answer is left alone for longer and longer, and tried again only while nobody else is due. Between two such tries every
 //! unit with the shortest period is asked once, so that silent units, however many, make a round late by one try at most.
 
@@ -31,6 +32,8 @@ pub(super) struct Schedule(Vec<Turn>);
 
 #[derive(Debug)]
 struct Turn {
+    /// The connection that it is asked over.
+    over: usize,
     poll: Duration,
     /// A point of its grid.
     origin: Mono,
@@ -43,17 +46,18 @@ struct Turn {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// Not asked since the link was connected.
+    /// Not asked since the connection was made, or over this one.
     New,
     Answers,
     Silent,
 }
 
 impl Schedule {
-    /// Everybody is due at once, and then on grids that are shifted against each other.
+    /// Everybody is due at once, and then on grids that are shifted against each other; all over the first connection.
     pub(super) fn new(polls: &[Duration], now: Mono) -> Self {
         let count = u32::try_from(polls.len()).unwrap_or(u32::MAX).max(1);
         let turn = |(at, poll): (u32, &Duration)| Turn {
+            over: 0,
             poll: *poll,
             origin: now + *poll / count * at,
             due: now,
@@ -64,20 +68,30 @@ impl Schedule {
         Self((0..).zip(polls).map(turn).collect())
     }
 
-    /// The link was connected again: nothing is known of anybody, and everybody is due.
-    pub(super) fn restart(&mut self, now: Mono) {
-        for turn in &mut self.0 {
+    /// A unit is asked over another connection from now on, and is due if it changes.
+    pub(super) fn assign(&mut self, at: usize, over: usize, now: Mono) {
+        let turn = &mut self.0[at];
+        if turn.over != over {
+            (turn.over, turn.due) = (over, now);
+            (turn.standing, turn.owed) = (Standing::New, false);
+        }
+    }
+
+    /// A connection was made again: nothing is known of anybody behind it, and everybody is due.
+    pub(super) fn restart(&mut self, over: usize, now: Mono) {
+        for turn in self.0.iter_mut().filter(|turn| turn.over == over) {
             (turn.due, turn.standing, turn.owed) = (now, Standing::New, false);
             turn.backoff.reset();
         }
     }
 
-    /// What to do now.
-    pub(super) fn next(&self, now: Mono) -> Next {
-        let may_try = !self.0.iter().any(|turn| turn.owed);
+    /// What to do now over a connection that is free.
+    pub(super) fn next(&self, over: usize, now: Mono) -> Next {
+        let of_it = |turn: &Turn| turn.over == over;
+        let may_try = !self.0.iter().any(|turn| of_it(turn) && turn.owed);
         let first = |wanted: Standing| {
             let turns = self.0.iter().enumerate();
-            let turns = turns.filter(|(_, turn)| turn.standing == wanted);
+            let turns = turns.filter(|(_, turn)| of_it(turn) && turn.standing == wanted);
             turns.min_by_key(|(_, turn)| turn.due)
         };
         let in_turn = [Standing::Answers, Standing::New, Standing::Silent]
@@ -111,7 +125,8 @@ impl Schedule {
         turn.due = now + turn.backoff.failed(random);
         turn.standing = Standing::Silent;
         turn.owed = false;
-        let answers = |turn: &&mut Turn| turn.standing == Standing::Answers;
+        let over = turn.over;
+        let answers = |turn: &&mut Turn| turn.over == over && turn.standing == Standing::Answers;
         let polls = self.0.iter_mut().filter(answers).map(|turn| turn.poll);
         let shortest = polls.min();
         for turn in self.0.iter_mut().filter(answers) {
@@ -153,7 +168,7 @@ mod tests {
     fn everybody_is_asked_at_once_and_then_staggered() {
         let mut schedule = Schedule::new(&[SECOND; 4], at(0));
         for unit in 0..4 {
-            assert_eq!(schedule.next(at(1)), Next::Ask(unit));
+            assert_eq!(schedule.next(0, at(1)), Next::Ask(unit));
             schedule.heard(unit, at(1));
         }
         for (now, expected) in [
@@ -165,23 +180,57 @@ mod tests {
             (1000, Next::Ask(0)),
             (1250, Next::Ask(1)),
         ] {
-            let next = schedule.next(at(now));
+            let next = schedule.next(0, at(now));
             assert_eq!(next, expected, "{now}");
             if let Next::Ask(unit) = next {
                 assert_eq!(schedule.heard(unit, at(now)), 0);
             }
         }
-        assert_eq!(Schedule::new(&[], at(0)).next(at(0)), Next::Nothing);
+        assert_eq!(Schedule::new(&[], at(0)).next(0, at(0)), Next::Nothing);
     }
 
     #[test]
     fn what_was_missed_is_counted_and_not_made_up_for() {
         let mut schedule = Schedule::new(&[SECOND], at(0));
         schedule.heard(0, at(10));
-        assert_eq!(schedule.next(at(10)), Next::Wait(at(1000)));
+        assert_eq!(schedule.next(0, at(10)), Next::Wait(at(1000)));
         assert_eq!(schedule.heard(0, at(3500)), 2, "those of 2 and 3 s");
-        assert_eq!(schedule.next(at(3500)), Next::Wait(at(4000)));
+        assert_eq!(schedule.next(0, at(3500)), Next::Wait(at(4000)));
         assert_eq!(schedule.heard(0, at(4999)), 0);
+    }
+
+    #[test]
+    fn connections_do_not_wait_for_each_other() {
+        let mut schedule = Schedule::new(&[SECOND; 4], at(0));
+        schedule.assign(1, 1, at(0));
+        schedule.assign(3, 1, at(0));
+        assert_eq!(schedule.next(0, at(0)), Next::Ask(0));
+        assert_eq!(schedule.next(1, at(0)), Next::Ask(1));
+        assert_eq!(schedule.next(2, at(0)), Next::Nothing);
+        for unit in 0..4 {
+            schedule.heard(unit, at(1));
+        }
+        schedule.silent(1, at(250), 0.0);
+        assert_eq!(schedule.next(1, at(750)), Next::Ask(3), "it is owed a turn");
+        assert_eq!(
+            schedule.next(0, at(750)),
+            Next::Ask(2),
+            "nobody is owed one here"
+        );
+        schedule.heard(2, at(750));
+        schedule.assign(3, 0, at(760));
+        assert_eq!(
+            schedule.next(0, at(760)),
+            Next::Ask(3),
+            "due at once where it is new"
+        );
+        assert_eq!(
+            schedule.next(1, at(760)),
+            Next::Wait(at(1250)),
+            "its pause goes on"
+        );
+        schedule.restart(1, at(770));
+        assert_eq!(schedule.next(1, at(770)), Next::Ask(1));
     }
 
     /// One link as a pure model: how long an answer and a silence take.
@@ -209,7 +258,7 @@ mod tests {
             let (mut schedule, mut now) = (Schedule::new(&self.polls, at(0)), at(0));
             let mut asked = Vec::new();
             while now < until {
-                match schedule.next(now) {
+                match schedule.next(0, now) {
                     Next::Nothing => break,
                     Next::Wait(until) => {
                         assert!(until > now, "a wait that is none");

@@ -60,6 +60,7 @@ impl MqttConfig {
         if let Some(broker) = &broker {
             warn_of_sharing(&section, broker, &subscriptions);
         }
+        warn_of_overlaps(&subscriptions, section.problems());
         section.finish();
         Some(Self {
             name: name.into(),
@@ -145,5 +146,25 @@ fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subs
         section
             .problems()
             .warn(Some(&of.place), &path, message.to_owned());
+    }
+}
+
+/// A message at a topic of two subscriptions may come once for each. At one level these follow each other; at two a later message may
+/// come between, and the older one would be taken once more after it.
+fn warn_of_overlaps(subscriptions: &[Subscription], problems: &Problems) {
+    for (at, subscription) in subscriptions.iter().enumerate() {
+        let before = subscriptions[..at].iter();
+        let overlaps = |other: &&Subscription| {
+            other.qos != subscription.qos
+                && other.template.filter() != subscription.template.filter()
+                && other.template.overlaps(&subscription.template)
+        };
+        if let Some(other) = before.clone().find(overlaps) {
+            let message = format!(
+                "has topics in common with {}, at another qos; give both the same, so that their messages stay in order",
+                other.path
+            );
+            problems.warn(Some(&subscription.place), &subscription.path, message);
+        }
     }
 }

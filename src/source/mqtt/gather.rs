@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::session::Taken;
 use crate::{link::mqtt::Token, sample::Sample};
 
 /// A batch has no more samples than this and those of one message, as the loop's queue counts batches.
@@ -12,15 +13,18 @@ const FULL: usize = 256;
 pub(super) struct Gathered {
     pub(super) samples: Vec<Sample>,
     pub(super) token: Option<Token>,
+    /// Something is to be acknowledged that is a copy of what may not be on disk yet.
+    pub(super) has_copies: bool,
     /// Where the samples of messages at QoS 0 are, and their topics: nobody sends them again, and nobody waits for them.
     loose: Vec<(Range<usize>, String)>,
 }
 
 impl Gathered {
     /// Adds what came of a message.
-    pub(super) fn add(&mut self, token: Option<Token>, samples: Vec<Sample>, topic: String) {
+    pub(super) fn add(&mut self, token: Option<Token>, taken: Taken, topic: String) {
         let begin = self.samples.len();
-        self.samples.extend(samples);
+        self.samples.extend(taken.samples);
+        self.has_copies |= taken.copy;
         let range = begin..self.samples.len();
         match (token, self.token) {
             (Some(token), Some(first)) => self.token = Some(first.to(token)),
@@ -50,11 +54,7 @@ mod tests {
     use crate::sample::{Bad, Reading, TagId};
 
     fn samples(tags: &[u32]) -> Vec<Sample> {
-        let sample = |tag: &u32| Sample {
-            tag: TagId(*tag),
-            reading: Reading::Bad(Bad::Malformed),
-            stamp: None,
-        };
+        let sample = |tag: &u32| Sample::new(TagId(*tag), Reading::Bad(Bad::Malformed));
         tags.iter().map(sample).collect()
     }
 
@@ -63,7 +63,12 @@ mod tests {
         let mut gathered = Gathered::default();
         let [first, second] = [1, 2].map(Token::for_tests);
         let mut add = |token, tags: &[u32], topic: &str| {
-            gathered.add(token, samples(tags), topic.to_owned());
+            let samples = samples(tags);
+            let taken = Taken {
+                samples,
+                ..Taken::default()
+            };
+            gathered.add(token, taken, topic.to_owned());
         };
         add(None, &[1, 2], "a");
         add(Some(first), &[3], "b");

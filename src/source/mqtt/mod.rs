@@ -15,6 +15,7 @@ mod broker;
 pub mod config;
 pub mod fuzz;
 mod gather;
+mod meaning;
 mod nodes;
 pub mod payload;
 mod session;
@@ -210,12 +211,12 @@ impl Source {
                 self.of_node(message, &mut gathered).await?;
                 continue;
             }
-            let taken = self.intake.take(&message);
+            let mut taken = self.intake.take(&message);
             self.count(&message, &taken);
-            for remark in taken.remarks {
+            for remark in taken.remarks.drain(..) {
                 self.remark(&message.topic, remark);
             }
-            gathered.add(message.token, taken.samples, message.topic);
+            gathered.add(message.token, taken, message.topic);
             if gathered.is_full() {
                 self.hand_on(at, std::mem::take(&mut gathered)).await?;
             }
@@ -224,6 +225,7 @@ impl Source {
     }
 
     fn remark(&self, topic: &str, remark: Remark) {
+        let topic = topic::shown(topic);
         let source = self.config.name.as_ref();
         match remark {
             Remark::UnknownMachine(machine) => {
@@ -244,12 +246,13 @@ impl Source {
     async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
         if !self.feed.has_room() {
             for topic in gathered.drop_loose() {
+                self.intake.dropped(&topic);
                 self.dropped(&topic, at);
             }
         }
         let receipt = match gathered.token {
             // Nothing is to be committed, so nothing is to be waited for; the link still keeps the order.
-            Some(token) if gathered.samples.is_empty() => {
+            Some(token) if gathered.samples.is_empty() && !gathered.has_copies => {
                 self.link.ack(token);
                 return Ok(());
             }

@@ -1,4 +1,8 @@
 //! What a message means: which subscriptions it belongs to, whose machine it is, which samples come of it. No IO.
+//!
+//! Every subscription that a topic matches takes the message, each for the tags that it gives: the configuration has no tag twice,
+//! so no tag gets two samples of one message. What a topic means is remembered by [`Topics`], which also knows a copy that the
+//! broker sent for another of our filters: that one yields nothing and is acknowledged with what it is a copy of.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,11 +10,17 @@ use std::{
     sync::Arc,
 };
 
-use super::{config::MqttConfig, payload::Contents, subscription::Subscription, topic::to_id};
+use super::{
+    config::MqttConfig,
+    meaning::{Copies, Known, Meaning, Tags, Topics},
+    payload::Contents,
+    subscription::Subscription,
+    topic::{MACHINE, shown, to_id},
+};
 use crate::{
     clock::{Now, Wall},
     link::mqtt::Message,
-    sample::{Bad, Reading, Sample, TagId},
+    sample::{Bad, Reading, Retained, Sample, TagId},
     source::{
         TagIds,
         trouble::{Say, Trouble},
@@ -19,13 +29,22 @@ use crate::{
 
 /// How many unknown machines are named in the log; later ones are only counted.
 const UNKNOWN: usize = 100;
+/// So many characters of their names are kept.
+const LONGEST_NAME: usize = 64;
 
 /// Turns messages into samples.
 #[derive(Debug)]
 pub(super) struct Intake {
-    subscriptions: Vec<Listening>,
+    topics: Topics,
+    reader: Reader,
     all: Vec<TagId>,
-    unknown: BTreeSet<String>,
+}
+
+/// What reads a message whose meaning is known.
+#[derive(Debug)]
+struct Reader {
+    subscriptions: Vec<Listening>,
+    strangers: BTreeSet<String>,
     steady: Steady,
 }
 
@@ -33,7 +52,7 @@ pub(super) struct Intake {
 struct Listening {
     subscription: Subscription,
     /// By machine: the index of each tag, in the order of the subscription's tags.
-    tags: HashMap<Arc<str>, Vec<Option<TagId>>>,
+    tags: HashMap<Arc<str>, Tags>,
     faults: Trouble,
 }
 
@@ -42,6 +61,8 @@ struct Listening {
 pub(super) struct Taken {
     /// Possibly none.
     pub(super) samples: Vec<Sample>,
+    /// It is a copy of the message before at its topic, to be acknowledged when that one is on disk.
+    pub(super) copy: bool,
     /// What the log should say.
     pub(super) remarks: Vec<Remark>,
     /// Why something in it is not understood.
@@ -75,7 +96,7 @@ impl Intake {
             let tags_of = |machine: &Arc<str>| {
                 let id = |tag: &Arc<str>| ids.get(&(Arc::clone(machine), Arc::clone(tag))).copied();
                 let tags = subscription.tags.iter().map(|tag| id(&tag.tag));
-                (Arc::clone(machine), tags.collect::<Vec<_>>())
+                (Arc::clone(machine), tags.collect::<Tags>())
             };
             Listening {
                 tags: subscription.machines.iter().map(tags_of).collect(),
@@ -86,87 +107,144 @@ impl Intake {
         let subscriptions: Vec<_> = config.subscriptions.iter().map(listening).collect();
         let all: BTreeSet<TagId> = subscriptions
             .iter()
-            .flat_map(|listening| listening.tags.values().flatten().flatten().copied())
+            .flat_map(|listening| listening.tags.values())
+            .flat_map(|tags| tags.iter().flatten().copied())
             .collect();
         Self {
-            subscriptions,
+            topics: Topics::default(),
+            reader: Reader {
+                subscriptions,
+                strangers: BTreeSet::new(),
+                steady: Steady::default(),
+            },
             all: all.into_iter().collect(),
-            unknown: BTreeSet::new(),
-            steady: Steady::default(),
         }
     }
 
-    /// A reading for every tag of the source: the connection is down.
-    pub(super) fn all_bad(&self, bad: Bad) -> Vec<Sample> {
-        let sample = |tag: &TagId| Sample {
-            tag: *tag,
-            reading: Reading::Bad(bad),
-            stamp: None,
-        };
+    /// A reading for every tag of the source: the connection is down, or another one.
+    pub(super) fn all_bad(&mut self, bad: Bad) -> Vec<Sample> {
+        self.topics.begin();
+        let sample = |tag: &TagId| Sample::new(*tag, Reading::Bad(bad));
         self.all.iter().map(sample).collect()
     }
 
     /// Takes a message by every subscription that its topic matches.
     pub(super) fn take(&mut self, message: &Message) -> Taken {
-        let mut taken = Taken::default();
-        let (mut wanted, mut stranger) = (false, None);
-        for listening in &mut self.subscriptions {
+        let connection = self.topics.connection();
+        if let Some(known) = self.topics.at(&message.topic) {
+            return self.reader.take(known, message, connection);
+        }
+        let mut known = self.reader.learn(&message.topic);
+        let taken = self.reader.take(&mut known, message, connection);
+        self.topics.keep(&message.topic, known);
+        taken
+    }
+
+    /// What the last message at this topic gave found no room: what looks like a copy of it is to be taken.
+    pub(super) fn dropped(&mut self, topic: &str) {
+        if let Some(copies) = self.topics.at(topic).and_then(|at| at.copies.as_mut()) {
+            copies.forget();
+        }
+    }
+}
+
+impl Reader {
+    /// Takes a topic apart.
+    fn learn(&self, topic: &str) -> Known {
+        let mut known = Known::default();
+        let mut filters = BTreeSet::new();
+        for (at, listening) in self.subscriptions.iter().enumerate() {
             let subscription = &listening.subscription;
-            let Some(captures) = subscription.template.captures(&message.topic) else {
+            let Some(captures) = subscription.template.captures(topic) else {
                 continue;
             };
-            if message.retain && !subscription.use_retained {
-                continue;
-            }
-            let named = captures.iter().find(|(name, _)| *name == "machine");
+            filters.insert(subscription.template.filter());
+            let named = captures.iter().find(|(name, _)| *name == MACHINE);
             let machine = match named {
                 Some((_, text)) => to_id(text).map(|id| id.0),
                 None => subscription.machines.first().cloned(),
             };
-            let known = machine.and_then(|machine| listening.tags.get(&machine));
-            let Some(ids) = known else {
-                stranger = named.map(|(_, text)| *text);
-                continue;
-            };
-            wanted = true;
-            let contents = read(message, subscription, self.steady.at(message.at));
-            let now = message.at.mono;
-            let fault = contents.fault.map(|fault| fault.say(&subscription.tags));
-            taken.remarks.extend(match &fault {
-                Some(why) => {
-                    listening
-                        .faults
-                        .failed(now)
-                        .map(Say::count)
-                        .map(|count| Remark::Fault {
-                            why: why.clone(),
-                            count,
-                        })
+            match machine.and_then(|machine| listening.tags.get(&machine)) {
+                Some(tags) => known.meanings.push(Meaning {
+                    subscription: at,
+                    tags: Arc::clone(tags),
+                }),
+                None => {
+                    let name = named.map(|(_, text)| text.chars().take(LONGEST_NAME).collect());
+                    known.stranger = name.map(String::into_boxed_str);
                 }
-                None => listening
-                    .faults
-                    .fine(now)
-                    .map(Say::count)
-                    .map(|count| Remark::FaultEnded { count }),
-            });
-            taken.fault = taken.fault.or(fault);
-            let samples = contents.readings.into_iter().filter_map(|of| {
-                Some(Sample {
-                    tag: (*ids.get(of.tag)?)?,
-                    reading: of.reading,
-                    stamp: of.stamp,
-                })
-            });
-            taken.samples.extend(samples);
+            }
         }
-        if let (false, Some(name)) = (wanted, stranger) {
+        if !known.meanings.is_empty() {
+            known.stranger = None;
+        }
+        known.copies = Copies::of(filters.len());
+        known
+    }
+
+    fn take(&mut self, known: &mut Known, message: &Message, connection: u64) -> Taken {
+        let mut taken = Taken::default();
+        if let Some(copies) = &mut known.copies
+            && copies.is_copy(message, connection)
+        {
+            taken.copy = true;
+            return taken;
+        }
+        for meaning in &known.meanings {
+            let listening = &mut self.subscriptions[meaning.subscription];
+            let retained = match (message.retain, listening.subscription.retained) {
+                (false, _) => Retained::No,
+                (true, Some(retained)) => retained,
+                (true, None) => continue,
+            };
+            let now = self.steady.at(message.at);
+            listening.take(&meaning.tags, message, retained, now, &mut taken);
+        }
+        if let Some(name) = &known.stranger {
             taken.unknown = true;
-            let name: String = name.chars().take(64).collect();
-            if self.unknown.len() < UNKNOWN && self.unknown.insert(name.clone()) {
-                taken.remarks.push(Remark::UnknownMachine(name));
+            if self.strangers.len() < UNKNOWN && !self.strangers.contains(&**name) {
+                self.strangers.insert(name.to_string());
+                taken.remarks.push(Remark::UnknownMachine(shown(name)));
             }
         }
         taken
+    }
+}
+
+impl Listening {
+    fn take(
+        &mut self,
+        tags: &Tags,
+        message: &Message,
+        retained: Retained,
+        now: Wall,
+        taken: &mut Taken,
+    ) {
+        let contents = read(message, &self.subscription, now);
+        let now = message.at.mono;
+        let fault = contents.fault;
+        let fault = fault.map(|fault| fault.say(&self.subscription.tags));
+        taken.remarks.extend(match &fault {
+            Some(why) => {
+                let said = self.faults.failed(now).map(Say::count);
+                let why = why.clone();
+                said.map(|count| Remark::Fault { why, count })
+            }
+            None => {
+                let said = self.faults.fine(now).map(Say::count);
+                said.map(|count| Remark::FaultEnded { count })
+            }
+        });
+        taken.fault = taken.fault.take().or(fault);
+        let samples = contents.readings.into_iter().filter_map(|of| {
+            Some(Sample {
+                tag: (*tags.get(of.tag)?)?,
+                reading: of.reading,
+                stamp: of.stamp,
+                retained,
+            })
+        });
+        taken.samples.extend(samples);
     }
 }
 

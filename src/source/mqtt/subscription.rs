@@ -14,6 +14,7 @@ use crate::{
         tree::Place,
     },
     link::mqtt::Qos,
+    sample::Retained,
 };
 
 /// One topic template and what its payloads mean.
@@ -25,8 +26,8 @@ pub struct Subscription {
     pub qos: Qos,
     /// Without a message for this long, its tags are stale.
     pub stale_after: Duration,
-    /// Whether what the broker had kept counts.
-    pub use_retained: bool,
+    /// How what the broker had kept counts; none where it does not.
+    pub retained: Option<Retained>,
     /// The machines that it is for: one, or those that the topic may name.
     pub machines: Vec<Arc<str>>,
     /// The tags of each of these machines.
@@ -60,8 +61,13 @@ impl Subscription {
         if stale_after.is_some_and(|after| after < Duration::from_secs(1)) {
             section.error("stale_after", "must be at least 1s");
         }
-        let retained = [("use", true), ("ignore", false)];
-        let use_retained = section.word("retained", &retained).unwrap_or(true);
+        let retained = [
+            ("use", Some(Retained::Used)),
+            ("state", Some(Retained::State)),
+            ("ignore", None),
+        ];
+        let retained = section.word("retained", &retained);
+        let retained = retained.unwrap_or(Some(Retained::Used));
         let machines = read_machines(&section, template.as_ref(), context);
         let means = read_means(&section, format, context.profiles);
         let (place, path) = (section.place().clone(), section.path().to_owned());
@@ -71,7 +77,7 @@ impl Subscription {
             template: template?,
             qos,
             stale_after: stale_after?,
-            use_retained,
+            retained,
             machines,
             tags: means.tags,
             reader: means.reader,

@@ -2,6 +2,16 @@
 
 use crate::config::section::Id;
 
+/// The place that names the machine.
+pub const MACHINE: &str = "machine";
+
+/// So many named places a template may have beside that of the machine.
+const CAPTURES: usize = 8;
+/// So many characters of a topic are shown.
+const LONGEST_SHOWN: usize = 200;
+/// The longest name of a place, in bytes.
+const LONGEST_NAME: usize = 32;
+
 /// A topic with named places (MQTT 3.1.1, 4.7 for everything but the names).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -56,6 +66,12 @@ impl Template {
             }
             levels.push(level);
         }
+        let captures = levels
+            .iter()
+            .filter(|level| matches!(level, Level::Capture(name) if name != MACHINE));
+        if captures.count() > CAPTURES {
+            return Err(format!("has more than {CAPTURES} names beside {{machine}}"));
+        }
         Ok(Self { group, levels })
     }
 
@@ -82,6 +98,34 @@ impl Template {
     pub fn has(&self, capture: &str) -> bool {
         let wanted = |level: &Level| matches!(level, Level::Capture(name) if name == capture);
         self.levels.iter().any(wanted)
+    }
+
+    /// Whether some topic matches both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let literal = |level: Option<&Level>| match level {
+            Some(Level::Literal(text)) => Some(text.clone()),
+            _ => None,
+        };
+        // What the broker says about itself is matched by its own name only.
+        let hidden = |one: &Self, of: &Self| {
+            let first = literal(one.levels.first());
+            first.is_some_and(|first| first.starts_with('$'))
+                && literal(of.levels.first()).is_none()
+        };
+        if hidden(self, other) || hidden(other, self) {
+            return false;
+        }
+        let (mut ours, mut theirs) = (self.levels.iter(), other.levels.iter());
+        loop {
+            match (ours.next(), theirs.next()) {
+                (Some(Level::Rest), _) | (_, Some(Level::Rest)) | (None, None) => return true,
+                (Some(Level::Literal(one)), Some(Level::Literal(other))) if one != other => {
+                    return false;
+                }
+                (Some(_), Some(_)) => {}
+                (None, Some(_)) | (Some(_), None) => return false,
+            }
+        }
     }
 
     /// What a topic says in the named places, in their order; `None` if it does not match.
@@ -117,10 +161,11 @@ fn parse_level(level: &str) -> Result<Level, String> {
         .and_then(|rest| rest.strip_suffix('}'))
     {
         let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        return match !name.is_empty() && name.bytes().all(named) {
+        let fits = (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(named);
+        return match fits {
             true => Ok(Level::Capture(name.to_owned())),
             false => Err(format!(
-                "has {{{name}}}; the name between the braces must be of a-z, 0-9 and _"
+                "has {{{name}}}; the name between the braces must be of a-z, 0-9 and _, at most {LONGEST_NAME} of them"
             )),
         };
     }
@@ -139,6 +184,19 @@ pub fn to_id(text: &str) -> Option<Id> {
     let mapped: String = lower.map(|c| if allowed(c) { c } else { '-' }).collect();
     let trimmed = mapped.trim_start_matches(['.', '_', '-']);
     Id::new(&trimmed[..trimmed.len().min(64)])
+}
+
+/// A topic or a name of it as a log may show it: cut, and without control characters.
+pub(super) fn shown(text: &str) -> String {
+    let plain = |c: char| match c.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    let mut shown: String = text.chars().take(LONGEST_SHOWN).map(plain).collect();
+    if shown.len() < text.len() && text.chars().nth(LONGEST_SHOWN).is_some() {
+        shown.push_str("..");
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -180,6 +238,11 @@ mod tests {
             ("$share/g/", "$share/group/topic"),
             ("$share/{machine}/a", "$share/group/topic"),
             ("$share/g/a/#/b", "last level"),
+            (
+                "{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}/{machine}",
+                "more than 8",
+            ),
+            ("{abcdefghijklmnopqrstuvwxyz0123456}", "at most 32"),
         ] {
             let why = Template::parse(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");
@@ -213,6 +276,32 @@ mod tests {
         assert_eq!(id(&"a".repeat(99)).map(|id| id.len()), Some(64));
     }
 
+    #[test]
+    fn what_is_logged_of_a_topic_is_short_and_harmless() {
+        assert_eq!(shown("plant/Öl"), "plant/Öl");
+        assert_eq!(shown("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(shown(&"ä".repeat(60_000)).chars().count(), 202);
+    }
+
+    #[test]
+    fn templates_overlap_where_a_topic_matches_both() {
+        let template = |text| Template::parse(text).unwrap();
+        for (one, other, expected) in [
+            ("a/{machine}/x", "a/b/+", true),
+            ("a/+", "a/+", true),
+            ("a/#", "a", true),
+            ("#", "a/b", true),
+            ("a/{m}/x", "a/{m}/y", false),
+            ("a/b", "a/b/c", false),
+            ("#", "$SYS/x", false),
+            ("$SYS/#", "$SYS/x", true),
+        ] {
+            let (one, other) = (template(one), template(other));
+            assert_eq!(one.overlaps(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.overlaps(&one), expected, "{other:?} {one:?}");
+        }
+    }
+
     /// The matching of the specification, written as recursion over levels.
     fn naive(filter: &[&str], topic: &[&str]) -> bool {
         match (filter, topic) {
@@ -236,6 +325,19 @@ mod tests {
             let expected = !hidden && naive(&levels(&filter), &levels(&topic));
             prop_assert_eq!(template.captures(&topic).is_some(), expected);
             prop_assert_eq!(template.filter(), filter);
+        }
+
+        #[test]
+        fn what_matches_two_templates_makes_them_overlap(
+            one in "(a|b|\\+|)(/(a|b|\\+|)){0,3}(/#)?",
+            other in "(a|b|\\+|)(/(a|b|\\+|)){0,3}(/#)?",
+            topic in "(a|b|c|)(/(a|b|c|)){0,4}",
+        ) {
+            prop_assume!(!one.is_empty() && !other.is_empty());
+            let (one, other) = (Template::parse(&one).unwrap(), Template::parse(&other).unwrap());
+            if one.captures(&topic).is_some() && other.captures(&topic).is_some() {
+                prop_assert!(one.overlaps(&other) && other.overlaps(&one));
+            }
         }
 
         #[test]

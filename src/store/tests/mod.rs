@@ -8,6 +8,7 @@ mod fallback;
 mod found;
 mod import;
 mod limits;
+mod machines;
 mod model;
 mod outbox;
 mod put_back;

@@ -1,5 +1,5 @@
-//! A Modbus TCP device of our own that remembers who asked it what, when and over which connection, and that may take short
-//! requests only. Each of its holding registers holds its own address.
+//! A Modbus TCP device of our own that remembers who asked it what, when and over which connection, and that has habits which others
+//! do not. Each of its holding registers holds its own address.
 
 use std::{
     io::{Read as _, Write as _},
@@ -9,7 +9,43 @@ use std::{
     time::Instant,
 };
 
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
+
 use crate::support::wait;
+
+/// What it does that others do not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    /// The most registers that it answers at once.
+    pub(super) registers: u16,
+    /// How many connections it serves at once.
+    pub(super) connections: usize,
+    /// What it does about more of them.
+    pub(super) beyond: Beyond,
+    /// A unit that never answers.
+    pub(super) mute: Option<u8>,
+}
+
+/// What it does about a connection that it does not serve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Beyond {
+    HangsUp,
+    NeverAnswers,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            registers: 125,
+            connections: usize::MAX,
+            beyond: Beyond::HangsUp,
+            mute: None,
+        }
+    }
+}
 
 /// What one client did.
 #[derive(Clone, Debug)]
@@ -23,6 +59,7 @@ pub(super) struct Connection {
 /// A request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    pub(super) unit: u8,
     /// When its first byte was there.
     pub(super) came: Instant,
     /// Just before its answer was sent.
@@ -32,32 +69,42 @@ pub(super) struct Asked {
 /// A device that is there until the test ends.
 pub(super) struct Witness {
     pub(super) port: u16,
-    seen: Arc<Mutex<Vec<Connection>>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: Vec<Connection>,
+    /// The same, to look whether the clients are still there.
+    open: Vec<TcpStream>,
+    most_open: usize,
+}
+
+impl Seen {
+    /// How many are open. The end of one comes before the beginning of the next, whatever the threads here have noticed of it.
+    fn open(&mut self) -> usize {
+        let look = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let ended = |stream: &TcpStream| {
+            !matches!(
+                recv(stream, &mut [0][..], look),
+                Ok((1.., _)) | Err(Errno::AGAIN)
+            )
+        };
+        self.open.retain(|stream| !ended(stream));
+        self.open.len()
+    }
 }
 
 impl Witness {
-    /// One that answers at most so many registers at once.
-    pub(super) fn start(most: u16) -> Self {
+    pub(super) fn start(habits: Habits) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("its address").port();
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let record = Arc::clone(&seen);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
-                let Ok(peer) = stream.peer_addr() else {
-                    continue;
-                };
-                let mut all = held(&record);
-                let at = all.len();
-                all.push(Connection {
-                    from: peer.ip(),
-                    asked: Vec::new(),
-                });
-                let record = Arc::clone(&record);
-                thread::spawn(move || {
-                    serve(stream, most, &|asked| held(&record)[at].asked.push(asked))
-                });
+                enter(stream, habits, &record);
             }
         });
         Self { port, seen }
@@ -65,26 +112,62 @@ impl Witness {
 
     /// All connections so far.
     pub(super) fn seen(&self) -> Vec<Connection> {
-        held(&self.seen).clone()
+        held(&self.seen).connections.clone()
+    }
+
+    /// How many were open at once at most.
+    pub(super) fn most_open(&self) -> usize {
+        held(&self.seen).most_open
     }
 }
 
-fn held(seen: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+fn held(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers until the client has gone; `note` is told of each request before its answer is sent.
-fn serve(mut stream: TcpStream, most: u16, note: &dyn Fn(Asked)) {
+fn enter(stream: TcpStream, habits: Habits, record: &Arc<Mutex<Seen>>) {
+    let (Ok(peer), Ok(open)) = (stream.peer_addr(), stream.try_clone()) else {
+        return;
+    };
+    let mut seen = held(record);
+    let at = seen.connections.len();
+    let is_served = seen.open() < habits.connections;
+    if !is_served && habits.beyond == Beyond::HangsUp {
+        return;
+    }
+    seen.connections.push(Connection {
+        from: peer.ip(),
+        asked: Vec::new(),
+    });
+    seen.open.push(open);
+    seen.most_open = seen.most_open.max(seen.open());
+    let record = Arc::clone(record);
+    thread::spawn(move || {
+        serve(&stream, |asked| {
+            held(&record).connections[at].asked.push(asked);
+            let answers = is_served && habits.mute != Some(asked.unit);
+            answers.then_some(habits.registers)
+        });
+    });
+}
+
+/// Reads requests until the client has gone. `judge` is told of each and says how many registers it answers at most;
+/// nothing for no answer.
+fn serve(mut stream: &TcpStream, judge: impl Fn(Asked) -> Option<u16>) {
     let mut request = [0_u8; 12];
     while stream.read_exact(&mut request[..1]).is_ok() {
         let came = wait::now();
         if stream.read_exact(&mut request[1..]).is_err() {
             return;
         }
-        let answer = answer(&request, most);
-        let answered = wait::now();
-        note(Asked { came, answered });
-        if stream.write_all(&answer).is_err() {
+        let asked = Asked {
+            unit: request[6],
+            came,
+            answered: wait::now(),
+        };
+        if let Some(most) = judge(asked)
+            && stream.write_all(&answer(&request, most)).is_err()
+        {
             return;
         }
     }

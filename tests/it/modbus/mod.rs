@@ -5,6 +5,7 @@ mod libmodbus;
 mod links;
 mod probe;
 mod quality;
+mod several;
 mod values;
 mod ways;
 

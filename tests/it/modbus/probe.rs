@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::device::Witness;
+use super::device::{Habits, Witness};
 use crate::support::{Device, agent::program, port::Port, python};
 
 fn probe(arguments: &[&str]) -> Output {
@@ -99,7 +99,10 @@ fn what_a_display_shows_is_found_and_the_line_for_it_is_told() {
 
 #[test]
 fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_they_may_be() {
-    let device = Witness::start(37);
+    let device = Witness::start(Habits {
+        registers: 37,
+        ..Habits::default()
+    });
     let address = format!("tcp://127.0.0.1:{}", device.port);
     let output = probe(&[&address, "--timeout", "20s", "--read", "holding:0..99"]);
     let found = said(&output, 0);

@@ -4,7 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use serde_json::json;
 
-use super::{device::Witness, reading};
+use super::{
+    device::{Habits, Witness},
+    reading,
+};
 use crate::support::{Agent, Device, text, wait};
 
 const TAG: &str = "{ tag = \"t\", read = \"holding:100\" }";
@@ -63,7 +66,7 @@ fn the_backup_is_read_while_the_first_address_is_gone_and_the_log_says_so() {
 #[test]
 fn connections_go_out_from_where_they_are_bound() {
     for (bind, expected) in [("127.0.0.2", [127, 0, 0, 2]), ("lo", [127, 0, 0, 1])] {
-        let device = Witness::start(125);
+        let device = Witness::start(Habits::default());
         let link = format!(
             "address = \"tcp://127.0.0.1:{}\"\nbind = \"{bind}\"\npoll = \"100ms\"\ntimeout = \"5s\"",
             device.port
@@ -79,7 +82,7 @@ fn connections_go_out_from_where_they_are_bound() {
         ("192.0.2.1", "192.0.2.1 is not an address of this host now"),
         ("nosuch0", "there is no network interface nosuch0 now"),
     ] {
-        let device = Witness::start(125);
+        let device = Witness::start(Habits::default());
         let link = format!(
             "address = \"tcp://127.0.0.1:{}\"\nbind = \"{bind}\"",
             device.port
@@ -94,7 +97,7 @@ fn connections_go_out_from_where_they_are_bound() {
 #[test]
 fn a_device_that_needs_a_pause_after_each_connect_is_sent_nothing_before() {
     const PAUSE: Duration = Duration::from_millis(1500);
-    let device = Witness::start(125);
+    let device = Witness::start(Habits::default());
     let link = format!(
         "address = \"tcp://127.0.0.1:{}\"\nconnect_pause = \"1500ms\"\nclose_after_poll = true\npoll = \"50ms\"\ntimeout = \"5s\"",
         device.port

@@ -1,4 +1,6 @@
 //! MQTT as a source, against brokers, nodes and publishers that share nothing with ours.
 
+mod brokers;
 mod payloads;
+mod retained;
 mod sparkplug;

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use andon::{
     alert::{
+        changes::Changes,
         event::{DedupKey, Event},
-        restore::Changes,
         state::{Durable, Mark, SavedCore, SavedWatch},
     },
     clock::{BootId, Now, Wall},
@@ -38,6 +38,7 @@ impl Disk {
             core,
             watches: self.watches.values().map(again).collect(),
             mark: self.mark.clone(),
+            ..Durable::default()
         }
     }
 

@@ -1,7 +1,7 @@
 //! The plant in which histories happen, its routes, and how its three destinations are delivered to. It is made once and shared
 //! by all histories.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use andon::{
     alert::plant::{
@@ -111,8 +111,7 @@ fn plant(variant: u8) -> Arc<Plant> {
             id: format!("mill-{index}").into(),
             name: "Mill".into(),
             class: Some("mill".into()),
-            labels: BTreeMap::new(),
-            may_be_off: false,
+            ..Machine::default()
         });
         plant.units.push(Unit {
             source: SourceIx(0),

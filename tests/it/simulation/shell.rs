@@ -509,9 +509,5 @@ fn later(now: Now, long: Duration) -> Now {
 }
 
 fn sample(tag: u8, reading: Reading) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(u32::from(tag)),
-        reading,
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(u32::from(tag)), reading))
 }

@@ -23,6 +23,7 @@ pub(crate) struct Broker {
     child: Option<Child>,
     folder: TempDir,
     port: Port,
+    more: Vec<Port>,
 }
 
 impl Broker {
@@ -34,6 +35,31 @@ impl Broker {
     /// One that forgets everything when it stops.
     pub(crate) fn start_forgetful() -> Self {
         Self::start_as("max_queued_messages 0\npersistence false\n")
+    }
+
+    /// One that has nowhere to keep anything.
+    pub(crate) fn start_diskless() -> Self {
+        Self::start_as(
+            "max_queued_messages 0\npersistence true\nautosave_interval 1\npersistence_file no/such/folder/db\n",
+        )
+    }
+
+    /// One with more listeners; `{0}` stands for the port of the first of them.
+    pub(crate) fn with_listeners(listeners: &[String]) -> Self {
+        let more: Vec<Port> = listeners.iter().map(|_| Port::reserve()).collect();
+        let mut text =
+            "max_queued_messages 0\npersistence false\n".to_owned() + &listeners.concat();
+        for (number, port) in more.iter().enumerate() {
+            text = text.replace(&format!("{{{number}}}"), &port.number.to_string());
+        }
+        let mut broker = Self::start_as(&text);
+        broker.more = more;
+        broker
+    }
+
+    /// The port of one of them.
+    pub(crate) fn listener(&self, number: usize) -> u16 {
+        self.more[number].number
     }
 
     /// One that is spoken to over TLS, with `broker.pem` and `broker.key` of this folder.
@@ -50,15 +76,16 @@ impl Broker {
         let port = Port::reserve();
         // Started by root, it would otherwise become a user that cannot read the folder.
         let text = format!(
-            "user root\nlistener {} 127.0.0.1\nallow_anonymous true\n{settings}persistence_location {}/\n",
+            "user root\nper_listener_settings false\npersistence_location {}/\nlistener {} 127.0.0.1\nallow_anonymous true\n{settings}",
+            folder.path().display(),
             port.number,
-            folder.path().display()
         );
         fs::write(folder.path().join("mosquitto.conf"), text).expect("its configuration");
         let mut broker = Self {
             child: None,
             folder,
             port,
+            more: Vec::new(),
         };
         broker.resume();
         broker
@@ -81,6 +108,13 @@ impl Broker {
         self.child = None;
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("the broker runs");
+        child.kill().expect("it is there");
+        child.wait().expect("a child");
+    }
+
     /// Starts it again.
     pub(crate) fn resume(&mut self) {
         let log = fs::File::create(self.log()).expect("its log");
@@ -100,14 +134,7 @@ impl Broker {
 
     /// Publishes with QoS 1 and waits until the broker has acknowledged it.
     pub(crate) fn publish(&self, topic: &str, payload: &str) {
-        let output = Command::new("mosquitto_pub")
-            .args(["-h", "127.0.0.1", "-q", "1"])
-            .args(["-p", &self.port.number.to_string()])
-            .args(["-t", topic, "-m", payload])
-            .output()
-            .expect(MISSING);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{topic} was not published: {said}");
+        publish(self.port.number, topic, payload);
     }
 
     /// The same with a payload that is no text.
@@ -167,6 +194,18 @@ impl Broker {
             .args(["-p", &self.port.number.to_string(), "-t", topic]);
         command
     }
+}
+
+/// Publishes at any broker of this machine, with QoS 1, and waits until it has acknowledged that.
+pub(crate) fn publish(port: u16, topic: &str, payload: &str) {
+    let output = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-q", "1"])
+        .args(["-p", &port.to_string()])
+        .args(["-t", topic, "-m", payload])
+        .output()
+        .expect(MISSING);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{topic} was not published: {said}");
 }
 
 /// A real mosquitto_sub; it ends with this value.

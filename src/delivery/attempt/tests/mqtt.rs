@@ -149,8 +149,11 @@ async fn a_login_a_certificate_of_ours_and_an_authority_are_what_the_broker_want
         at("plant.key")
     );
     let (plant, other) = (at("plant-ca.pem"), at("other-ca.pem"));
+    let five = format!("{ours}\nversion = \"5\"");
     for (ca, password, more, part) in [
         (&plant, "geheim", ours.as_str(), None),
+        (&plant, "geheim", &five, None),
+        (&plant, "falsch", &five, Some("check user and password")),
         (&plant, "falsch", &ours, Some("check user and password")),
         (&other, "geheim", &ours, Some("nobody known has signed it")),
         (&plant, "geheim", "", Some("")),
@@ -166,6 +169,19 @@ async fn a_login_a_certificate_of_ours_and_an_authority_are_what_the_broker_want
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_broker_of_version_5_says_why_it_does_not_take_an_event() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("access"), "topic read #\n").expect("a file");
+    let mosquitto = Mosquitto::start_in(folder, "acl_file {dir}/access").await;
+    let (broker, contact) = broker("mqtt://127.0.0.1", mosquitto.port, "version = \"5\"");
+    let outcome = tell(&broker, &contact, &hot(), now()).await.outcome;
+    let Outcome::Failed { why, .. } = &outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(why.contains("not authorized"), "{why}");
 }
 
 #[tokio::test]

@@ -54,6 +54,12 @@ pub(super) struct Link {
     quarantine: Option<Quarantine>,
     /// At the backup, until the first address is tried again.
     at_backup: Option<Pin<Box<Sleep>>>,
+    /// Others of its kind stand at the first address, so the backup is no way now: two gateways would speak at once on one line.
+    only_first: bool,
+    /// Whether anything was answered over the connection that was made last.
+    carried: bool,
+    /// How a connection that stood was found to have ended, if one was replaced by another.
+    replaced: Option<LinkError>,
 }
 
 /// The time after a failure in which an answer may still come over a serial line.
@@ -77,6 +83,9 @@ impl Link {
             doubtful: BTreeSet::new(),
             quarantine: None,
             at_backup: None,
+            only_first: false,
+            carried: false,
+            replaced: None,
         }
     }
 
@@ -90,6 +99,29 @@ impl Link {
     /// Whether it is at its backup.
     pub(super) fn is_at_backup(&self) -> bool {
         self.at_backup.is_some()
+    }
+
+    /// Whether the connection that was made last has carried an answer: one that was accepted may still not be served.
+    pub(super) fn has_carried(&self) -> bool {
+        self.carried
+    }
+
+    /// Why a connection that stood was replaced by another since this was asked last, if one was.
+    pub(super) fn replaced(&mut self) -> Option<LinkError> {
+        self.replaced.take()
+    }
+
+    /// Whether other connections to the same device stand at its first address, so that this one may not be at the backup.
+    pub(super) fn only_first(&mut self, only_first: bool) {
+        self.only_first = only_first;
+        if only_first && self.is_at_backup() {
+            self.close();
+        }
+    }
+
+    /// Lets go of the device.
+    pub(super) fn close(&mut self) {
+        (self.open, self.at_backup) = (None, None);
     }
 
     /// A poll is over: devices that serve few clients are let go until the next one.
@@ -165,9 +197,10 @@ impl Link {
     /// Asks once, or twice over TCP where the connection stood before.
     async fn reply(&mut self, unit: u8, span: Span, stood: bool) -> Result<Reply, LinkError> {
         let result = match self.ask(unit, span).await {
-            Err(LinkError::Broken { .. } | LinkError::Mismatch { .. })
+            Err(error @ (LinkError::Broken { .. } | LinkError::Mismatch { .. }))
                 if stood && !self.is_rtu() =>
             {
+                self.replaced = Some(error);
                 self.connect().await?;
                 self.ask(unit, span).await
             }
@@ -215,7 +248,7 @@ impl Link {
         self.asking = None;
         match asked.unwrap_or(Err(Trouble::Silent(within))) {
             Ok(reply) => {
-                self.open = Some(wire);
+                (self.open, self.carried) = (Some(wire), true);
                 Ok(reply)
             }
             Err(trouble) => {
@@ -252,7 +285,9 @@ impl Link {
         };
         if is_time {
             match Wire::open(&self.settings.address, &self.settings).await {
-                Ok(wire) => (self.open, self.at_backup) = (Some(wire), None),
+                Ok(wire) => {
+                    (self.open, self.at_backup, self.carried) = (Some(wire), None, false);
+                }
                 Err(_) => self.at_backup = Some(Box::pin(sleep(AT_BACKUP))),
             }
         }
@@ -260,12 +295,13 @@ impl Link {
 
     /// Opens the first address, or where that fails its backup.
     async fn dial(&mut self) -> Result<Wire, LinkError> {
-        self.at_backup = None;
+        (self.at_backup, self.carried) = (None, false);
         let error = match Wire::open(&self.settings.address, &self.settings).await {
             Ok(wire) => return Ok(wire),
             Err(error) => error,
         };
-        let Some(backup) = &self.settings.backup else {
+        let backup = self.settings.backup.as_ref().filter(|_| !self.only_first);
+        let Some(backup) = backup else {
             return Err(error);
         };
         let Ok(wire) = Wire::open(backup, &self.settings).await else {

@@ -16,6 +16,8 @@ pub struct LinkSettings {
     pub address: Address,
     /// Where it leads while the first cannot be connected.
     pub backup: Option<Address>,
+    /// How many connections may be open at once, 1 to 8.
+    pub max_connections: usize,
     /// The interface or address of this host that connections go out from.
     pub bind: Option<Bind>,
     /// How long a connection or an answer may take, 50 ms to 60 s. On a serial port of this host the time that the bytes need is added.
@@ -60,7 +62,9 @@ impl LinkSettings {
             .map(|given| section.ranged("frame_gap", given, Duration::ZERO..=second));
         let upto = |key, most| section.ranged(key, Duration::ZERO, Duration::ZERO..=most);
         let timeout = section.ranged("timeout", second, answer.clone());
+        let connections = section.ranged("max_connections", 1_i64, 1..=8);
         let settings = Self {
+            max_connections: usize::try_from(connections).unwrap_or(1),
             bind: section.optional("bind"),
             max_response: section.ranged("max_response", second, answer),
             connect_pause: upto("connect_pause", second * 30),
@@ -86,6 +90,12 @@ impl LinkSettings {
                 "is for connections over the network, and this one is a serial port",
             );
         }
+        if settings.max_connections > 1 && all().any(Address::is_rtu) {
+            section.error(
+                "max_connections",
+                "is for Modbus TCP: a serial line, `rtu:` or `rtu+tcp:`, has one master and carries one question at a time",
+            );
+        }
         if !all().any(Address::is_rtu) {
             for key in OF_SERIAL_LINES
                 .iter()
@@ -102,6 +112,7 @@ impl LinkSettings {
         Self {
             address,
             backup: None,
+            max_connections: 1,
             bind: None,
             timeout,
             max_response: Duration::from_secs(1),

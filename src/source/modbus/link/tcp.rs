@@ -1,9 +1,15 @@
 //! Modbus TCP: the only place that knows tokio-modbus.
 //!
-//! The crate checks transaction, unit and function, has no timeout, and checks the length of an answer in debug builds only.
+//! The crate checks transaction, unit and function, has no timeout, checks the length of an answer in debug builds only, and has no word for
+//! a connection that was ended.
 
-use std::fmt;
+use std::{
+    fmt, io,
+    pin::Pin,
+    task::{self, Poll, ready},
+};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_modbus::{
     Error as ModbusError,
     client::{Client as _, Context, tcp::attach},
@@ -32,7 +38,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Takes over a stream.
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self(attach(stream))
+        Self(attach(Ending(stream)))
     }
 
     /// Sends a request and waits for its answer, for ever: the caller has the patience.
@@ -50,6 +56,50 @@ impl Connection {
                     sent,
                 }),
         }
+    }
+}
+
+/// Makes an error of the end of a stream. The crate takes it for whatever the operating system complained of last.
+#[derive(Debug)]
+struct Ending(Box<dyn Stream>);
+
+impl AsyncRead for Ending {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, room) = (into.filled().len(), into.remaining());
+        let read = ready!(Pin::new(&mut self.0).poll_read(context, into));
+        if read.is_ok() && room > 0 && into.filled().len() == before {
+            let why = "the other side ended it";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, why)));
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Ending {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

@@ -176,6 +176,21 @@ fn each_mistake_in_a_link_is_named() {
             "is for connections over the network",
         ),
         (
+            "address = \"tcp://a\"\nmax_connections = 9",
+            "source.max_connections",
+            "must be 1 to 8, not 9",
+        ),
+        (
+            "address = \"rtu:///dev/ttyS1\"\nmax_connections = 2",
+            "source.max_connections",
+            "a serial line, `rtu:` or `rtu+tcp:`, has one master",
+        ),
+        (
+            "address = \"tcp://a\"\nbackup = \"rtu+tcp://b:1\"\nmax_connections = 2",
+            "source.max_connections",
+            "a serial line",
+        ),
+        (
             "address = \"tcp://a\"\nconnect_pause = \"31s\"",
             "source.connect_pause",
             "must be 0ms to 30s",

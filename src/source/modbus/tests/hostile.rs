@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -72,6 +72,8 @@ pub(super) struct Asked {
     pub(super) unit: u8,
     pub(super) start: u16,
     pub(super) count: u16,
+    /// Of Modbus TCP: counted from 0.
+    pub(super) connection: usize,
     function: u8,
     transaction: [u8; 2],
 }
@@ -96,6 +98,8 @@ pub(super) struct Hostile {
     pub(super) requests: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
     door: mpsc::Sender<Pipe>,
+    /// Ends connections over TCP, by their number.
+    ends: Arc<Mutex<Vec<CancellationToken>>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -148,11 +152,14 @@ impl Hostile {
             framing,
             stamped,
             manner: Arc::new(manner),
+            connection: 0,
             requests: Arc::default(),
             writes: Arc::default(),
         };
         let (requests, writes) = (device.requests.clone(), device.writes.clone());
         let accepted = connections.clone();
+        let ends: Arc<Mutex<Vec<CancellationToken>>> = Arc::default();
+        let end_of_all = ends.clone();
         let task = tokio::spawn(async move {
             let mut open = JoinSet::new();
             let current = Current::default();
@@ -161,10 +168,20 @@ impl Hostile {
                 open.spawn(device.clone().on_a_line(asked, current.clone()));
             }
             while let Some(pipe) = entered.recv().await {
-                accepted.fetch_add(1, Ordering::SeqCst);
+                let connection = accepted.fetch_add(1, Ordering::SeqCst);
                 let (reading, writing) = split(pipe);
                 match framing {
-                    Framing::Tcp => open.spawn(device.clone().on_tcp(reading, writing)),
+                    Framing::Tcp => {
+                        let device = Device {
+                            connection,
+                            ..device.clone()
+                        };
+                        let end = end_of(&mut end_of_all.lock().unwrap(), connection).clone();
+                        open.spawn(async move {
+                            let served = device.on_tcp(reading, writing);
+                            end.run_until_cancelled(served).await;
+                        })
+                    }
                     Framing::Rtu => {
                         let end = CancellationToken::new();
                         *current.lock().await = Some((writing, end.clone().drop_guard()));
@@ -183,6 +200,7 @@ impl Hostile {
             requests,
             writes,
             door,
+            ends,
             tasks: vec![task],
         }
     }
@@ -212,6 +230,18 @@ impl Hostile {
         })
     }
 
+    /// Ends all connections over TCP that are open; new ones are served.
+    pub(super) fn hang_up(&self) {
+        let ends = self.ends.lock().unwrap();
+        ends.iter().for_each(CancellationToken::cancel);
+    }
+
+    /// What ends one connection over TCP, by its number.
+    pub(super) fn ending(&self) -> impl Fn(usize) + Send + Sync + 'static {
+        let ends = Arc::clone(&self.ends);
+        move |connection| end_of(&mut ends.lock().unwrap(), connection).cancel()
+    }
+
     pub(super) fn asked(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -219,6 +249,14 @@ impl Hostile {
     pub(super) fn connected(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
+}
+
+/// One may be ended before it is served.
+fn end_of(ends: &mut Vec<CancellationToken>, connection: usize) -> &CancellationToken {
+    while ends.len() <= connection {
+        ends.push(CancellationToken::new());
+    }
+    &ends[connection]
 }
 
 /// A part of what a device does about a request.
@@ -234,6 +272,7 @@ struct Device {
     framing: Framing,
     stamped: bool,
     manner: Manners,
+    connection: usize,
     requests: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
 }
@@ -307,6 +346,7 @@ impl Device {
             unit,
             start: word(2),
             count: word(4),
+            connection: self.connection,
             function,
             transaction,
         }

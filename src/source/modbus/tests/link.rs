@@ -133,6 +133,15 @@ async fn no_misbehaviour_is_taken_for_a_value_nor_spoils_the_next_read() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_connection_is_called_that() {
+    let hostile = Hostile::start(|_| Manner::Reset).await;
+    let asked = span(Kind::Holding, 100, 1);
+    let error = link(hostile.port).read(3, asked).await.unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap();
+    assert_eq!(cause.to_string(), "the other side ended it");
+}
+
+#[tokio::test]
 async fn a_connection_that_the_device_closed_meanwhile_is_replaced_unnoticed() {
     let hostile = Hostile::start(|asked| match asked.nth {
         0 => Manner::Hangup,

@@ -9,5 +9,6 @@ mod probe;
 mod rounds;
 mod running;
 mod serial;
+mod several;
 mod ways;
 mod weather;

@@ -162,7 +162,11 @@ pub(super) fn right(unit: u8, address: u16) -> Reading {
 
 /// A clock that is moved to where tokio's is, every few milliseconds.
 pub(super) fn stopped_clock() -> Clock {
-    const TICK: Duration = Duration::from_millis(2);
+    ticking_clock(Duration::from_millis(2))
+}
+
+/// The same, as coarse as is good enough for hours.
+pub(super) fn ticking_clock(tick: Duration) -> Clock {
     let at = |since: Duration| Now {
         mono: Mono::from_nanos(0) + since,
         wall: Wall::from_millis(0) + since,
@@ -171,9 +175,9 @@ pub(super) fn stopped_clock() -> Clock {
     let clock = Clock::test(at(Duration::ZERO));
     let moved = clock.clone();
     tokio::spawn(async move {
-        for tick in 1.. {
-            tokio::time::sleep(TICK).await;
-            moved.set(at(TICK * tick));
+        for ticks in 1.. {
+            tokio::time::sleep(tick).await;
+            moved.set(at(tick * ticks));
         }
     });
     clock

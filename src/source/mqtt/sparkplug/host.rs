@@ -150,11 +150,7 @@ impl Host {
     }
 
     fn all_bad(&self, why: Bad) -> Vec<Sample> {
-        let bad = |tag: &TagId| Sample {
-            tag: *tag,
-            reading: Reading::Bad(why),
-            stamp: None,
-        };
+        let bad = |tag: &TagId| Sample::new(*tag, Reading::Bad(why));
         self.tags.iter().map(bad).collect()
     }
 }

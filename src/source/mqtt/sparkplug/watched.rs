@@ -85,9 +85,8 @@ impl Watched {
             let (reading, why) = reading(told, tag);
             first = first.or(why);
             samples.push(Sample {
-                tag: *id,
-                reading,
                 stamp,
+                ..Sample::new(*id, reading)
             });
         }
         first
@@ -107,11 +106,7 @@ impl Watched {
 }
 
 fn unstamped(tag: TagId, bad: Bad) -> Sample {
-    Sample {
-        tag,
-        reading: Reading::Bad(bad),
-        stamp: None,
-    }
+    Sample::new(tag, Reading::Bad(bad))
 }
 
 fn reading(told: &Told, tag: &MqttTag) -> (Reading, Option<&'static str>) {

@@ -185,6 +185,24 @@ fn mistakes_are_explained_where_they_are() {
 }
 
 #[test]
+fn topics_in_common_at_two_levels_are_warned_of() {
+    let both = |other: &str| {
+        let topic = "{line}/hall/{machine}/telemetry";
+        let text = format!(
+            "{GOOD}\n[[subscribe]]\ntopic = \"{topic}\"\npayload = \"number\"\ntag = \"x\"\nstale_after = \"9s\"\n{other}"
+        );
+        configure(&text).2
+    };
+    assert_eq!(both("qos = 1"), [""; 0]);
+    let told = both("qos = 0");
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].contains("common with subscribe[0], at another qos"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn the_same_tag_from_two_topics_is_a_mistake() {
     let text = format!(
         "{GOOD}\n[[subscribe]]\ntopic = \"mill-2/temp\"\npayload = \"number\"\nmachine = \"mill-2\"\n\

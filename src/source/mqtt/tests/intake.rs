@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Wall,
     link::mqtt::{Message, TooLarge, testbed::clock},
-    sample::{Bad, Reading, Sample, TagId, Value},
+    sample::{Bad, Reading, Retained, Sample, TagId, Value},
 };
 
 const TEXT: &str = r#"
@@ -39,11 +39,7 @@ fn message(topic: &str, payload: &str) -> Message {
 }
 
 fn number(tag: u32, number: f64) -> Sample {
-    Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(number)),
-        stamp: None,
-    }
+    Sample::new(TagId(tag), Reading::Good(Value::Number(number)))
 }
 
 fn intake() -> Intake {
@@ -84,7 +80,11 @@ fn a_kept_message_counts_only_where_it_is_wanted() {
         retain: true,
         ..message("plant/hall/mill-1", r#"{"t": 1, "s": 3}"#)
     };
-    assert_eq!(intake().take(&kept).samples, [number(0, 1.0)]);
+    let used = Sample {
+        retained: Retained::Used,
+        ..number(0, 1.0)
+    };
+    assert_eq!(intake().take(&kept).samples, [used]);
 }
 
 #[test]
@@ -100,7 +100,8 @@ fn an_unknown_machine_is_told_once_and_counted_always() {
     let (mut told, mut unknown) = (0, 0);
     for round in 0..2 {
         for machine in 0..150 {
-            let taken = intake.take(&message(&format!("plant/hall/m{machine}"), "{}"));
+            let payload = format!("{{\"s\": {round}}}");
+            let taken = intake.take(&message(&format!("plant/hall/m{machine}"), &payload));
             assert_eq!(taken.samples, []);
             told += taken.remarks.len();
             unknown += usize::from(taken.unknown);
@@ -116,11 +117,7 @@ fn an_unknown_machine_is_told_once_and_counted_always() {
 #[test]
 fn what_is_not_understood_makes_every_tag_of_its_topic_bad() {
     let mut intake = intake();
-    let bad = |tag| Sample {
-        tag: TagId(tag),
-        reading: Reading::Bad(Bad::Malformed),
-        stamp: None,
-    };
+    let bad = |tag| Sample::new(TagId(tag), Reading::Bad(Bad::Malformed));
     let taken = intake.take(&message("plant/x/mill-1", "no JSON"));
     assert_eq!(taken.samples, [bad(0), bad(1)]);
     assert!(matches!(
@@ -142,4 +139,53 @@ fn every_tag_is_bad_when_the_connection_is_down() {
     let samples = intake().all_bad(Bad::Unreachable);
     let tags: Vec<u32> = samples.iter().map(|sample| sample.tag.0).collect();
     assert_eq!(tags, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_message_that_comes_once_for_each_filter_is_taken_once() {
+    let mut intake = intake();
+    let text = r#"{"t": 1, "s": 3}"#;
+    let topic = "plant/hall/mill-1";
+    assert_eq!(
+        intake.take(&message(topic, text)).samples,
+        [number(0, 1.0), number(4, 3.0)]
+    );
+    let copy = intake.take(&message(topic, text));
+    assert_eq!((copy.samples, copy.copy), (vec![], true));
+    assert_eq!(
+        intake.take(&message(topic, text)).samples.len(),
+        2,
+        "two filters, so only one copy"
+    );
+    let elsewhere = "plant/x/mill-1";
+    for _ in 0..2 {
+        let taken = intake.take(&message(elsewhere, text));
+        assert_eq!((taken.samples.len(), taken.copy), (1, false));
+    }
+}
+
+#[test]
+fn what_was_dropped_or_came_before_an_outage_has_no_copies() {
+    let mut intake = intake();
+    let topic = "plant/hall/mill-1";
+    let samples = |intake: &mut Intake| intake.take(&message(topic, r#"{"t": 1}"#)).samples.len();
+    assert_eq!(samples(&mut intake), 1);
+    intake.dropped(topic);
+    assert_eq!(samples(&mut intake), 1);
+    intake.all_bad(Bad::Unreachable);
+    assert_eq!(samples(&mut intake), 1);
+    assert_eq!(samples(&mut intake), 0);
+}
+
+#[test]
+fn a_copy_of_what_nobody_knows_or_understands_is_not_counted() {
+    let mut intake = intake();
+    let mut counted = (0, 0);
+    for _ in 0..4 {
+        let unknown = intake.take(&message("plant/hall/m1", "{}"));
+        let fault = intake.take(&message("plant/hall/oven", "no JSON"));
+        counted.0 += usize::from(unknown.unknown);
+        counted.1 += usize::from(fault.fault.is_some());
+    }
+    assert_eq!(counted, (2, 2));
 }

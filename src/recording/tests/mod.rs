@@ -1,5 +1,7 @@
 //! Recordings of random runs, and what becomes of damaged, cut and slow ones.
 
+mod discovery;
+
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
 use proptest::prelude::*;
@@ -15,17 +17,20 @@ use super::{
 use crate::{
     alert::{
         command::{Action, AlertRef, Command},
+        discover::Introduction,
         engine::{Engine, Input},
         event::{By, DedupKey},
-        plant::{Category, Condition, Plant, When},
+        plant::{Category, Condition, Found, MouldIx, Plant, Standing, When},
         state::{Durable, SavedLive},
         tests::{
-            boot, now,
+            boot,
+            discovery::hall,
+            now,
             properties::{Act, busy_plant, history, input},
         },
     },
     clock::Wall,
-    sample::{Bad, Labels, Reading, Sample, TagId, Value},
+    sample::{Bad, Labels, Reading, Retained, Sample, TagId, Value},
 };
 
 /// A run under way, with whoever listens to it.
@@ -157,7 +162,7 @@ proptest! {
     fn numbers_come_back_bit_by_bit(bits in any::<u64>()) {
         let value = f64::from_bits(bits);
         prop_assume!(value.is_finite());
-        let sample = Sample { tag: TagId(0), reading: Reading::Good(Value::Number(value)), stamp: None };
+        let sample = Sample::new(TagId(0), Reading::Good(Value::Number(value)));
         let text = serde_json::to_string(&super::line::Sample::from(sample)).expect("a sample");
         let read: super::line::Sample = serde_json::from_str(&text).expect("a sample");
         let Reading::Good(Value::Number(read)) = read.read().reading else {
@@ -168,11 +173,7 @@ proptest! {
 }
 
 fn good(tag: u32, value: f64) -> Input {
-    Input::Sample(Sample {
-        tag: TagId(tag),
-        reading: Reading::Good(Value::Number(value)),
-        stamp: None,
-    })
+    Input::Sample(Sample::new(TagId(tag), Reading::Good(Value::Number(value))))
 }
 
 /// A recording of one sample, which the agent has ended.
@@ -211,16 +212,12 @@ fn hear(tap: &mut Tap, engine: &mut Engine, at: f64, input: Input) {
 fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
     let (mut tap, reel, mut engine) = hot(QUEUE);
     hear(&mut tap, &mut engine, 1.0, good(0, 20.0));
-    let bad = Sample {
-        tag: TagId(1),
-        reading: Reading::Bad(Bad::Exception(2)),
-        stamp: None,
-    };
+    let bad = Sample::new(TagId(1), Reading::Bad(Bad::Exception(2)));
     hear(&mut tap, &mut engine, 1.0, Input::Sample(bad));
     let door = Sample {
-        tag: TagId(1),
-        reading: Reading::Good(Value::Bool(false)),
         stamp: Some(Wall::from_millis(1_775_298_600_000)),
+        retained: Retained::State,
+        ..Sample::new(TagId(1), Reading::Good(Value::Bool(false)))
     };
     hear(&mut tap, &mut engine, 2.0, Input::Sample(door));
     let by = By {
@@ -241,7 +238,7 @@ fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
     assert!(lines[0].starts_with(r#"{"begin":{"recording":1,"andon":"0.1.0","#));
     let expected = [
         r#"{"step":{"at":{"mono":1001000000000,"wall":1775298601000},"input":{"samples":[{"tag":0,"value":20.0},{"tag":1,"bad":"exception_2"}]}}}"#,
-        r#"{"step":{"at":{"mono":1002000000000,"wall":1775298602000},"input":{"samples":[{"tag":1,"value":false,"stamp":1775298600000}]}}}"#,
+        r#"{"step":{"at":{"mono":1002000000000,"wall":1775298602000},"input":{"samples":[{"tag":1,"value":false,"stamp":1775298600000,"retained":"state"}]}}}"#,
         r#"{"step":{"at":{"mono":1003000000000,"wall":1775298603000},"input":{"command":{"action":{"acknowledge":{"alert":{"number":7},"note":null}},"by":{"name":"maria","claimed":false,"via":"cli"}}},"refused":"there is no alert A-7; `andon alerts` lists them"}}"#,
         r#"{"end":"as long as was asked for"}"#,
     ];
@@ -254,9 +251,9 @@ fn samples_of_one_instant_share_a_line_and_the_lines_are_as_documented() {
         .collect();
     assert_eq!(
         sheet,
-        "2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,20,°C,good,\r\n\
-         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,door,,°C,exception_2,\r\n\
-         2026-04-04T10:30:02.000Z,1002.000000000,mill-1,door,false,°C,good,2026-04-04T10:30:00.000Z\r\n"
+        "2026-04-04T10:30:01.000Z,1001.000000000,mill-1,temp,20,°C,good,,\r\n\
+         2026-04-04T10:30:01.000Z,1001.000000000,mill-1,door,,°C,exception_2,,\r\n\
+         2026-04-04T10:30:02.000Z,1002.000000000,mill-1,door,false,°C,good,2026-04-04T10:30:00.000Z,state\r\n"
     );
 }
 
@@ -334,8 +331,19 @@ fn what_is_no_recording_or_of_a_newer_version_is_refused() {
 
 #[test]
 fn every_part_of_a_plant_and_of_a_command_comes_back() {
-    let mut plant = busy_plant(300);
+    let mut plant = hall(300);
     plant.machines[0].labels = [("hall".into(), "2".into())].into();
+    plant.machines[0].captured = [("line".into(), "l1".into())].into();
+    plant.machines[0].found = Some(Found {
+        source: "broker".into(),
+        class: "press".into(),
+        name: "Press 1".into(),
+        since: Wall::from_millis(5),
+        number: 7,
+        mould: Some(MouldIx(0)),
+        first_tag: TagId(3),
+    });
+    plant.machines[1].standing = Standing::Forgotten;
     plant.tags[1].modbus_unit = None;
     plant.tags[1].labels = Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
     plant.policies[0].when = When {
@@ -374,9 +382,25 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
         claimed: true,
         via: "cli".into(),
     };
+    let forget = Action::Forget {
+        machine: "press-1".into(),
+    };
+    let said = Introduction {
+        mould: Some(MouldIx(0)),
+        id: "press-1".into(),
+        name: "Press 1".into(),
+        labels: [("line".into(), "l1".into())].into(),
+    };
+    let command = |action, by| Input::Command(Box::new(Command { action, by }));
     for input in [
         Input::Plant(Arc::clone(&plant)),
-        Input::Command(Box::new(Command { action, by })),
+        command(action, by.clone()),
+        command(forget, by),
+        Input::Machine(Box::new(said.clone())),
+        Input::Machine(Box::new(Introduction {
+            mould: None,
+            ..said
+        })),
     ] {
         let text = serde_json::to_string(&super::line::Input::from(input.clone())).expect("JSON");
         let read: super::line::Input = serde_json::from_str(&text).expect("an input");

@@ -1,0 +1,252 @@
+//! Machines that sources introduce while the core runs, and that people forget.
+//!
+//! A source that hears a name which nobody configured introduces it, with the mould that it is to be cast in; that is an input like
+//! any other, durable and replayed. The machine is watched from then on as if it were configured with its class: heard no more it is
+//! blind, after a restart too, until a person forgets it. Then its alerts end, told as such, and nothing of it is kept.
+//!
+//! What topics say of a machine beside its name are labels, of configured machines too; they are remembered, because an alert
+//! about silence is routed by them as well.
+//!
+//! Which names are introduced, and how many, is for the source to decide: see [`crate::source`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    command::{Refusal, Target},
+    engine::Engine,
+    event::{By, EventKind},
+    plant::{Found, MachineIx, MouldIx, Plant, Standing, WatchIx},
+    state::SavedMachine,
+    telling::Extra,
+    timers::Timer,
+};
+use crate::{
+    clock::{Mono, Now},
+    sample::TagId,
+};
+
+/// What a source says of a machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Introduction {
+    /// What it is to be cast in, if nobody knows it yet.
+    pub mould: Option<MouldIx>,
+    /// Its id.
+    pub id: Arc<str>,
+    /// Its name as the source heard it.
+    pub name: Arc<str>,
+    /// What its topics say of it.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What the engine knows of its machines beside the plant.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Machines {
+    by_id: HashMap<Arc<str>, MachineIx>,
+    /// The number of the next discovery.
+    next: u64,
+    /// Of these something new was learned.
+    dirty: BTreeSet<MachineIx>,
+    /// These are saved and not to be remembered any more.
+    forgotten: Vec<Arc<str>>,
+}
+
+impl Machines {
+    pub(super) fn new(plant: &Plant) -> Self {
+        let all = (0..).map(MachineIx).zip(&plant.machines);
+        let there = all.filter(|(_, machine)| !machine.is_gone());
+        let numbers = plant
+            .machines
+            .iter()
+            .filter_map(|machine| machine.found.as_ref());
+        Self {
+            by_id: there
+                .map(|(ix, machine)| (machine.id.clone(), ix))
+                .collect(),
+            next: numbers.map(|found| found.number + 1).max().unwrap_or(1),
+            ..Self::default()
+        }
+    }
+
+    /// The machine with this id.
+    pub(super) fn find(&self, id: &str) -> Option<MachineIx> {
+        self.by_id.get(id).copied()
+    }
+
+    /// What was saved and has no place any more is to be saved no longer: machines that are not configured now and never were discovered.
+    pub(super) fn compare(&mut self, saved: &[SavedMachine], plant: &Plant) {
+        let stays = |saved: &&SavedMachine| {
+            let found = self.find(&saved.id);
+            found.is_some_and(|ix| plant.machines[ix.0 as usize].save().is_some())
+        };
+        let lost = saved.iter().filter(|saved| !stays(saved));
+        self.forgotten = lost.map(|saved| saved.id.as_str().into()).collect();
+    }
+
+    /// Goes on where another stopped, whose plant was replaced.
+    pub(super) fn take_over(&mut self, before: &mut Self) {
+        for (id, ix) in before.by_id.drain() {
+            if before.dirty.contains(&ix)
+                && let Some(here) = self.find(&id)
+            {
+                self.dirty.insert(here);
+            }
+        }
+        self.forgotten.append(&mut before.forgotten);
+    }
+
+    pub(super) fn have_changes(&self) -> bool {
+        !self.dirty.is_empty() || !self.forgotten.is_empty()
+    }
+
+    /// What is to be saved, and what to be saved no longer.
+    pub(super) fn take_changes(&mut self, plant: &Plant) -> (Vec<SavedMachine>, Vec<Arc<str>>) {
+        let dirty = std::mem::take(&mut self.dirty).into_iter();
+        let saved = dirty.filter_map(|ix| plant.machines[ix.0 as usize].save());
+        (saved.collect(), std::mem::take(&mut self.forgotten))
+    }
+}
+
+impl Engine {
+    /// A source has heard of a machine.
+    pub(super) fn introduce(&mut self, now: Now, said: Introduction) {
+        let ix = match (self.machines.find(&said.id), said.mould) {
+            (Some(ix), mould) => {
+                self.welcome_back(ix, mould, now.mono);
+                ix
+            }
+            (None, Some(mould)) if (mould.0 as usize) < self.plant.moulds.len() => {
+                self.discover(now, mould, &said)
+            }
+            (None, _) => return,
+        };
+        if self.plant.machines[ix.0 as usize].captured != said.labels {
+            let plant = Arc::make_mut(&mut self.plant);
+            plant.machines[ix.0 as usize].captured = said.labels;
+            self.machines.dirty.insert(ix);
+        }
+    }
+
+    fn discover(&mut self, now: Now, mould: MouldIx, said: &Introduction) -> MachineIx {
+        let of = &self.plant.moulds[mould.0 as usize];
+        let found = Found {
+            source: self.plant.sources[of.source.0 as usize].name.clone(),
+            class: of.class.clone(),
+            name: said.name.clone(),
+            since: now.wall,
+            number: self.machines.next,
+            mould: None,
+            first_tag: TagId(0),
+        };
+        self.machines.next += 1;
+        let plant = Arc::make_mut(&mut self.plant);
+        let ix = plant.add_found(said.id.clone(), found);
+        self.machines.by_id.insert(said.id.clone(), ix);
+        self.cast(ix, mould, now.mono);
+        ix
+    }
+
+    /// A machine that was discovered by a subscription which is gone gets its tags from the one that hears it now.
+    fn welcome_back(&mut self, ix: MachineIx, mould: Option<MouldIx>, now: Mono) {
+        let machine = &self.plant.machines[ix.0 as usize];
+        let orphaned = machine.standing == Standing::Discovered
+            && machine
+                .found
+                .as_ref()
+                .is_some_and(|found| found.mould.is_none());
+        if let Some(mould) = mould
+            && orphaned
+            && (mould.0 as usize) < self.plant.moulds.len()
+        {
+            self.cast(ix, mould, now);
+        }
+    }
+
+    /// Gives a machine its tags and watches, behind all others.
+    fn cast(&mut self, ix: MachineIx, mould: MouldIx, now: Mono) {
+        let before = self.plant.watches.len();
+        Arc::make_mut(&mut self.plant).cast(ix, mould);
+        self.machines.dirty.insert(ix);
+        self.grow(now);
+        for index in before..self.plant.watches.len() {
+            let watch = WatchIx(index as u32);
+            let live = &self.watches[watch];
+            // Its rule was gone for a while, and what was told of it then goes on under the same name.
+            let key = (live.rule.clone(), live.subject.clone());
+            if let Some(signal) = self.signals.remove(&key) {
+                self.dirty.remove(&signal);
+                let was = self.watches[signal].leave();
+                self.watches[watch].episode = was.episode;
+                self.dirty.insert(watch);
+            }
+        }
+    }
+
+    /// Remembers a machine no longer that was discovered.
+    pub(super) fn forget(&mut self, id: &str, by: &By, now: Now) -> Result<(), Refusal> {
+        let ix = self.machines.find(id);
+        let ix = ix.ok_or_else(|| Refusal::UnknownMachine(id.to_owned()))?;
+        if self.plant.machines[ix.0 as usize].standing != Standing::Discovered {
+            return Err(Refusal::Configured(id.to_owned()));
+        }
+        let all = self.watches.iter().map(|(watch, _)| watch);
+        let of_machine: Vec<WatchIx> = all
+            .filter(|&watch| *self.face(watch).machine == *id)
+            .collect();
+        for &watch in &of_machine {
+            let extra = Extra {
+                by: Some(by.clone()),
+                why: Some("machine forgotten, not measured as normal".into()),
+                ..Extra::default()
+            };
+            self.end(watch, EventKind::Closed, now, extra);
+        }
+        for watch in of_machine {
+            self.leave(watch);
+        }
+        for index in 0..self.tags.len() {
+            if self.plant.tags[index].machine == ix {
+                self.tags[index].gone = true;
+                self.set_timer(Timer::Stale(TagId(index as u32)), None);
+            }
+        }
+        let of_machine = |target: &Target| match target {
+            Target::Machine(machine) | Target::Watch { machine, .. } => **machine == *id,
+            Target::Site | Target::Alert(_) => false,
+        };
+        if self.shelves.all.keys().any(of_machine) {
+            self.shelves.all.retain(|target, _| !of_machine(target));
+            self.shelves_changed();
+        }
+        Arc::make_mut(&mut self.plant).vacate(ix);
+        self.machines.by_id.remove(id);
+        self.machines.dirty.remove(&ix);
+        self.machines.forgotten.push(id.into());
+        self.review_soon(now.mono);
+        Ok(())
+    }
+
+    /// Leaves only the place of a watch.
+    fn leave(&mut self, watch: WatchIx) {
+        self.set_timer(Timer::Delay(watch), None);
+        self.set_timer(Timer::Escalation(watch), None);
+        let was = self.watches[watch].leave();
+        self.signals.remove(&(was.rule, was.subject));
+        self.dirty.remove(&watch);
+        self.removed.push(was.key);
+    }
+
+    /// A tag of a machine that was cast in this mould, by its place there.
+    pub fn tag_of(&self, machine: &str, mould: MouldIx, tag: u32) -> Option<TagId> {
+        let ix = self.machines.find(machine)?;
+        let machine = &self.plant.machines[ix.0 as usize];
+        let found = machine
+            .found
+            .as_ref()
+            .filter(|found| found.mould == Some(mould))?;
+        let tags = self.plant.moulds.get(mould.0 as usize)?.tags.len();
+        ((tag as usize) < tags).then_some(TagId(found.first_tag.0 + tag))
+    }
+}
