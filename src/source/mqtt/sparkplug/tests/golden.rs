@@ -31,7 +31,9 @@ const JAVASCRIPT: &str = "\
 const COMPRESSED: &str =
     "221253504256312e305f434f4d505245535345442a15789ce3601462e7624c54600c609460040006cf011a";
 
+/// Hexadecimal digits, with spaces at the ends of lines.
 fn bytes(hex: &str) -> Vec<u8> {
+    let hex = hex.replace(' ', "");
     let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(byte).collect()
 }

@@ -85,6 +85,7 @@ impl Bench {
         let settings = Settings {
             rebirth,
             reorder_timeout: Duration::from_secs(2),
+            host_id: None,
         };
         Self {
             session: Session::new(plan, settings),
