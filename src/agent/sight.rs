@@ -16,6 +16,8 @@ use crate::{
 /// What was seen of one source so far.
 #[derive(Clone, Default)]
 struct Sight {
+    /// It may discover machines.
+    discovers: bool,
     tags: usize,
     silent: usize,
     /// Heard, or known not to be.
@@ -31,6 +33,9 @@ impl Loop {
     pub(super) fn source_views(&self, now: Now) -> Vec<SourceView> {
         let plant = self.engine.plant();
         let mut sights = vec![Sight::default(); plant.sources.len()];
+        for mould in &plant.moulds {
+            sights[mould.source.0 as usize].discovers = true;
+        }
         for (index, tag) in plant.tags.iter().enumerate() {
             let SourceIx(source) = tag.source;
             let Some(state) = self.engine.tag(TagId(index as u32), now) else {
@@ -99,7 +104,11 @@ fn tell(tally: &Tally, view: &mut SourceView, now: Mono) {
 impl Sight {
     fn state(&self) -> &'static str {
         match self {
-            Self { tags: 0, .. } => "unused",
+            Self {
+                tags: 0,
+                discovers: false,
+                ..
+            } => "unused",
             Self { judged: 0, .. } => "waiting",
             Self { silent: 0, .. } => "ok",
             Self { silent, tags, .. } if silent == tags => "silent",
@@ -131,6 +140,12 @@ mod tests {
             };
             assert_eq!(sight.state(), state);
         }
+        // One that discovers machines waits for the first.
+        let discovers = Sight {
+            discovers: true,
+            ..Sight::default()
+        };
+        assert_eq!(discovers.state(), "waiting");
     }
 
     #[test]
