@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 mod broker;
 pub mod config;
+mod flood;
 pub mod fuzz;
 mod gather;
 mod meaning;
@@ -34,15 +35,17 @@ use crate::{
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
-        tally::{Complaint, Count, Tally},
+        tally::{Count, Tally},
         trouble::{Say, Trouble},
     },
 };
+use flood::Flood;
 use gather::Gathered;
 use session::{Intake, Remark, Taken};
 
-/// What a flood at QoS 0 is called.
-const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
+/// What it means when there is no session any more at a broker that had one.
+const FORGOTTEN: &str =
+    "the broker had forgotten the session: what waited in it, and what came meanwhile, is lost";
 
 /// How many different sentences about the broker are kept, so that each is logged once.
 const SENTENCES: usize = 32;
@@ -87,7 +90,9 @@ struct Source {
     failures: Trouble,
     /// What was logged about the failure that is running, and about what the broker grants.
     said: BTreeSet<String>,
-    drops: Trouble,
+    flood: Flood,
+    /// The broker has accepted a connection of this run.
+    was_accepted: bool,
     /// There if nodes of Sparkplug are subscribed to.
     sparkplug: Option<sparkplug::Host>,
     /// What is being published to them.
@@ -121,6 +126,7 @@ impl Source {
             config,
             options,
             clock,
+            flood: Flood::new(feed.tally.clone()),
             tally: feed.tally.clone(),
             feed,
             receipts,
@@ -131,7 +137,7 @@ impl Source {
             told_unreachable: false,
             failures: Trouble::default(),
             said: BTreeSet::new(),
-            drops: Trouble::default(),
+            was_accepted: false,
         }
     }
 
@@ -175,6 +181,10 @@ impl Source {
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
                 }
+                let again = std::mem::replace(&mut self.was_accepted, true);
+                if again && !session_present && !self.options.clean {
+                    self.forgotten();
+                }
                 Ok(())
             }
             Event::Messages(messages) => self.messages(messages).await,
@@ -197,6 +207,14 @@ impl Source {
             }
             Event::Disconnected { why } => self.disconnected(&why).await,
         }
+    }
+
+    fn forgotten(&mut self) {
+        if self.is_news(FORGOTTEN) {
+            warn!(source = %self.config.name, "{FORGOTTEN}");
+        }
+        let (now, why) = (self.clock.now().mono, || FORGOTTEN.to_owned());
+        self.tally.trouble(Count::SessionsForgotten, now, why);
     }
 
     async fn messages(&mut self, messages: Vec<Message>) -> Result<(), Ended> {
@@ -244,10 +262,12 @@ impl Source {
     }
 
     async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
-        if !self.feed.has_room() {
+        if !self.feed.has_room(gathered.samples.len()) {
             for topic in gathered.drop_loose() {
                 self.intake.dropped(&topic);
-                self.dropped(&topic, at);
+                if let Some(said) = self.flood.dropped(&topic, at.mono) {
+                    warn!(source = %self.config.name, "{said}");
+                }
             }
         }
         let receipt = match gathered.token {
@@ -283,24 +303,6 @@ impl Source {
             self.tally
                 .trouble(Count::UnknownMachine, now, || topic.clone());
         }
-    }
-
-    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
-    fn dropped(&mut self, topic: &str, now: Now) {
-        self.tally
-            .trouble(Count::Dropped, now.mono, || topic.to_owned());
-        let Some(say) = self.drops.failed(now.mono) else {
-            return;
-        };
-        let (source, count) = (self.config.name.as_ref(), say.count());
-        warn!(source, count, "{DROPS}");
-        self.tally.complain(
-            "drops",
-            Complaint {
-                message: DROPS.to_owned(),
-                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
-            },
-        );
     }
 
     /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
@@ -389,9 +391,8 @@ impl Source {
             info!(source, count, "connected again");
             self.said.clear();
         }
-        if let Some(count) = self.drops.fine(now).map(Say::count) {
-            info!(source, count, "no more messages are dropped");
-            self.tally.settle("drops");
+        if let Some(said) = self.flood.look(now) {
+            info!(source, "{said}");
         }
     }
 }
