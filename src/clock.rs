@@ -152,6 +152,8 @@ enum Source {
         synchronised: Arc<AtomicBool>,
     },
     Test(Arc<Mutex<Now>>),
+    #[cfg(test)]
+    Tokio(tokio::time::Instant),
 }
 
 impl Clock {
@@ -168,6 +170,16 @@ impl Clock {
     /// A clock that stands still until [`Clock::set`] moves it.
     pub fn test(now: Now) -> Self {
         Self(Source::Test(Arc::new(Mutex::new(now))))
+    }
+
+    /// A clock that stands and moves with tokio's, from zero on, for tests in which that one is stopped.
+    #[cfg(test)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a clock is where clocks are read"
+    )]
+    pub fn of_tokio() -> Self {
+        Self(Source::Tokio(tokio::time::Instant::now()))
     }
 
     /// Moves a test clock; does nothing to the system's.
@@ -199,6 +211,12 @@ impl Clock {
                 synchronised: synchronised.load(Ordering::Relaxed),
             },
             Source::Test(shared) => *shared.lock().unwrap_or_else(PoisonError::into_inner),
+            #[cfg(test)]
+            Source::Tokio(start) => Now {
+                mono: Mono::from_nanos(0) + start.elapsed(),
+                wall: Wall::from_millis(0) + start.elapsed(),
+                synchronised: true,
+            },
         }
     }
 }

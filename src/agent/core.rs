@@ -93,6 +93,11 @@ impl Core {
         }
     }
 
+    /// How many recordings run.
+    pub(super) fn recordings(&self) -> usize {
+        self.taps.len()
+    }
+
     /// Ends all recordings.
     pub(super) fn end_recordings(&mut self, why: &'static str) {
         for tap in self.taps.drain(..) {

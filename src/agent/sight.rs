@@ -79,6 +79,7 @@ fn tell(tally: &Tally, view: &mut SourceView, now: Mono) {
         view.connection_fine = standing.fine;
         view.connection = Some(standing.words);
     }
+    view.notes = tally.notes();
     for counted in tally.counted() {
         view.counts.insert(counted.word.to_owned(), counted.number);
         let Some(text) = counted.trouble.filter(|_| counted.number > 0) else {

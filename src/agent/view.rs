@@ -123,6 +123,7 @@ impl Loop {
                 hash: self.loaded.files.hash(),
                 refused,
             },
+            recordings: self.engine.recordings(),
             watches,
             not_watching,
             shelves: self.shelves(now),

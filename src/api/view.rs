@@ -35,6 +35,8 @@ pub struct View {
     pub problems: Vec<String>,
     /// The configuration that runs.
     pub config: ConfigView,
+    /// How many recordings run, samples included.
+    pub recordings: usize,
     /// How many watches there are.
     pub watches: usize,
     /// How many of them cannot see.
@@ -153,6 +155,8 @@ pub struct SourceView {
     pub connection: Option<String>,
     /// Whether that is as it should be.
     pub connection_fine: bool,
+    /// What is not as it should be behind the connection: `no answer from unit 3`.
+    pub notes: Vec<String>,
     /// What it has counted since the agent started: `messages`, `malformed`, `polls_left_out`, ..
     pub counts: BTreeMap<String, u64>,
     /// Those of them that are trouble and not zero.

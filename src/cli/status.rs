@@ -119,6 +119,12 @@ fn head(view: &View, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         "{store}, {} waiting{oldest}, {clock}",
         deliveries(waiting)
     ))?;
+    if view.recordings > 0 {
+        let recordings = count(view.recordings, "recording");
+        terminal.line(format!(
+            "{recordings} under way: every sample is written down"
+        ))?;
+    }
     if !view.contact.is_empty() {
         terminal.line(format!("contact: {}", harmless(&view.contact, 200)))?;
     }
@@ -201,7 +207,8 @@ fn troubles(source: &SourceView, terminal: &mut Terminal<'_>) -> Result<(), Fail
         let last = last.map_or_else(String::new, |last| format!(": {last}"));
         format!("{} {}{age}{last}", trouble.count, trouble.text)
     });
-    for said in connection.into_iter().chain(troubles) {
+    let notes = source.notes.iter().cloned();
+    for said in connection.into_iter().chain(notes).chain(troubles) {
         terminal.line(format!("{}: {}", source.name, harmless(&said, 500)))?;
     }
     Ok(())

@@ -49,7 +49,7 @@ pub use self::{
 use crate::{
     alert::plant::Plant,
     rules::{self, Compiled},
-    source::TagIds,
+    source::{TagIds, modbus::quirks},
 };
 
 /// The embedded default: what holds where no file says otherwise.
@@ -264,6 +264,7 @@ fn split(trees: Vec<Node>, kinds: &'static [Kind], problems: &Problems) -> Vec<N
 fn merged(layers: &[Node], kinds: &'static [Kind], problems: &Problems) -> Option<Node> {
     match layers::merge(layers, kinds) {
         Ok(mut tree) => {
+            quirks::apply(&mut tree);
             names::drop_disabled(&mut tree, kinds, problems);
             Some(tree)
         }

@@ -115,6 +115,7 @@ struct Words {
     standing: Option<Standing>,
     last: [Option<Last>; COUNTS.len()],
     complaints: BTreeMap<&'static str, Complaint>,
+    notes: BTreeMap<&'static str, String>,
 }
 
 /// How a connection stands.
@@ -204,10 +205,26 @@ impl Tally {
         }
     }
 
-    /// The source starts anew: how it stood and what it complained of is over, what it counted is not.
+    /// What is not as it should be behind the connection, named by a word of the source's own; `None` when it is over. People read of
+    /// it when they look, and are not alerted: `no answer from unit 3`.
+    pub fn note(&self, of: &'static str, note: Option<String>) {
+        let mut words = self.words();
+        match note {
+            Some(note) => words.notes.insert(of, cut(note)),
+            None => words.notes.remove(of),
+        };
+    }
+
+    /// What was noted and is not over, in the order of the source's words for it.
+    pub fn notes(&self) -> Vec<String> {
+        self.words().notes.values().cloned().collect()
+    }
+
+    /// The source starts anew: how it stood, what it noted and what it complained of is over, what it counted is not.
     pub fn restart(&self) {
         let mut words = self.words();
         words.standing = None;
+        words.notes.clear();
         if !std::mem::take(&mut words.complaints).is_empty() {
             self.0.version.fetch_add(1, Relaxed);
         }
@@ -327,9 +344,14 @@ mod tests {
         tally.settle("drops");
         assert_eq!(messages(&tally), ["three"]);
         tally.stands("connected");
+        tally.note("silent", Some("no answer from unit 3".to_owned()));
+        tally.note("refused", Some("1 tag".to_owned()));
+        tally.note("refused", None);
+        assert_eq!(tally.notes(), ["no answer from unit 3"]);
         let before = tally.version();
         tally.restart();
         assert!(tally.complaints().is_empty() && tally.standing().is_none());
+        assert!(tally.notes().is_empty());
         assert_ne!(tally.version(), before);
     }
 }

@@ -64,6 +64,10 @@ fn a_recorded_run_of_the_real_agent_is_decided_again_with_the_same_ids() {
         let text = fs::read_to_string(&middle).unwrap_or_default();
         text.contains("\n{\"step\":").then_some(())
     });
+    agent.shows("both recordings", |view| view["recordings"] == 2);
+    let said = agent.verb("status", &[]).stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(said.contains("2 recordings under way"), "{said}");
 
     assert!(
         agent

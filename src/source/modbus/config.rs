@@ -12,7 +12,7 @@ use crate::{
     source::TagSpec,
 };
 
-use super::{link::LinkSettings, plan::Limits, tag::TagConfig};
+use super::{link::LinkSettings, plan::Limits, quirks, tag::TagConfig};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=DAY;
@@ -56,13 +56,11 @@ impl ModbusConfig {
         profiles: &Profiles<'a>,
         machines: &BTreeSet<Arc<str>>,
     ) -> Option<Self> {
+        quirks::of_source(section);
         let link = LinkSettings::read(section);
         let second = Duration::from_secs(1);
         let poll = section.ranged("poll", second, POLL);
-        let limits = Limits {
-            max_gap: small(section, "max_gap", Limits::default().max_gap, 0..=120),
-            ..read_caps(section, Limits::default())
-        };
+        let limits = read_caps(section, Limits::default());
         let stale_range = *POLL.start()..=DAY * 7;
         let stale_after = section
             .optional::<Duration>("stale_after")
@@ -151,6 +149,7 @@ impl UnitConfig {
             );
         }
         let tags = TagConfig::read_all(entries);
+        quirks::of_unit(section);
         let limits = read_caps(section, limits);
         for tag in tags
             .iter()
@@ -173,13 +172,13 @@ impl UnitConfig {
     }
 }
 
-/// The most that one request may ask for, of a source or of a unit; `default` where it does not say.
+/// What one request may ask for, of a source or of a unit; `default` where it does not say.
 fn read_caps(section: &Section<'_>, default: Limits) -> Limits {
     Limits {
+        max_gap: small(section, "max_gap", default.max_gap, 0..=120),
         max_registers: small(section, "max_registers", default.max_registers, 1..=125),
         max_bits: small(section, "max_bits", default.max_bits, 1..=2000),
         one_per_tag: section.get("one_request_per_tag", default.one_per_tag),
-        ..default
     }
 }
 

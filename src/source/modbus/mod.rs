@@ -1,6 +1,6 @@
 //! Modbus: one task per link, which polls the units behind it and says what it read.
 //!
-//! `address`, `config` and `tag` read what the user wrote, `plan`, `point`, `form` and `decode` are pure, `link` is the connection and alone knows
+//! `address`, `config`, `quirks` and `tag` read what the user wrote, `plan`, `point`, `form` and `decode` are pure, `link` is the connection and alone knows
 //! the protocol's crate, `schedule` says whose turn it is, `spread` over which connection, `unit` remembers what a unit refuses, and `poll`
 //! runs it all. It only reads: nothing here can write to a device.
 
@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod plan;
 pub mod point;
 pub mod probe;
+pub mod quirks;
 pub mod share;
 pub mod tag;
 

@@ -2,7 +2,7 @@
 //!
 //! It only tells. A sensor fault is a measurement and no line here.
 
-use std::{error::Error, sync::Arc};
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use tracing::{info, warn};
 
@@ -17,7 +17,7 @@ use super::{
         trouble::{Say, Trouble},
     },
     link::{Link, LinkError},
-    unit::Unit,
+    unit::{ILLEGAL, Unit},
 };
 
 /// So many tags are named in one line.
@@ -35,14 +35,19 @@ pub(super) struct Report {
     /// Polls that were left out since the start.
     left_out: u64,
     tally: Tally,
-    /// What the tally was told of the connection, while there is one.
-    at_backup: Option<bool>,
+    /// What the tally was told of the connections, while there is one: at the backup, how many stand, how many there may be.
+    stands: Option<(bool, usize, usize)>,
     units: Vec<UnitReport>,
 }
 
 struct UnitReport {
+    id: u8,
     unit: Trouble,
     tags: Vec<Trouble>,
+    /// It does not answer.
+    silent: bool,
+    /// Those of its tags that the device refuses for good.
+    refused: Vec<Arc<str>>,
 }
 
 impl Report {
@@ -52,8 +57,11 @@ impl Report {
         units: impl Iterator<Item = &'u Unit>,
     ) -> Self {
         let of = |unit: &Unit| UnitReport {
+            id: unit.id,
             unit: Trouble::default(),
             tags: vec![Trouble::default(); unit.tags.len()],
+            silent: false,
+            refused: Vec::new(),
         };
         Self {
             source,
@@ -64,7 +72,7 @@ impl Report {
             late: Trouble::default(),
             left_out: 0,
             tally,
-            at_backup: None,
+            stands: None,
             units: units.map(of).collect(),
         }
     }
@@ -74,9 +82,16 @@ impl Report {
         &self.source
     }
 
-    /// No connection could be made, behind which there are so many tags.
-    pub(super) fn link_lost(&mut self, error: &LinkError, tags: usize, now: Mono) {
-        self.at_backup = None;
+    /// No connection could be made, behind which these units are.
+    pub(super) fn link_lost(&mut self, error: &LinkError, units: &[usize], now: Mono) {
+        let mut tags = 0;
+        for at in units {
+            let unit = &mut self.units[*at];
+            (unit.silent, unit.refused) = (false, Vec::new());
+            tags += unit.tags.len();
+        }
+        self.note();
+        self.stands = None;
         self.tally
             .falters(format!("not connected: {}", chain(error)));
         self.tally.trouble(Count::Disconnects, now, || chain(error));
@@ -92,6 +107,9 @@ impl Report {
 
     /// A unit answered nothing.
     pub(super) fn unit_silent(&mut self, at: usize, unit: &Unit, error: &LinkError, now: Mono) {
+        if !std::mem::replace(&mut self.units[at].silent, true) {
+            self.note();
+        }
         match self.units[at].unit.failed(now) {
             Some(Say::Started) => warn!(
                 source = %self.source, unit = unit.id,
@@ -111,15 +129,22 @@ impl Report {
         }
     }
 
-    /// The link stands, at its first address or at its backup.
-    pub(super) fn link_at(&mut self, link: &Link, now: Mono) {
-        if self.at_backup.replace(link.is_at_backup()) != Some(link.is_at_backup()) {
+    /// The link stands, at its first address or at its backup, over so many of its connections.
+    pub(super) fn link_at(&mut self, link: &Link, used: usize, all: usize, now: Mono) {
+        let stands = (link.is_at_backup(), used, all);
+        if self.stands.replace(stands) != Some(stands) {
+            let over = match all {
+                1 => String::new(),
+                _ if used == all => format!(" over {all} connections"),
+                _ => format!(" over {used} of {all} connections"),
+            };
             let address = link.address();
             match link.is_at_backup() {
                 true => self
                     .tally
-                    .falters(format!("on its backup address {address}")),
-                false => self.tally.stands(format!("connected to {address}")),
+                    .falters(format!("on its backup address {address}{over}")),
+                false if used < all => self.tally.falters(format!("connected to {address}{over}")),
+                false => self.tally.stands(format!("connected to {address}{over}")),
             }
         }
         if !link.is_at_backup() {
@@ -175,6 +200,9 @@ impl Report {
 
     /// A unit answered something.
     pub(super) fn unit_answers(&mut self, at: usize, unit: &Unit, now: Mono) {
+        if std::mem::take(&mut self.units[at].silent) {
+            self.note();
+        }
         if let Some(say) = self.units[at].unit.fine(now) {
             info!(source = %self.source, unit = unit.id, "unit {} answers again{}", unit.id, so_far(say));
         }
@@ -188,6 +216,7 @@ impl Report {
         readings: &[Option<Reading>],
         now: Mono,
     ) {
+        self.refusals(at, unit, readings);
         let (mut started, mut going, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         let tags = unit.tags.iter().zip(&mut self.units[at].tags).zip(readings);
         for ((tag, trouble), reading) in tags {
@@ -226,6 +255,42 @@ impl Report {
         if !ended.is_empty() {
             info!(source, unit, "can read {} again", list(&ended));
         }
+    }
+}
+
+/// What people read of when they look at the source.
+impl Report {
+    /// Which tags of a unit are refused for good; one that was not asked is what it was.
+    fn refusals(&mut self, at: usize, unit: &Unit, readings: &[Option<Reading>]) {
+        let known = &self.units[at].refused;
+        let mut refused = Vec::new();
+        for (tag, reading) in unit.tags.iter().zip(readings) {
+            let is_refused = match reading {
+                Some(Reading::Bad(Bad::Exception(code))) => ILLEGAL.contains(code),
+                Some(_) => false,
+                None => known.contains(&tag.name),
+            };
+            if is_refused {
+                refused.push(Arc::clone(&tag.name));
+            }
+        }
+        if refused != *known {
+            self.units[at].refused = refused;
+            self.note();
+        }
+    }
+
+    fn note(&self) {
+        let silent = self.units.iter().filter(|unit| unit.silent);
+        let silent: BTreeSet<u8> = silent.map(|unit| unit.id).collect();
+        let silent: Vec<String> = silent.iter().map(|id| format!("unit {id}")).collect();
+        let note = (!silent.is_empty()).then(|| format!("no answer from {}", list(&silent)));
+        self.tally.note("silent", note);
+        let refused = self.units.iter().flat_map(|unit| &unit.refused);
+        let refused: Vec<String> = refused.map(ToString::to_string).collect();
+        let note =
+            (!refused.is_empty()).then(|| format!("refused by the device: {}", list(&refused)));
+        self.tally.note("refused", note);
     }
 }
 

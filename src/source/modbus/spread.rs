@@ -69,8 +69,13 @@ impl Spread {
 
     /// How many of them are used.
     pub(super) fn in_use(&self) -> usize {
-        let used = |(standing, _): &&(Standing, Backoff)| matches!(standing, Standing::InUse(_));
-        self.connections.iter().filter(used).count()
+        let used = |connection: &usize| self.is_in_use(*connection);
+        (0..self.count()).filter(used).count()
+    }
+
+    /// Whether a connection is used, and not given up or on trial.
+    pub(super) fn is_in_use(&self, connection: usize) -> bool {
+        matches!(self.connections[connection].0, Standing::InUse(_))
     }
 
     /// The connection over which a poll is made.

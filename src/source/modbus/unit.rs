@@ -33,7 +33,7 @@ const DISTURBED: Duration = Duration::from_secs(30);
 const QUARANTINE: Duration = Duration::from_secs(600);
 
 /// Exception codes (MODBUS Application Protocol V1.1b3, section 7) that mean the request, not the moment, is wrong.
-const ILLEGAL: std::ops::RangeInclusive<u8> = 1..=3;
+pub(super) const ILLEGAL: std::ops::RangeInclusive<u8> = 1..=3;
 const ILLEGAL_FUNCTION: u8 = 1;
 const GATEWAY_NO_PATH: u8 = 10;
 const GATEWAY_NO_ANSWER: u8 = 11;

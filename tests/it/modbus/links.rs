@@ -51,9 +51,11 @@ impl Running {
     }
 }
 
-fn device(port: &Path, value: u16) -> Running {
+/// Unit 7, with these values from holding register 100 on.
+pub(super) fn device(port: &Path, values: &[u16]) -> Running {
     let mut script = python::script("modbus_line.py");
-    Running::ready(script.arg(port).args(["7", "100", &value.to_string()]))
+    let values = values.iter().map(ToString::to_string);
+    Running::ready(script.arg(port).args(["7", "100"]).args(values))
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn a_serial_line_is_read_again_after_its_device_was_killed_and_after_it_was_unpl
     let folder = tempfile::tempdir().expect("a folder");
     let (here, there) = (folder.path().join("here"), folder.path().join("there"));
     let plugged = cable(&here, &there);
-    let first = device(&there, 41);
+    let first = device(&there, &[41]);
     let link = format!(
         "address = \"rtu://{}?parity=none&stop_bits=1\"\npoll = \"200ms\"\ntimeout = \"2s\"\nmax_response = \"500ms\"",
         here.display()
@@ -81,12 +83,12 @@ fn a_serial_line_is_read_again_after_its_device_was_killed_and_after_it_was_unpl
     shows("41");
     drop(first);
     bad("no answer");
-    let second = device(&there, 42);
+    let second = device(&there, &[42]);
     shows("42");
     drop((second, plugged));
     bad("no connection");
     let _plugged = cable(&here, &there);
-    let _third = device(&there, 43);
+    let _third = device(&there, &[43]);
     shows("43");
 }
 

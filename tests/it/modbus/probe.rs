@@ -1,13 +1,17 @@
 //! `andon probe` at devices: one of pymodbus, and one of our own that takes no long requests.
 
 use std::{
+    fs::File,
     net::TcpListener,
     process::{Command, Output},
 };
 
 use serde_json::{Value, json};
 
-use super::device::{Habits, Witness};
+use super::{
+    device::{Habits, Witness},
+    links::{cable, device},
+};
 use crate::support::{Device, agent::program, port::Port, python};
 
 fn probe(arguments: &[&str]) -> Output {
@@ -121,6 +125,51 @@ fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_the
         .count();
     assert_eq!(rows, 100, "{found}");
     assert!(found.contains("holding:99  0063"), "{found}");
+}
+
+#[test]
+fn a_device_on_a_serial_line_is_looked_at_like_any_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    let _plugged = cable(&here, &there);
+    let row = json!({ "type": "f32", "order": "badc", "value": 87.3 });
+    let words = python::registers([row].into_iter()).remove(0);
+    let first = |at: usize| u16::try_from(words[at].as_u64().expect("a word")).expect("a word");
+    let device = device(&there, &[first(0), first(1)]);
+    let address = format!("rtu://{}?parity=none&stop_bits=1", here.display());
+    let at = |unit: &str, more: &[&str]| {
+        let arguments = [&address, "--unit", unit, "--read", "holding:100..103"];
+        probe(&[&arguments[..], more].concat())
+    };
+    let patient = ["--timeout", "20s", "--expect", "87.3"];
+    let found = said(&at("7", &patient), 0);
+    let line = r#"{ tag = "value", read = "holding:100", type = "f32", order = "badc" },"#;
+    assert_eq!(found.lines().last(), Some(line), "{found}");
+    assert!(
+        found.contains("longest block: 125 registers, all that fit"),
+        "{found}"
+    );
+
+    let json = said(&at("7", &[&patient[..], &["--json"]].concat()), 0);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["values"][0]["raw"], words[0]);
+    assert_eq!(json["values"][1]["raw"], words[1]);
+    assert_eq!(json["matches"][0]["value"], 87.3);
+    assert_eq!(json["largest"]["count"], 125);
+
+    drop(device);
+    let silent = said(&at("7", &["--timeout", "300ms"]), 1);
+    assert!(
+        silent.contains("did not answer") && silent.contains("--unit"),
+        "{silent}"
+    );
+    let lock = File::open(&here).expect("the port");
+    lock.lock().expect("nobody else has it");
+    let taken = said(&at("7", &["--timeout", "300ms"]), 1);
+    assert!(taken.contains("another program uses it"), "{taken}");
+    let gone = ["rtu:///dev/nosuch", "--read", "holding:100"];
+    let gone = said(&probe(&gone), 1);
+    assert!(gone.contains("cannot connect to /dev/nosuch"), "{gone}");
 }
 
 #[test]

@@ -164,9 +164,25 @@ fn every_bad_tag_says_why_and_what_it_was_and_each_outage_is_one_alert() {
         "{about}"
     );
     assert!(about.contains("Check power and cable."), "{about}");
+    let view = agent.shows("what is not as it should be behind the link", |view| {
+        view["sources"][0]["counts"]["polls_left_out"].as_u64() > Some(0)
+    });
+    let refused = "refused by the device: mill-1/nowhere (holding:10000)";
+    assert_eq!(
+        view["sources"][0]["notes"],
+        json!([refused, "no answer from unit 2"])
+    );
+    let said = agent.verb("status", &[]).stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    for note in [refused, "no answer from unit 2", "polls left out"] {
+        let mut lines = said.lines().filter(|line| line.starts_with("hall-2: "));
+        assert!(lines.any(|line| line.contains(note)), "{note}\n{said}");
+    }
     assert!(is_good(&agent.status(), "mill-1/temp"));
     device.say("unmute");
-    agent.shows("the unit again", |view| is_good(view, "mill-2/temp"));
+    agent.shows("the unit again", |view| {
+        is_good(view, "mill-2/temp") && view["sources"][0]["notes"] == json!([refused])
+    });
     receiver.hears("alert.resolved andon/andon.blind");
 
     // The whole device goes: one alert for both units, with everything that is not watched.

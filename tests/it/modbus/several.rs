@@ -5,7 +5,7 @@ use std::{
     fmt::Write as _,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::device::{Beyond, Habits, Witness};
 use crate::support::{Agent, Receiver, text, to, wait};
@@ -58,6 +58,9 @@ fn units_are_spread_over_connections_and_each_is_asked_over_its_own() {
     agent.shows("all that live, and the one that does not", |view| {
         (1..=UNITS).all(|unit| is_good(view, unit) == (unit != 2))
             && text(view, "/machines/1/tags/0/bad").contains("no answer")
+            && text(view, "/sources/0/connection").ends_with("over 3 connections")
+            && view["sources"][0]["connection_fine"] == true
+            && view["sources"][0]["notes"] == json!(["no answer from unit 2"])
     });
     // The silent one was asked over another connection too by now, which cost that once.
     let since: Vec<usize> = device.seen().iter().map(|one| one.asked.len()).collect();
@@ -95,6 +98,10 @@ fn a_device_that_serves_fewer_connections_is_read_over_those() {
         });
         let log = agent.log();
         assert!(!log.contains("Check its power"), "{beyond:?}: {log}");
+        agent.shows("how many connections are used", |view| {
+            text(view, "/sources/0/connection").ends_with("over 2 of 4 connections")
+                && view["sources"][0]["connection_fine"] == false
+        });
         // Nothing is asked any more where nothing is answered.
         let since: Vec<usize> = device.seen().iter().map(|one| one.asked.len()).collect();
         let asked = wait::until("each unit is asked five times more", || {

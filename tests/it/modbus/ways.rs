@@ -29,6 +29,13 @@ fn says(agent: &Agent, what: &str) {
     wait::until(what, || agent.log().contains(what).then_some(()));
 }
 
+/// What the source says of its connection.
+fn stands(agent: &Agent, how: &str) {
+    agent.shows(how, |view| {
+        text(view, "/sources/0/connection").starts_with(how)
+    });
+}
+
 #[test]
 fn the_backup_is_read_while_the_first_address_is_gone_and_the_log_says_so() {
     let device = |value: u16| Device::start(&json!({ "1": { "holding": { "100": [value] } } }));
@@ -49,8 +56,20 @@ fn the_backup_is_read_while_the_first_address_is_gone_and_the_log_says_so() {
             second.port()
         ),
     );
+    let at = |port: u16| format!("127.0.0.1:{port}");
+    stands(
+        &agent,
+        &format!("on its backup address {}", at(second.port())),
+    );
+    let said = agent.verb("status", &[]).stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(
+        said.contains("link: on its backup address 127.0.0.1:"),
+        "{said}"
+    );
     second.switch_off();
     shows_bad(&agent, "no connection");
+    stands(&agent, "not connected: cannot connect to ");
     // People look for the address that they gave first.
     says(
         &agent,
@@ -61,6 +80,7 @@ fn the_backup_is_read_while_the_first_address_is_gone_and_the_log_says_so() {
     first.switch_on();
     second.switch_off();
     shows(&agent, "41");
+    stands(&agent, &format!("connected to {}", at(first.port())));
 }
 
 #[test]

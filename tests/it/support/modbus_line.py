@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A Modbus RTU device on a serial port, made of pymodbus.
 
-    modbus_line.py PORT UNIT ADDRESS VALUE
+    modbus_line.py PORT UNIT ADDRESS VALUE..
 
-Unit UNIT answers on PORT at 19200 baud, 8N1; each of its registers is 0, the one at ADDRESS is VALUE. It prints `ready` when it listens, and ends
+Unit UNIT answers on PORT at 19200 baud, 8N1; each of its 1000 registers is 0, those from ADDRESS on are the VALUEs. It prints `ready` when it listens, and ends
 with its standard input.
 """
 
@@ -16,9 +16,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 
 async def main():
-    port, unit, address, value = sys.argv[1], *map(int, sys.argv[2:])
+    port, unit, address, *given = sys.argv[1], *map(int, sys.argv[2:])
     values = [0] * 1000
-    values[address] = value
+    values[address : address + len(given)] = given
     device = SimDevice(unit, simdata=[SimData(0, values=values, datatype=DataType.REGISTERS)])
     server = ModbusSerialServer(device, framer=FramerType.RTU, port=port, baudrate=19200, parity="N", stopbits=1)
     await server.serve_forever(background=True)

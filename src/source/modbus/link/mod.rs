@@ -12,7 +12,7 @@ mod error;
 mod line;
 #[cfg(test)]
 mod memory;
-mod rtu;
+pub(super) mod rtu;
 mod serial;
 mod settings;
 mod tcp;

@@ -61,8 +61,7 @@ impl Poller {
                 let connection = &mut self.connections[at];
                 connection.outage = Some(now + connection.backoff.failed(self.random.f64()));
                 let polls: Vec<usize> = self.spread.polls(at).collect();
-                let tags = polls.iter().map(|poll| self.units[*poll].tags.len()).sum();
-                self.report.link_lost(&error, tags, now);
+                self.report.link_lost(&error, &polls, now);
                 for poll in polls {
                     self.tell(poll, Bad::Unreachable);
                 }

@@ -286,7 +286,11 @@ impl Poller {
             self.report.all_connections(self.spread.count(), now.mono);
         }
         if let (Some(unit), Some(link)) = (&polling.unit, &self.connections[at].link) {
-            self.report.link_at(link, now.mono);
+            let stand =
+                |at: &usize| self.connections[*at].outage.is_none() && self.spread.is_in_use(*at);
+            let all = self.connections.len();
+            let used = (0..all).filter(stand).count();
+            self.report.link_at(link, used, all, now.mono);
             self.report.left_out(unit, left_out, now.mono);
             self.report.unit_answers(poll, unit, now.mono);
             self.report.readings(poll, unit, &readings, now.mono);

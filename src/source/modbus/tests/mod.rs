@@ -6,6 +6,7 @@ mod line;
 mod link;
 mod poll;
 mod probe;
+mod quirks;
 mod rounds;
 mod running;
 mod serial;

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use super::{
     hostile::{Asked, Framing, Hostile, Manner},
     line::now,
-    running::{Running, right, stopped_clock, unit},
+    running::{Running, right, unit},
 };
 use crate::{
+    clock::Clock,
     sample::{Bad, Reading},
     source::modbus::{LinkSettings, address::Address, link::Memory},
 };
@@ -180,7 +181,7 @@ async fn a_device_that_comes_and_goes_a_thousand_times_is_always_heard_again_and
             None => Err(std::io::ErrorKind::ConnectionRefused.into()),
         }));
         let units = vec![unit(1, 1000, &[7, 300]), unit(2, 1000, &[7])];
-        let mut poller = Running::with(settings, stopped_clock(), units);
+        let mut poller = Running::with(settings, Clock::of_tokio(), units);
         let down = Reading::Bad(Bad::Unreachable);
         let minute = Duration::from_secs(60);
         let mut after_a_few = None;

@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::hostile::{Hostile, register};
 use crate::{
-    clock::{Clock, Mono, Now, Synchronised, Wall},
+    clock::{Clock, Now, Synchronised},
     sample::{Reading, TagId, Value},
     source::{
         Batch, Drain, Feed,
@@ -77,7 +77,7 @@ impl Running {
         let timeout = Duration::from_millis(300);
         let mut settings = LinkSettings::new(Address::parse(address).unwrap(), timeout);
         settings.memory = Some(hostile.memory());
-        Self::with(settings, stopped_clock(), units)
+        Self::with(settings, Clock::of_tokio(), units)
     }
 
     pub(super) fn with(link: LinkSettings, clock: Clock, units: Vec<UnitConfig>) -> Self {
@@ -154,27 +154,4 @@ pub(super) fn number(value: u16) -> Reading {
 
 pub(super) fn right(unit: u8, address: u16) -> Reading {
     number(register(unit, 3, address))
-}
-
-/// A clock that is moved to where tokio's is, every few milliseconds.
-pub(super) fn stopped_clock() -> Clock {
-    ticking_clock(Duration::from_millis(2))
-}
-
-/// The same, as coarse as is good enough for hours.
-pub(super) fn ticking_clock(tick: Duration) -> Clock {
-    let at = |since: Duration| Now {
-        mono: Mono::from_nanos(0) + since,
-        wall: Wall::from_millis(0) + since,
-        synchronised: true,
-    };
-    let clock = Clock::test(at(Duration::ZERO));
-    let moved = clock.clone();
-    tokio::spawn(async move {
-        for ticks in 1.. {
-            tokio::time::sleep(tick).await;
-            moved.set(at(tick * ticks));
-        }
-    });
-    clock
 }

@@ -18,9 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     hostile::{Asked, Framing, Hostile, Manner},
     line::now,
-    running::{Running, right, ticking_clock, unit},
+    running::{Running, right, unit},
 };
 use crate::{
+    clock::Clock,
     sample::{Bad, Reading},
     source::modbus::{
         LinkSettings,
@@ -167,7 +168,7 @@ fn polled_each(poll: Duration, memory: Memory, connections: usize, units: u8) ->
     settings.max_connections = connections;
     let millis = u64::try_from(poll.as_millis()).unwrap();
     let units = (1..=units).map(|id| unit(id, millis, &[7])).collect();
-    Running::with(settings, ticking_clock(poll / 50), units)
+    Running::with(settings, Clock::of_tokio(), units)
 }
 
 fn good(units: impl IntoIterator<Item = u8>) -> Vec<(String, Reading)> {

@@ -12,8 +12,9 @@ use super::{
     hostile::{Framing, Hostile, Manner},
     line::now,
     link::{right, span},
-    running::{Running, right as reading, stopped_clock, unit},
+    running::{Running, right as reading, unit},
 };
+use crate::clock::Clock;
 use crate::source::modbus::{
     address::Address,
     link::{Link, LinkSettings, Memory},
@@ -87,7 +88,7 @@ async fn the_first_address_is_gone_back_to_within_a_minute_after_it_is_there_and
     let there = Arc::new(Mutex::new([false, true]));
     let settings = first_and_second(&[first.memory(), second.memory()], &there);
     let units = vec![unit(1, 1000, &[7]), unit(2, 1000, &[7])];
-    let mut poller = Running::with(settings, stopped_clock(), units);
+    let mut poller = Running::with(settings, Clock::of_tokio(), units);
     let both = [("m1/7", reading(1, 7)), ("m2/7", reading(2, 7))];
     let second_only = |poller: &Running| {
         assert!(both.iter().all(|(tag, good)| poller.last[*tag] == *good));
