@@ -13,12 +13,13 @@ use tracing::{error, info, warn};
 
 mod broker;
 pub mod config;
-mod flood;
 pub mod fuzz;
 mod gather;
+mod losses;
 mod meaning;
 mod nodes;
 pub mod payload;
+pub mod reach;
 mod session;
 pub mod sparkplug;
 pub mod subscription;
@@ -39,13 +40,9 @@ use crate::{
         trouble::{Say, Trouble},
     },
 };
-use flood::Flood;
 use gather::Gathered;
+use losses::Losses;
 use session::{Intake, Remark, Taken};
-
-/// What it means when there is no session any more at a broker that had one.
-const FORGOTTEN: &str =
-    "the broker had forgotten the session: what waited in it, and what came meanwhile, is lost";
 
 /// How many different sentences about the broker are kept, so that each is logged once.
 const SENTENCES: usize = 32;
@@ -90,9 +87,7 @@ struct Source {
     failures: Trouble,
     /// What was logged about the failure that is running, and about what the broker grants.
     said: BTreeSet<String>,
-    flood: Flood,
-    /// The broker has accepted a connection of this run.
-    was_accepted: bool,
+    losses: Losses,
     /// There if nodes of Sparkplug are subscribed to.
     sparkplug: Option<sparkplug::Host>,
     /// What is being published to them.
@@ -126,7 +121,7 @@ impl Source {
             config,
             options,
             clock,
-            flood: Flood::new(feed.tally.clone()),
+            losses: Losses::new(feed.tally.clone()),
             tally: feed.tally.clone(),
             feed,
             receipts,
@@ -137,7 +132,6 @@ impl Source {
             told_unreachable: false,
             failures: Trouble::default(),
             said: BTreeSet::new(),
-            was_accepted: false,
         }
     }
 
@@ -181,9 +175,10 @@ impl Source {
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
                 }
-                let again = std::mem::replace(&mut self.was_accepted, true);
-                if again && !session_present && !self.options.clean {
-                    self.forgotten();
+                let knows_us = session_present || self.options.clean;
+                let lost = self.losses.accepted(knows_us, self.clock.now().mono);
+                if let Some(lost) = lost.filter(|lost| self.is_news(lost)) {
+                    warn!(source = %self.config.name, "{lost}");
                 }
                 Ok(())
             }
@@ -207,14 +202,6 @@ impl Source {
             }
             Event::Disconnected { why } => self.disconnected(&why).await,
         }
-    }
-
-    fn forgotten(&mut self) {
-        if self.is_news(FORGOTTEN) {
-            warn!(source = %self.config.name, "{FORGOTTEN}");
-        }
-        let (now, why) = (self.clock.now().mono, || FORGOTTEN.to_owned());
-        self.tally.trouble(Count::SessionsForgotten, now, why);
     }
 
     async fn messages(&mut self, messages: Vec<Message>) -> Result<(), Ended> {
@@ -265,7 +252,7 @@ impl Source {
         if !self.feed.has_room(gathered.samples.len()) {
             for topic in gathered.drop_loose() {
                 self.intake.dropped(&topic);
-                if let Some(said) = self.flood.dropped(&topic, at.mono) {
+                if let Some(said) = self.losses.dropped(&topic, at.mono) {
                     warn!(source = %self.config.name, "{said}");
                 }
             }
@@ -391,7 +378,7 @@ impl Source {
             info!(source, count, "connected again");
             self.said.clear();
         }
-        if let Some(said) = self.flood.look(now) {
+        if let Some(said) = self.losses.look(now) {
             info!(source, "{said}");
         }
     }

@@ -154,6 +154,24 @@ fn a_broker_is_reached_in_every_way_that_it_has() {
     }
     let log = agent.log();
     assert!(log.contains("it may want a client certificate"), "{log}");
+    // `check` is told the same, and disturbs nobody.
+    let before = agent.status();
+    let checked = agent.verb("check", &["--live", "--json"]);
+    let checked: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    for reached in checked["live"].as_array().expect("a list") {
+        let (name, why) = (text(reached, "/name"), text(reached, "/error"));
+        match name {
+            "stranger" => assert!(why.contains("it may want a client certificate"), "{why}"),
+            _ => assert_eq!(why, "", "{name}"),
+        }
+    }
+    let lost = |view: &Value| {
+        let sources = view["sources"].as_array().into_iter().flatten();
+        let lost = sources.filter(|of| text(of, "/name") != "stranger");
+        lost.map(|of| of["counts"]["disconnects"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lost(&agent.status()), lost(&before));
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! A flood: messages at QoS 0 for which the loop has no room. They are dropped, counted, and alerted on while that goes on.
+//! What is lost, and that it is said: messages at QoS 0 for which the loop has no room, which are dropped, counted, and alerted on while that
+//! goes on; and sessions that the broker has forgotten, with what waited in them.
 //!
-//! At QoS 1 there is nothing to say: the broker waits.
+//! Of a flood at QoS 1 there is nothing to say: the broker waits.
 
 use crate::{
     clock::Mono,
@@ -10,23 +11,41 @@ use crate::{
     },
 };
 
-/// What it is called.
+/// What it means when there is no session any more at a broker that had one.
+const FORGOTTEN: &str =
+    "the broker had forgotten the session: what waited in it, and what came meanwhile, is lost";
+/// What a flood is called.
 const MESSAGE: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
 const ACTION: &str = "Have them published and subscribed to at QoS 1, so that they wait at the broker, or less often.";
 /// Names it among the complaints of a source.
 const FLOOD: &str = "flood";
 
-/// Whether a flood is on.
+/// What is lost of one source.
 #[derive(Debug)]
-pub(super) struct Flood {
+pub(super) struct Losses {
     drops: Trouble,
+    /// The broker has accepted a connection of this run.
+    is_known: bool,
     tally: Tally,
 }
 
-impl Flood {
+impl Losses {
     pub(super) fn new(tally: Tally) -> Self {
-        let drops = Trouble::default();
-        Self { drops, tally }
+        Self {
+            drops: Trouble::default(),
+            is_known: false,
+            tally,
+        }
+    }
+
+    /// The broker has accepted a connection, and still knew the session, or was not to. What the log should say.
+    pub(super) fn accepted(&mut self, knows_us: bool, now: Mono) -> Option<&'static str> {
+        let was_known = std::mem::replace(&mut self.is_known, true);
+        (was_known && !knows_us).then(|| {
+            let why = || FORGOTTEN.to_owned();
+            self.tally.trouble(Count::SessionsForgotten, now, why);
+            FORGOTTEN
+        })
     }
 
     /// A message of this topic was dropped. What the log should say.
@@ -61,9 +80,20 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_forgotten_only_where_there_was_one() {
+        let tally = Tally::default();
+        let mut losses = Losses::new(tally.clone());
+        let said = [false, true, false, false].map(|knows| losses.accepted(knows, at(0)));
+        assert_eq!(said, [None, None, Some(FORGOTTEN), Some(FORGOTTEN)]);
+        let counted = tally.counted();
+        let forgotten = counted.iter().find(|of| of.word == "sessions_forgotten");
+        assert_eq!(forgotten.unwrap().number, 2);
+    }
+
+    #[test]
     fn a_flood_is_one_complaint_from_its_first_drop_until_a_minute_after_its_last() {
         let tally = Tally::default();
-        let mut flood = Flood::new(tally.clone());
+        let mut flood = Losses::new(tally.clone());
         let mut said = Vec::new();
         for second in 0..100 {
             said.extend(flood.dropped("a/b", at(second)));
