@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event, Live, Message, Options, Shared, Token, notices,
+    Event, Live, Message, Options, Shared, Status, Token, notices,
     opening::{Opened, open},
     pulse::{Due, Pulse},
     socket::{Socket, Step, is_hangup},
@@ -18,7 +18,7 @@ use super::{
     wire::{self, Ack, Found, Goodbye, Incoming, Packet, Reader},
 };
 use crate::{
-    clock::{Clock, Mono, Now},
+    clock::{Clock, Mono, Now, Wall},
     link::http::reason,
 };
 
@@ -54,6 +54,10 @@ pub(super) struct Ended {
 pub(super) struct Connection<'a> {
     pub(super) number: u64,
     pub(super) options: &'a Options,
+    /// When it was begun, as far as [`super::Status`] says it.
+    pub(super) begun: Wall,
+    /// Its status, not dated yet.
+    pub(super) status: Option<&'a Status>,
     pub(super) clock: &'a Clock,
     pub(super) shared: &'a Shared,
     pub(super) events: &'a mpsc::Sender<Event>,
@@ -121,16 +125,16 @@ impl Connection<'_> {
             accepted,
         } = opened;
         let (now, options) = (self.clock.now().mono, self.options);
-        let mut live = Live::new(self.number, options, &accepted);
-        if let Some(status) = &options.status {
-            // A connection on which nothing is under way has room.
-            let _ = live.tell(status, &status.online);
-        }
+        let mut live = Live::new(self.number, options, self.begun, &accepted);
         let subscribing = Subscribing::new(options.filters.len(), now);
         for (pkid, filters) in subscribing.packets() {
             let filters: Vec<_> = filters.iter().map(|ix| &options.filters[*ix]).collect();
             // Filters were checked when they were read; one that is far too long ends the connection as unanswered.
             let _ = wire::subscribe(options.version, pkid, &filters, &mut live.out);
+        }
+        if let Some(status) = &options.status {
+            // A connection on which nothing is under way has room. Whoever answers to it is heard, as what is subscribed to comes first.
+            let _ = live.tell(status, &status.online);
         }
         *self.shared.lock() = Some(live);
         let connected = Event::Connected {
@@ -351,13 +355,14 @@ impl Connection<'_> {
         if state.leaving.is_some() {
             return;
         }
-        let now = self.clock.now().mono;
-        state.leaving = Some(now);
+        let now = self.clock.now();
+        state.leaving = Some(now.mono);
         // From now on nobody else sends anything over it.
         if let Some(mut live) = self.shared.lock().take() {
-            if let Some(status) = &self.options.status {
+            if let Some(status) = self.status {
+                let status = status.at(now.wall.max(self.begun));
                 // Where it does not leave any more, closing breaks off and the last will says it.
-                let _ = live.tell(status, &status.offline);
+                let _ = live.tell(&status, &status.offline);
             }
             state.socket.send(&live.out);
         }

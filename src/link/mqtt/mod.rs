@@ -5,7 +5,10 @@
 //! what was not acknowledged comes anew from the broker, and what was not confirmed is the business of who published it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Now};
+use crate::clock::{Clock, Now, Wall};
 
 mod acks;
 mod backoff;
@@ -30,6 +33,7 @@ mod publishing;
 mod pulse;
 mod rival;
 mod socket;
+mod status;
 mod subscribing;
 mod task;
 #[cfg(test)]
@@ -39,7 +43,8 @@ mod tests;
 mod websocket;
 mod wire;
 
-pub use options::{Credentials, Filter, Options, Qos, Status, Timing, Version};
+pub use options::{Credentials, Filter, Options, Qos, Timing, Version};
+pub use status::Status;
 
 use acks::Acks;
 use publishing::{Done, Publishing};
@@ -282,11 +287,17 @@ struct Shared {
     live: Mutex<Option<Live>>,
     /// Something was put into [`Live::out`], or there is room for messages again.
     wake: Notify,
+    /// The latest time of a status that others have heard, in milliseconds, where it is later than our clock.
+    known: AtomicI64,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> Wall {
+        Wall::from_millis(self.known.load(Ordering::Relaxed))
     }
 }
 
@@ -303,12 +314,15 @@ struct Live {
     max_packet: usize,
     max_qos: Qos,
     retains: bool,
+    status: Option<Status>,
+    /// The time of the status.
+    begun: Wall,
     /// Why the task should drop this connection, in words that follow the broker's name.
     broken: Option<&'static str>,
 }
 
 impl Live {
-    fn new(connection: u64, options: &Options, accepted: &Accepted) -> Self {
+    fn new(connection: u64, options: &Options, begun: Wall, accepted: &Accepted) -> Self {
         let most = accepted.max_packet.unwrap_or(options.max_packet);
         Self {
             connection,
@@ -319,6 +333,8 @@ impl Live {
             max_packet: most.min(options.max_packet),
             max_qos: accepted.max_qos,
             retains: accepted.retains,
+            status: options.status.clone(),
+            begun,
             broken: None,
         }
     }
@@ -353,11 +369,5 @@ impl Live {
         };
         let written = wire::publish(self.version, message, &mut self.out);
         written.map_err(PublishError::Refused)
-    }
-
-    /// Publishes our own status, as well as this broker can.
-    fn tell(&mut self, status: &Status, payload: &str) -> Result<(), PublishError> {
-        let qos = Qos::AtLeastOnce.min(self.max_qos);
-        self.publish(&status.topic, payload.as_bytes(), qos, self.retains, None)
     }
 }

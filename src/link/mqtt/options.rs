@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::Status;
 use crate::link::{
     guard::Guard,
     http::{Bind, Settings},
@@ -109,17 +110,6 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials {{ user: {:?}, password: *** }}", self.user)
     }
-}
-
-/// A retained topic that says whether this client is there: published at each connect and at the end, left as the last will.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The topic.
-    pub topic: String,
-    /// Its payload while connected.
-    pub online: String,
-    /// Its payload otherwise.
-    pub offline: String,
 }
 
 /// Times of a connection.

@@ -11,24 +11,30 @@ use super::{
     connection::{Connection, End},
     rival::Rival,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Wall};
 
 /// Runs until it is stopped, or until nobody reads the events any more.
 pub(super) async fn keep_connected(
-    options: Options,
+    mut options: Options,
     clock: Clock,
     shared: Arc<Shared>,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
 ) {
+    let status = options.status.take();
     let mut backoff = Backoff::new(&options.timing);
     let mut rival = Rival::default();
-    let mut number = 0;
+    let (mut number, mut begun) = (0, Wall::from_millis(0));
     while !stop.is_cancelled() && !events.is_closed() {
         number += 1;
+        // Who compares the times takes what is said with an earlier one for old, also after the clock was set back.
+        begun = clock.now().wall.max(begun).max(shared.known());
+        options.status = status.as_ref().map(|status| status.at(begun));
         let connection = Connection {
             number,
             options: &options,
+            begun,
+            status: status.as_ref(),
             clock: &clock,
             shared: &shared,
             events: &events,

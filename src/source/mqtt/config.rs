@@ -121,7 +121,10 @@ impl MqttConfig {
         let subscriptions = self.subscriptions.iter();
         let subscriptions = subscriptions.map(|it| (it.template.filter(), it.qos));
         let watches = self.watches.iter().map(|it| (it.filter(), it.qos));
-        for (topic, qos) in subscriptions.chain(watches) {
+        // A host hears what others say of it, and speaks up.
+        let state = self.sparkplug.state();
+        let own = state.iter().map(|it| (it.topic.clone(), Qos::AtLeastOnce));
+        for (topic, qos) in subscriptions.chain(watches).chain(own) {
             let topic: Arc<str> = topic.into();
             // Asked for twice, the broker would send everything twice, or use the level that was asked for last.
             match filters.iter_mut().find(|filter| filter.topic == topic) {
@@ -130,9 +133,13 @@ impl MqttConfig {
                 None => filters.push(Filter { topic, qos }),
             }
         }
+        let options = self.broker.link();
         Options {
             filters,
-            ..self.broker.link()
+            // A host of Sparkplug has a session of its own for each connection (message-flow-phid-sparkplug-clean-session).
+            clean: options.clean || (state.is_some() && self.subscriptions.is_empty()),
+            status: state.or(options.status),
+            ..options
         }
     }
 }

@@ -116,7 +116,7 @@ impl Source {
         Self {
             link: MqttLink::connect(options.clone(), clock.clone()),
             intake: Intake::new(&config, tags),
-            sparkplug: sparkplug::Host::new(&config.watches, config.sparkplug, tags),
+            sparkplug: sparkplug::Host::new(&config.watches, &config.sparkplug, tags),
             requests: JoinSet::new(),
             config,
             options,

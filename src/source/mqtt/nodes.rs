@@ -8,6 +8,7 @@ use super::{
     Ended, Source,
     gather::Gathered,
     sparkplug::{Came, Remark},
+    topic::shown,
 };
 use crate::{
     link::mqtt::{Message, Qos, Token},
@@ -49,6 +50,16 @@ impl Source {
             // It may have to wait for another one, and those around it are not acknowledged together with it.
             self.hand_on(message.at, std::mem::take(gathered)).await?;
         }
+        let host = self.sparkplug.as_ref();
+        if let Some((online, since)) = host.and_then(|host| host.own_state(&message)) {
+            if !online {
+                self.link.tell_status();
+            }
+            // Another agent that says so itself uses our name, which cannot be won by a later time.
+            if !online || message.retain {
+                self.link.status_is_known(since);
+            }
+        }
         let came = self.sparkplug.as_mut().map(|host| host.take(message));
         match came {
             Some(came) => self.came(came, gathered).await,
@@ -58,10 +69,12 @@ impl Source {
 
     /// Looks at what ends by itself, and asks who is to be asked.
     pub(super) async fn look_at_nodes(&mut self) -> Result<(), Ended> {
+        let Some(host) = &mut self.sparkplug else {
+            return Ok(());
+        };
         while self.requests.try_join_next().is_some() {}
         let now = self.clock.now();
-        let host = self.sparkplug.as_mut();
-        let Some(came) = host.and_then(|host| host.look(now)) else {
+        let Some(came) = host.look(now) else {
             return Ok(());
         };
         let mut gathered = Gathered::default();
@@ -85,7 +98,8 @@ impl Source {
         for machine in &came.strangers {
             let now = self.clock.now().mono;
             self.tally
-                .trouble(Count::UnknownMachine, now, || machine.clone());
+                .trouble(Count::UnknownMachine, now, || shown(machine));
+            let machine = shown(machine);
             warn!(source, machine, "a machine is born that is not configured");
         }
         self.count_nodes();

@@ -214,6 +214,53 @@ fn a_node_that_loses_its_power_is_blind_and_good_again_when_it_is_back() {
     shows(&agent, "press/temp", "22.5 °C");
 }
 
+const STATE: &str = "spBv1.0/STATE/andon";
+
+/// What the agent says of itself as a host: whether it is there, and since when.
+fn state(broker: &Broker) -> (bool, u64) {
+    let said = broker.retained(STATE);
+    let (_, payload) = said.trim().split_once(' ').expect("topic and payload");
+    let said: Value = serde_json::from_str(payload).expect("JSON");
+    let is = said["online"].as_bool().expect("true or false");
+    (is, said["timestamp"].as_u64().expect("milliseconds"))
+}
+
+#[test]
+fn nodes_may_wait_for_the_agent_as_their_host() {
+    let (broker, receiver) = (Broker::start(), Receiver::start());
+    let config = press(&broker).replace("\"500ms\"", "\"500ms\", host_id = \"andon\"");
+    let mut agent = Agent::start(&(config + &to(&receiver)), "");
+    let is_there = |is: bool| {
+        wait::until("the host's state", || {
+            let (there, since) = state(&broker);
+            (there == is).then_some(since)
+        })
+    };
+    let first = is_there(true);
+    // Somebody says that it is not: the broker, late, of a connection before.
+    broker.publish_retained(STATE, r#"{"online":false,"timestamp":1}"#);
+    assert_eq!(is_there(true), first);
+    // It goes, and says when. Without a word, the broker says when it came.
+    agent.stop();
+    let end = is_there(false);
+    assert!(end > first, "{end} after {first}");
+    agent.run();
+    let second = is_there(true);
+    assert!(second >= end, "{second} after {end}");
+    agent.kill();
+    assert_eq!(is_there(false), second);
+    // The clock is behind what nodes have heard, and they ignore what is older.
+    let heard = 4_000_000_000_000;
+    let said = format!(r#"{{"online":false,"timestamp":{heard}}}"#);
+    broker.publish_retained(STATE, &said);
+    agent.run();
+    wait::until("a later time", || {
+        (state(&broker) == (true, heard)).then_some(())
+    });
+    agent.stop();
+    assert_eq!(is_there(false), heard);
+}
+
 /// One metric: its type, what is written, and what the agent shows of it, or why it is bad.
 const METRICS: [(&str, &str, Shown); 30] = [
     ("Int8", "-1", Shown::As("-1")),

@@ -137,11 +137,21 @@ impl Broker {
         publish(self.port.number, topic, payload);
     }
 
+    /// The same for who comes later too.
+    pub(crate) fn publish_retained(&self, topic: &str, payload: &str) {
+        self.send(topic, payload.as_bytes(), &["-r"]);
+    }
+
     /// The same with a payload that is no text.
     pub(crate) fn publish_bytes(&self, topic: &str, payload: &[u8]) {
+        self.send(topic, payload, &[]);
+    }
+
+    fn send(&self, topic: &str, payload: &[u8], more: &[&str]) {
         let mut child = Command::new("mosquitto_pub")
             .args(["-h", "127.0.0.1", "-q", "1", "-s"])
             .args(["-p", &self.port.number.to_string(), "-t", topic])
+            .args(more)
             .stdin(Stdio::piped())
             .spawn()
             .expect(MISSING);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::{
     testbed::{
         Listener, PATIENCE,
-        fake::{CONNECT, Fake, PINGREQ, PUBLISH, Peer, packet},
+        fake::{CONNECT, Fake, PINGREQ, PUBLISH, Peer, SUBSCRIBE, packet},
         options,
     },
     *,
@@ -196,6 +196,7 @@ async fn a_broker_without_qos_1_and_without_retained_messages_is_used_as_it_is()
     let (mut peer, mut link) = granted(&properties, change).await;
     let what = link.until(notice).await;
     assert!(what.contains("knows QoS 0 only"), "{what}");
+    peer.expect(SUBSCRIBE).await;
     // Topic, no packet id, no properties, payload.
     let status = peer.expect(PUBLISH).await;
     assert_eq!(status.body, b"\0\x06status\0here");

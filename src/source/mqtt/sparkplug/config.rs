@@ -17,7 +17,7 @@ use crate::{
         section::{Id, Section},
         tree::{Place, Value},
     },
-    link::mqtt::Qos,
+    link::mqtt::{Qos, Status},
 };
 
 /// The word of `payload`.
@@ -27,12 +27,14 @@ pub(in crate::source::mqtt) const FORMAT: &str = "sparkplug_b";
 pub(in crate::source::mqtt) const NEVER_STALE: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// What one broker's nodes are told and asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Whether nodes are asked to be born again.
     pub rebirth: bool,
     /// How long messages wait for one that is missing before them.
     pub reorder_timeout: Duration,
+    /// The name under which nodes may wait for this agent as their primary host.
+    pub host_id: Option<Arc<str>>,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
         Self {
             rebirth: true,
             reorder_timeout: Duration::from_secs(2),
+            host_id: None,
         }
     }
 }
@@ -52,7 +55,21 @@ impl Settings {
             return usual;
         };
         let longest = Duration::from_secs(60);
+        let host_id = section.optional::<Arc<str>>("host_id");
+        let is_free = |c: char| !matches!(c, '+' | '#' | '/') && !c.is_control();
+        let is_level = |id: &str| !id.is_empty() && id.len() <= 128 && id.chars().all(is_free);
+        if host_id.as_deref().is_some_and(|id| !is_level(id)) {
+            section.error(
+                "host_id",
+                "must be 1 to 128 bytes without +, #, / and control characters",
+            );
+        }
+        if host_id.is_some() && source.raw("status_topic").is_some() {
+            let message = "takes the place of `status_topic`, as a connection has one last will; leave that out";
+            section.warn("host_id", message);
+        }
         let settings = Self {
+            host_id,
             rebirth: section.get("rebirth", usual.rebirth),
             reorder_timeout: section.ranged(
                 "reorder_timeout",
@@ -63,6 +80,22 @@ impl Settings {
         section.finish();
         settings
     }
+
+    /// What the agent says of itself as a host (6.4.27), if it is to be one.
+    pub(in crate::source::mqtt) fn state(&self) -> Option<Status> {
+        let topic = state_topic(self.host_id.as_deref()?);
+        let is = |online: bool| format!("{{\"online\":{online},\"timestamp\":{}}}", Status::TIME);
+        Some(Status {
+            topic,
+            online: is(true),
+            offline: is(false),
+        })
+    }
+}
+
+/// Where a host says whether it is there.
+pub(super) fn state_topic(host_id: &str) -> String {
+    format!("{NAMESPACE}/STATE/{host_id}")
 }
 
 /// A subscription to nodes or devices.

@@ -52,6 +52,7 @@ pub fn sessions(data: &[u8]) {
     let settings = Settings {
         rebirth: true,
         reorder_timeout: Duration::from_secs(2),
+        host_id: None,
     };
     let mut player = Player {
         session: Session::new(plan(), settings),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    config::{Settings, Watch},
+    config::{Settings, Watch, state_topic},
     letter::{Came, Letter, Outcome},
     namespace::NAMESPACE,
     plan::Plan,
@@ -16,7 +16,7 @@ use super::{
     session::{Request, Session},
 };
 use crate::{
-    clock::{Mono, Now},
+    clock::{Mono, Now, Wall},
     link::mqtt::{Message, Token},
     sample::{Bad, Reading, Sample, TagId},
     source::TagIds,
@@ -24,6 +24,9 @@ use crate::{
 
 /// How often it looks at what ends by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The end of the year 9999 in milliseconds: what claims to be later is no time.
+const LAST: i64 = 253_402_300_799_999;
 
 /// How many machines that are not configured are named.
 const STRANGERS: usize = 100;
@@ -34,6 +37,8 @@ pub(in crate::source::mqtt) struct Host {
     plan: Plan,
     settings: Settings,
     session: Session<Option<Token>>,
+    /// Where the agent says that it is there, if nodes are to wait for it.
+    state: Option<String>,
     tags: Vec<TagId>,
     /// Machines that were heard and are not configured.
     strangers: BTreeSet<String>,
@@ -45,7 +50,7 @@ impl Host {
     /// None if nothing of Sparkplug is subscribed to.
     pub(in crate::source::mqtt) fn new(
         watches: &[Watch],
-        settings: Settings,
+        settings: &Settings,
         ids: &TagIds,
     ) -> Option<Self> {
         if watches.is_empty() {
@@ -66,9 +71,10 @@ impl Host {
             plan.listen(template, watch.naming.clone(), watch.stale_after, machines);
         }
         Some(Self {
-            session: Session::new(plan.clone(), settings),
+            session: Session::new(plan.clone(), settings.clone()),
+            state: settings.host_id.as_deref().map(state_topic),
             plan,
-            settings,
+            settings: settings.clone(),
             tags: all,
             strangers: BTreeSet::new(),
             next_look: Mono::default(),
@@ -78,7 +84,24 @@ impl Host {
 
     /// Whether a message of this topic is for it, and for nobody else.
     pub(in crate::source::mqtt) fn takes(&self, topic: &str) -> bool {
-        topic.starts_with(NAMESPACE) && self.plan.follows(topic)
+        topic.starts_with(NAMESPACE) && (self.plan.follows(topic) || self.is_own_state(topic))
+    }
+
+    /// What is said of this agent as a host: whether it is there, and since when. The broker says that it is not, late, of an earlier
+    /// connection of ours, and what it had kept.
+    pub(in crate::source::mqtt) fn own_state(&self, message: &Message) -> Option<(bool, Wall)> {
+        if !self.is_own_state(&message.topic) {
+            return None;
+        }
+        let payload = message.payload.as_ref().ok()?;
+        let said: serde_json::Value = serde_json::from_slice(payload).ok()?;
+        let since = said.get("timestamp").and_then(serde_json::Value::as_i64);
+        let since = since.filter(|millis| *millis <= LAST).unwrap_or_default();
+        Some((said.get("online")?.as_bool()?, Wall::from_millis(since)))
+    }
+
+    fn is_own_state(&self, topic: &str) -> bool {
+        self.state.as_deref() == Some(topic)
     }
 
     /// Takes a message.
@@ -96,7 +119,7 @@ impl Host {
         let mut came = catch_unwind(AssertUnwindSafe(take)).unwrap_or_else(|_| {
             // A defect: a message that did it again after a restart would hold up all others, so it is dealt with. What the session
             // knows may be wrong now, so it begins anew.
-            self.session = Session::new(self.plan.clone(), self.settings);
+            self.session = Session::new(self.plan.clone(), self.settings.clone());
             self.session.connected(at);
             Came {
                 outcomes: vec![Outcome {

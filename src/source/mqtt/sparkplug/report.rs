@@ -8,7 +8,7 @@ use prost::{
 };
 use thiserror::Error;
 
-use super::wire::{METRICS, Metric, SEQ, TIMESTAMP};
+use super::wire::{METRICS, Metric, SEQ, TIMESTAMP, UUID};
 use crate::clock::Wall;
 
 /// The most metrics of one payload.
@@ -23,10 +23,16 @@ pub(in crate::source::mqtt) enum Unreadable {
     /// The specification allows 0 to 255.
     #[error("its sequence number is larger than 255")]
     Seq,
+    /// Its real payload is in its body, as a library for edge nodes does it that goes beyond the specification.
+    #[error("it is compressed, which is no part of Sparkplug; switch that off at the node")]
+    Compressed,
     /// More than 100,000.
     #[error("it has more than 100000 metrics")]
     TooMany,
 }
+
+/// What the `uuid` of such a payload is.
+const COMPRESSED: &[u8] = b"SPBV1.0_COMPRESSED";
 
 /// A payload whose frame was read. Its metrics are decoded when they are asked for.
 #[derive(Clone, Copy, Debug)]
@@ -110,14 +116,11 @@ impl<'b> Fields<'b> {
                     Field::Timestamp(decode_varint(&mut self.0).map_err(bad)?)
                 }
                 (SEQ, WireType::Varint) => Field::Seq(decode_varint(&mut self.0).map_err(bad)?),
-                (METRICS, WireType::LengthDelimited) => {
-                    let length = decode_varint(&mut self.0).map_err(bad)?;
-                    let length = usize::try_from(length).map_err(|_| Unreadable::NoPayload)?;
-                    let split = self.0.split_at_checked(length);
-                    let (metric, rest) = split.ok_or(Unreadable::NoPayload)?;
-                    self.0 = rest;
-                    Field::Metric(metric)
-                }
+                (METRICS, WireType::LengthDelimited) => Field::Metric(self.bytes()?),
+                (UUID, WireType::LengthDelimited) => match self.bytes()? {
+                    COMPRESSED => return Err(Unreadable::Compressed),
+                    _ => continue,
+                },
                 // One of the three, written as something else.
                 (TIMESTAMP | METRICS | SEQ, _) => return Err(Unreadable::NoPayload),
                 _ => {
@@ -129,6 +132,16 @@ impl<'b> Fields<'b> {
             return Ok(Some(found));
         }
         Ok(None)
+    }
+
+    /// So many bytes as stand before them.
+    fn bytes(&mut self) -> Result<&'b [u8], Unreadable> {
+        let length = decode_varint(&mut self.0).map_err(|_| Unreadable::NoPayload)?;
+        let length = usize::try_from(length).map_err(|_| Unreadable::NoPayload)?;
+        let split = self.0.split_at_checked(length);
+        let (bytes, rest) = split.ok_or(Unreadable::NoPayload)?;
+        self.0 = rest;
+        Ok(bytes)
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) struct Payload {
 pub(super) const TIMESTAMP: u32 = 1;
 pub(super) const METRICS: u32 = 2;
 pub(super) const SEQ: u32 = 3;
+pub(super) const UUID: u32 = 4;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Metric {

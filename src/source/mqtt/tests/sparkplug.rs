@@ -10,7 +10,7 @@ use crate::link::mqtt::Qos;
 
 const GOOD: &str = r#"
 url = "mqtt://broker"
-sparkplug = { rebirth = false, reorder_timeout = "5s" }
+sparkplug = { rebirth = false, reorder_timeout = "5s", host_id = "andon" }
 [[subscribe]]
 topic = "spBv1.0/hall/+/{node}/{machine}"
 payload = "sparkplug_b"
@@ -61,6 +61,7 @@ fn nodes_and_devices_are_subscribed_to_with_everything_that_they_say() {
     let settings = Settings {
         rebirth: false,
         reorder_timeout,
+        host_id: Some("andon".into()),
     };
     assert_eq!(config.sparkplug, settings);
     let load = &config.watches[0].tags[1];
@@ -68,8 +69,28 @@ fn nodes_and_devices_are_subscribed_to_with_everything_that_they_say() {
     // A node and what is behind it are one subscription: the order of its messages runs through all of them.
     let filters = config.link().filters;
     let topics: Vec<&str> = filters.iter().map(|f| f.topic.as_ref()).collect();
-    assert_eq!(topics, ["ovens/door", "spBv1.0/hall/+/+/#"]);
+    assert_eq!(
+        topics,
+        ["ovens/door", "spBv1.0/hall/+/+/#", "spBv1.0/STATE/andon"]
+    );
     assert_eq!(filters[1].qos, Qos::AtLeastOnce);
+    let state = config.link().status.unwrap();
+    assert_eq!(state.topic, "spBv1.0/STATE/andon");
+    assert_eq!(state.online, r#"{"online":true,"timestamp":{timestamp}}"#);
+}
+
+#[test]
+fn a_host_of_nothing_but_nodes_has_a_session_for_each_connection() {
+    const NODES: &str = "url = \"mqtt://broker\"\nsparkplug = { host_id = \"andon\" }\n[[subscribe]]\n\
+        topic = \"spBv1.0/hall/+/gw/{machine}\"\npayload = \"sparkplug_b\"\ntags = [{ tag = \"t\", metric = \"T\" }]\n";
+    let more = "[[subscribe]]\ntopic = \"a/{machine}\"\npayload = \"number\"\ntag = \"a\"\nstale_after = \"1m\"\n";
+    for (text, clean) in [
+        (NODES.to_owned(), true),
+        (NODES.replace("host_id = \"andon\"", ""), false),
+        (NODES.to_owned() + more, false),
+    ] {
+        assert_eq!(good(&text).0.link().clean, clean, "{text}");
+    }
 }
 
 #[test]
@@ -80,6 +101,7 @@ fn what_is_not_said_is_usual() {
     let (config, _) = good(&text);
     assert_eq!(config.sparkplug, Settings::default());
     assert_eq!(config.watches[0].stale_after, None);
+    assert_eq!(config.link().status, None);
 }
 
 #[test]
@@ -172,6 +194,12 @@ fn mistakes_are_explained_where_they_are() {
         ("stale_after = \"10m\"", "retained = \"use\"", "retained"),
         ("\"5s\"", "\"5m\"", "reorder_timeout: must be 0ms to 1m"),
         ("rebirth =", "rebrith =", "did you mean `rebirth`"),
+        ("\"andon\"", "\"and/on\"", "host_id: must be 1 to 128 bytes"),
+        (
+            "url = \"mqtt://broker\"",
+            "url = \"mqtt://broker\"\nstatus_topic = \"andon/here\"",
+            "host_id: takes the place of `status_topic`",
+        ),
         (
             "tags = [{ tag = \"uptime\", metric = \"Uptime\" }]",
             "",

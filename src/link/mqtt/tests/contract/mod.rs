@@ -33,6 +33,7 @@ contract! {
         messages_just_before_the_broker_hangs_up_are_heard
         what_comes_before_the_answer_to_a_subscription_is_heard
         the_status_is_left_as_last_will_and_told_at_start_and_end
+        a_status_that_is_known_from_later_is_outdone
         messages_that_come_together_are_handed_on_together;
     limits:
         a_payload_beyond_the_limit_is_reported_and_the_connection_goes_on

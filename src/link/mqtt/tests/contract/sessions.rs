@@ -3,7 +3,7 @@
 use super::super::super::{
     testbed::{
         Listener,
-        fake::{CONNECT, DISCONNECT, Fake, PUBACK, PUBLISH, packet},
+        fake::{CONNECT, DISCONNECT, Fake, PUBACK, PUBLISH, Packet, packet},
         options,
     },
     *,
@@ -123,29 +123,72 @@ pub(super) async fn what_comes_before_the_answer_to_a_subscription_is_heard(vers
 
 pub(super) async fn the_status_is_left_as_last_will_and_told_at_start_and_end(version: Version) {
     let fake = Fake::start(version).await;
-    let status = Status {
-        topic: "andon/status".to_owned(),
-        online: "here".to_owned(),
-        offline: "gone".to_owned(),
-    };
-    let mut link = Listener::connect(Options {
-        status: Some(status),
-        ..options(version, fake.port, &["a"])
-    });
+    let mut link = Listener::connect(with_status(version, fake.port));
     let mut peer = fake.accept().await;
     let connect = peer.expect(CONNECT).await;
-    assert!(connect.contains("andon/status") && connect.contains("gone"));
+    let begun = time(&connect, "gone");
+    assert!(connect.contains("andon/status"));
     // A last will, at QoS 1 and retained.
     assert_eq!(connect.body[7], 0b10_1100);
     peer.accepted(false, &[]).await;
-    let here = peer.expect(PUBLISH).await;
-    assert!(here.contains("here"));
+    // Whoever answers to the status is heard.
     peer.subscribed(&[1]).await;
+    assert_eq!(time(&peer.expect(PUBLISH).await, "here"), begun);
     link.connected().await;
+    link.tell_status();
+    assert_eq!(time(&peer.expect(PUBLISH).await, "here"), begun);
     let (rest, ()) = tokio::join!(peer.rest(), link.close());
-    assert!(rest[0].contains("gone"));
+    assert!(time(&rest[0], "gone") > begun, "the time of the end");
     assert_eq!(rest[1].kind, DISCONNECT);
     assert_eq!(rest.len(), 2);
+}
+
+pub(super) async fn a_status_that_is_known_from_later_is_outdone(version: Version) {
+    let fake = Fake::start(version).await;
+    let mut link = Listener::connect(with_status(version, fake.port));
+    let mut peer = fake.listening(1).await;
+    let begun = time(&peer.expect(PUBLISH).await, "here");
+    link.connected().await;
+    link.status_is_known(Wall::from_millis(begun - 1));
+    // 2096, by the clock of a gateway that was wrong before.
+    let later = Wall::from_millis(4_000_000_000_000);
+    link.status_is_known(later);
+    let why = link.disconnected().await;
+    assert!(why.contains("from a later time than our clock"), "{why}");
+    for _ in 0..2 {
+        let mut peer = fake.accept().await;
+        let connect = peer.expect(CONNECT).await;
+        assert_eq!(time(&connect, "gone"), later.as_millis());
+        peer.accepted(false, &[]).await;
+        peer.subscribed(&[1]).await;
+        let here = peer.expect(PUBLISH).await;
+        assert_eq!(time(&here, "here"), later.as_millis());
+        link.connected().await;
+        // It stays so on the next one.
+        link.status_is_known(later);
+        drop(peer);
+        link.disconnected().await;
+    }
+    link.close().await;
+}
+
+fn with_status(version: Version, port: u16) -> Options {
+    Options {
+        status: Some(Status {
+            topic: "andon/status".to_owned(),
+            online: "here {timestamp}.".to_owned(),
+            offline: "gone {timestamp}.".to_owned(),
+        }),
+        ..options(version, port, &["a"])
+    }
+}
+
+/// The time behind this word.
+fn time(packet: &Packet, word: &str) -> i64 {
+    let text = String::from_utf8_lossy(&packet.body);
+    let (_, after) = text.split_once(&format!("{word} ")).expect("the word");
+    let (number, _) = after.split_once('.').expect("an end");
+    number.parse().expect("a number")
 }
 
 pub(super) async fn messages_that_come_together_are_handed_on_together(version: Version) {

@@ -61,6 +61,7 @@ fn where_messages_come_in_order_nobody_needs_to_wait_for_one_that_is_missing() {
     let settings = Settings {
         rebirth: true,
         reorder_timeout: Duration::ZERO,
+        host_id: None,
     };
     let mut bench = Bench::new();
     bench.session = Session::new(plan(None), settings);

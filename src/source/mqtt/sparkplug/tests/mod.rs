@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod any;
+mod golden;
 mod lives;
 mod losses;
 mod meaning;
@@ -84,6 +85,7 @@ impl Bench {
         let settings = Settings {
             rebirth,
             reorder_timeout: Duration::from_secs(2),
+            host_id: None,
         };
         Self {
             session: Session::new(plan, settings),
