@@ -117,8 +117,7 @@ impl Loop {
         self.sources.drain(QUEUE, |run, batch| {
             if let Some(receipt) = batch.receipt {
                 held.push((run, receipt));
-                let named = batch.heard.iter().map(|of| of.samples.len());
-                *waiting += batch.samples.len() + named.sum::<usize>();
+                *waiting += batch.count();
             }
             unpack(run, batch, &mut arrived);
         });

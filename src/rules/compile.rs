@@ -9,7 +9,7 @@ use super::{Lost, RuleConfig, Rules, Target, check, moulds, read, tags};
 use crate::{
     alert::plant::{Level, Machine, MachineIx, Mould, Plant, Rule, Tag, Watch},
     config::{
-        Settings,
+        Inventory, Settings,
         machine::{Limit, MachineConfig},
         section::{Problems, nearest},
         tree::Place,
@@ -32,10 +32,15 @@ pub struct Compiled {
 }
 
 /// Binds rules to machines and tags. What cannot be bound is reported and left out.
-pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compiled {
+pub fn compile(
+    settings: &Settings,
+    inventory: &Inventory,
+    rules: &Rules,
+    problems: &Problems,
+) -> Compiled {
     let mut plant = Plant {
         site: settings.agent.site.clone(),
-        machines: settings
+        machines: inventory
             .machines
             .iter()
             .map(|config| config.machine.clone())
@@ -44,13 +49,13 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         times: settings.alerts.times,
         ..Plant::default()
     };
-    let tag_ids = tags::add(&mut plant, &settings.parts.tags, problems);
+    let tag_ids = tags::add(&mut plant, &inventory.tags, problems);
     let mut moulds = std::mem::take(&mut plant.moulds);
     let binder = Binder {
         moulds: &moulds,
-        machines: &settings.machines,
+        machines: &inventory.machines,
         tag_ids: &tag_ids,
-        lost: &settings.parts.lost,
+        lost: &inventory.lost,
         problems,
     };
     plant.watches = rules
@@ -58,6 +63,8 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         .iter()
         .flat_map(|rule| binder.watches_of(&plant.tags, rule))
         .collect();
+    plant.watches.shrink_to_fit();
+    plant.tags.shrink_to_fit();
     binder.unknown_limits(rules);
     let of_moulds: Vec<_> = moulds
         .iter()
@@ -66,7 +73,7 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
     for (mould, watches) in moulds.iter_mut().zip(of_moulds) {
         mould.watches = watches;
     }
-    moulds::check(&settings.parts.tags, rules, problems);
+    moulds::check(&inventory.tags, rules, problems);
     plant.moulds = moulds;
     Compiled { plant, tag_ids }
 }

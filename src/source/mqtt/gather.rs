@@ -62,6 +62,11 @@ impl Gathered {
         self.count >= FULL
     }
 
+    /// How many samples came of the messages.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether nothing came of the messages.
     pub(super) fn is_empty(&self) -> bool {
         self.samples.is_empty() && self.heard.is_empty()

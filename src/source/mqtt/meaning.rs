@@ -24,6 +24,8 @@ const TOPICS: usize = 65_536;
 const BYTES: usize = 4 << 20;
 /// A longer topic is taken apart each time.
 const LONGEST: usize = 512;
+/// So many characters of the name of a stranger are kept.
+const LONGEST_NAME: usize = 64;
 /// Copies of a message follow it within this time. Half of the shortest `stale_after`: two that are left out in a row, with what is
 /// taken between them, are less than that apart.
 const COPY_WITHIN: Duration = Duration::from_millis(500);
@@ -35,18 +37,18 @@ pub(super) type Tags = Arc<[Option<TagId>]>;
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// For each subscription that takes it, in their order.
-    pub(super) meanings: Vec<Meaning>,
+    pub(super) meanings: Box<[Meaning]>,
     /// The machine that it names, if nobody knows that.
-    pub(super) stranger: Option<Stranger>,
+    pub(super) stranger: Option<Box<Stranger>>,
     /// There if several filters of ours match.
-    pub(super) copies: Option<Copies>,
+    pub(super) copies: Option<Box<Copies>>,
 }
 
 /// What a message means to one subscription.
 #[derive(Clone, Debug)]
 pub(super) struct Meaning {
     /// Which one.
-    pub(super) subscription: usize,
+    pub(super) subscription: u32,
     /// Its tags of the machine.
     pub(super) tags: Tags,
     /// Whose they are.
@@ -59,9 +61,9 @@ pub(super) enum Whose {
     /// A machine's that is configured.
     Configured,
     /// The same, and the topic says more of it.
-    Labelled(Said),
+    Labelled(Box<Said>),
     /// A machine's that is not: the tags are places among those that its class has.
-    Discovered(Said),
+    Discovered(Box<Said>),
 }
 
 /// A machine that nobody knows.
@@ -71,6 +73,14 @@ pub(super) struct Stranger {
     pub(super) name: Box<str>,
     /// Why it cannot be discovered, where others are.
     pub(super) why: Option<&'static str>,
+}
+
+impl Stranger {
+    pub(super) fn new(name: &str, why: Option<&'static str>) -> Box<Self> {
+        let name: String = name.chars().take(LONGEST_NAME).collect();
+        let name = name.into_boxed_str();
+        Box::new(Self { name, why })
+    }
 }
 
 /// Tells copies of a message from the next message.
@@ -95,12 +105,13 @@ struct Last {
 
 impl Copies {
     /// For a topic that so many filters of ours match.
-    pub(super) fn of(filters: usize) -> Option<Self> {
+    pub(super) fn of(filters: usize) -> Option<Box<Self>> {
         let further = u16::try_from(filters.saturating_sub(1)).unwrap_or(u16::MAX);
-        (further > 0).then_some(Self {
+        let copies = Self {
             further,
             last: None,
-        })
+        };
+        (further > 0).then(|| Box::new(copies))
     }
 
     /// Whether this is a copy of the message before; if not, it is the one that copies may follow.

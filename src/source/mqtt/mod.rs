@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,10 +16,12 @@ mod broker;
 pub mod config;
 pub mod fuzz;
 mod gather;
+mod losses;
 mod machines;
 mod meaning;
 mod nodes;
 pub mod payload;
+pub mod reach;
 mod saying;
 mod session;
 pub mod sparkplug;
@@ -41,6 +44,7 @@ use crate::{
     },
 };
 use gather::Gathered;
+use losses::Losses;
 use session::Intake;
 
 /// How many different sentences about the broker are kept, so that each is logged once.
@@ -53,7 +57,7 @@ const SENTENCES: usize = 32;
 /// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
-    tags: TagIds,
+    tags: Arc<TagIds>,
     clock: Clock,
     feed: Feed,
     receipts: mpsc::Receiver<Receipt>,
@@ -61,6 +65,7 @@ pub async fn run(
 ) {
     let options = config.link();
     let source = Source::new(config, options, &tags, clock, feed, receipts, stop);
+    drop(tags);
     source.run().await;
 }
 
@@ -86,7 +91,7 @@ struct Source {
     failures: Trouble,
     /// What was logged about the failure that is running, and about what the broker grants.
     said: BTreeSet<String>,
-    drops: Trouble,
+    losses: Losses,
     /// There if nodes of Sparkplug are subscribed to.
     sparkplug: Option<sparkplug::Host>,
     /// What is being published to them.
@@ -120,6 +125,7 @@ impl Source {
             config,
             options,
             clock,
+            losses: Losses::new(feed.tally.clone()),
             tally: feed.tally.clone(),
             feed,
             receipts,
@@ -130,7 +136,6 @@ impl Source {
             told_unreachable: false,
             failures: Trouble::default(),
             said: BTreeSet::new(),
-            drops: Trouble::default(),
         }
     }
 
@@ -173,6 +178,11 @@ impl Source {
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
+                }
+                let knows_us = session_present || self.options.clean;
+                let lost = self.losses.accepted(knows_us, self.clock.now().mono);
+                if let Some(lost) = lost.filter(|lost| self.is_news(lost)) {
+                    warn!(source = %self.config.name, "{lost}");
                 }
                 Ok(())
             }
@@ -224,10 +234,12 @@ impl Source {
     }
 
     async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
-        if !self.feed.has_room() {
+        if !self.feed.has_room(gathered.count()) {
             for topic in gathered.drop_loose() {
                 self.intake.dropped(&topic);
-                self.dropped(&topic, at);
+                if let Some(said) = self.losses.dropped(&topic, at.mono) {
+                    warn!(source = %self.config.name, "{said}");
+                }
             }
         }
         let receipt = match gathered.token {
@@ -337,9 +349,8 @@ impl Source {
             info!(source, count, "connected again");
             self.said.clear();
         }
-        if let Some(count) = self.drops.fine(now).map(Say::count) {
-            info!(source, count, "no more messages are dropped");
-            self.tally.settle("drops");
+        if let Some(said) = self.losses.look(now) {
+            info!(source, "{said}");
         }
     }
 }

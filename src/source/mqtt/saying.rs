@@ -8,14 +8,7 @@ use super::{
     session::{Remark, Taken},
     topic,
 };
-use crate::{
-    clock::Now,
-    link::mqtt::Message,
-    source::tally::{Complaint, Count},
-};
-
-/// What a flood at QoS 0 is called.
-const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
+use crate::{link::mqtt::Message, source::tally::Count};
 
 impl Source {
     /// Logs what people should know of a message.
@@ -62,23 +55,5 @@ impl Source {
             self.tally
                 .trouble(Count::UnknownMachine, now, || topic.clone());
         }
-    }
-
-    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
-    pub(super) fn dropped(&mut self, topic: &str, now: Now) {
-        self.tally
-            .trouble(Count::Dropped, now.mono, || topic.to_owned());
-        let Some(say) = self.drops.failed(now.mono) else {
-            return;
-        };
-        let (source, count) = (self.config.name.as_ref(), say.count());
-        warn!(source, count, "{DROPS}");
-        self.tally.complain(
-            "drops",
-            Complaint {
-                message: DROPS.to_owned(),
-                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
-            },
-        );
     }
 }

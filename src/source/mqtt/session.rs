@@ -33,8 +33,6 @@ use crate::{
 
 /// How many unknown machines are named in the log; later ones are only counted.
 const UNKNOWN: usize = 100;
-/// So many characters of their names are kept.
-const LONGEST_NAME: usize = 64;
 
 /// Turns messages into samples.
 #[derive(Debug)]
@@ -188,9 +186,9 @@ impl Intake {
 impl Reader {
     /// Takes a topic apart.
     fn learn(&mut self, topic: &str, now: Mono) -> Known {
-        let mut known = Known::default();
+        let (mut meanings, mut stranger) = (Vec::new(), None);
         let mut filters = BTreeSet::new();
-        for (at, listening) in self.subscriptions.iter().enumerate() {
+        for (at, listening) in (0..).zip(&self.subscriptions) {
             let subscription = &listening.subscription;
             let Some(captures) = subscription.template.captures(topic) else {
                 continue;
@@ -212,11 +210,11 @@ impl Reader {
                         ..Who::default()
                     };
                     let said = self.machines.learn(who, &captures, now);
-                    (tags, Whose::Labelled(said))
+                    (tags, Whose::Labelled(Box::new(said)))
                 }
                 (None, Some((_, name)), Some(class)) => {
                     if let Some(why) = mistake(name, machine.as_deref()) {
-                        known.stranger = Some(stranger(name, Some(why)));
+                        stranger = Some(Stranger::new(name, Some(why)));
                         continue;
                     }
                     let who = Who {
@@ -226,25 +224,25 @@ impl Reader {
                         ..Who::default()
                     };
                     let said = self.machines.learn(who, &captures, now);
-                    (&listening.places, Whose::Discovered(said))
+                    (&listening.places, Whose::Discovered(Box::new(said)))
                 }
                 (None, named, _) => {
-                    let stranger = named.map(|(_, name)| stranger(name, None));
-                    known.stranger = stranger.or(known.stranger);
+                    let named = named.map(|(_, name)| Stranger::new(name, None));
+                    stranger = named.or(stranger);
                     continue;
                 }
             };
-            known.meanings.push(Meaning {
+            meanings.push(Meaning {
                 subscription: at,
                 tags: Arc::clone(tags),
                 whose,
             });
         }
-        if !known.meanings.is_empty() {
-            known.stranger = None;
+        Known {
+            stranger: stranger.filter(|_| meanings.is_empty()),
+            meanings: meanings.into(),
+            copies: Copies::of(filters.len()),
         }
-        known.copies = Copies::of(filters.len());
-        known
     }
 
     fn take(&mut self, known: &mut Known, message: &Message, connection: u64) -> Taken {
@@ -256,7 +254,7 @@ impl Reader {
             return taken;
         }
         for meaning in &known.meanings {
-            let listening = &mut self.subscriptions[meaning.subscription];
+            let listening = &mut self.subscriptions[meaning.subscription as usize];
             let retained = match (message.retain, listening.subscription.retained) {
                 (false, _) => Retained::No,
                 (true, Some(retained)) => retained,
@@ -279,7 +277,7 @@ impl Reader {
                 taken.heard.extend(told.map(|who| (who, Vec::new())));
             }
         }
-        if let Some(Stranger { name, why }) = &known.stranger {
+        if let Some(Stranger { name, why }) = known.stranger.as_deref() {
             taken.unknown = true;
             if self.strangers.len() < UNKNOWN && !self.strangers.contains(&**name) {
                 self.strangers.insert(name.to_string());
@@ -328,12 +326,6 @@ impl Listening {
         });
         taken.samples.extend(samples);
     }
-}
-
-fn stranger(name: &str, why: Option<&'static str>) -> Stranger {
-    let name: String = name.chars().take(LONGEST_NAME).collect();
-    let name = name.into_boxed_str();
-    Stranger { name, why }
 }
 
 /// Reads a payload; one that makes the reading panic is malformed, or it would come again after every restart.

@@ -29,7 +29,7 @@ pub struct Subscription {
     /// How what the broker had kept counts; none where it does not.
     pub retained: Option<Retained>,
     /// The machines that it is for: one, or those that the topic may name.
-    pub machines: Vec<Arc<str>>,
+    pub machines: Arc<[Arc<str>]>,
     /// The class of machines that it discovers, if it does.
     pub discovers: Option<Arc<str>>,
     /// The tags of each of these machines.
@@ -82,7 +82,7 @@ impl Subscription {
             qos,
             stale_after: stale_after?,
             retained,
-            machines,
+            machines: machines.into(),
             discovers,
             tags: means.tags,
             reader: means.reader,

@@ -2,6 +2,7 @@
 
 mod brokers;
 mod discovery;
+mod flood;
 mod payloads;
 mod retained;
 mod sparkplug;
