@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -54,7 +55,7 @@ const SENTENCES: usize = 32;
 /// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
-    tags: TagIds,
+    tags: Arc<TagIds>,
     clock: Clock,
     feed: Feed,
     receipts: mpsc::Receiver<Receipt>,
@@ -62,6 +63,7 @@ pub async fn run(
 ) {
     let options = config.link();
     let source = Source::new(config, options, &tags, clock, feed, receipts, stop);
+    drop(tags);
     source.run().await;
 }
 

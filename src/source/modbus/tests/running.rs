@@ -98,7 +98,13 @@ impl Running {
             .collect();
         let (feed, drain) = Feed::new(1000, Arc::new(Notify::new()));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(config, ids, clock.clone(), feed, stop.clone()));
+        let task = tokio::spawn(run(
+            config,
+            Arc::new(ids),
+            clock.clone(),
+            feed,
+            stop.clone(),
+        ));
         let (last, times, started) = (HashMap::new(), HashMap::new(), clock.now());
         Self {
             drain,
