@@ -137,6 +137,9 @@ pub(super) async fn the_status_is_left_as_last_will_and_told_at_start_and_end(ve
     link.connected().await;
     link.tell_status();
     assert_eq!(time(&peer.expect(PUBLISH).await, "here"), begun);
+    while testbed::clock().now().wall.as_millis() <= begun {
+        tokio::task::yield_now().await;
+    }
     let (rest, ()) = tokio::join!(peer.rest(), link.close());
     assert!(time(&rest[0], "gone") > begun, "the time of the end");
     assert_eq!(rest[1].kind, DISCONNECT);
