@@ -216,3 +216,49 @@ fn a_tag_of_an_unknown_machine_or_of_two_sources_is_a_mistake_of_the_source() {
         ["andon.toml:23: source.mqtt.cell: reads mill-1/spindle_temp, which hall-2 reads already"]
     );
 }
+
+#[test]
+fn rules_for_a_class_are_bound_to_what_its_machines_will_be_like() {
+    let subscribe = |topic: &str, tags: &str| {
+        format!(
+            "[[source.mqtt.subscribe]]\ntopic = \"{topic}\"\nclass = \"press\"\ndiscover = true\npayload = \"json\"\nstale_after = \"5s\"\ntags = [{tags}]\n"
+        )
+    };
+    let plant = [
+        PLANT,
+        "[[source.mqtt]]\nname = \"presses\"\nurl = \"mqtt://broker\"\n",
+        &subscribe(
+            "a/{machine}",
+            "{ tag = \"force\", path = \"/f\", unit = \"kN\" }",
+        ),
+        &subscribe(
+            "b/{machine}",
+            "{ tag = \"state\", path = \"/s\", values = { \"RUN\" = 4 } }",
+        ),
+    ];
+    let rule = |id: &str, rest: &str| {
+        format!("[[rule]]\nid = \"{id}\"\nmachine_class = \"press\"\nseverity = \"info\"\n{rest}\n")
+    };
+    let rules = rule("runs", "tag = \"state\"\nequals = \"RUN\"")
+        + &rule("overforce", "tag = \"force\"\nunit = \"kN\"\nabove = 50")
+        + "[[rule]]\nid = \"hot\"\nmachine_class = \"cnc-mill\"\ntag = \"spindle_temp\"\nabove = 9\nseverity = \"info\"\n";
+    let loaded = compiled(&plant.concat(), &rules, Path::new("r.toml")).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let [mould] = &loaded.plant.moulds[..] else {
+        panic!("one class is discovered: {:?}", loaded.plant.moulds);
+    };
+    let source = &loaded.plant.sources[mould.source.0 as usize];
+    assert_eq!((&*source.name, &*mould.class), ("presses", "press"));
+    let tags: Vec<&str> = mould.tags.iter().map(|tag| &*tag.name).collect();
+    assert_eq!(tags, ["force", "state"]);
+    let watches = mould.watches.iter();
+    let watches = watches.map(|(rule, tag)| (&*rule.id, *tag, rule.levels[0].condition));
+    assert_eq!(
+        watches.collect::<Vec<_>>(),
+        [
+            ("runs", 1, Condition::Equals(4.0)),
+            ("overforce", 0, Condition::Above(50.0))
+        ]
+    );
+    assert_eq!(loaded.plant.watches.len(), 2, "those of the two mills");
+}

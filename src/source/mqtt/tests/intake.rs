@@ -1,11 +1,14 @@
 //! What a message means.
 
+use proptest::prelude::*;
+
 use super::{
     super::session::{Intake, Remark, Taken},
     good,
 };
 use crate::{
     clock::Wall,
+    config::section::Id,
     link::mqtt::{Message, TooLarge, testbed::clock},
     sample::{Bad, Reading, Retained, Sample, TagId, Value},
     source::Who,
@@ -290,4 +293,24 @@ fn what_a_topic_says_of_a_machine_that_is_configured_is_told_once() {
     // What found no room is told again.
     intake.dropped("oven/left");
     assert_eq!(intake.take(&message("oven/left", "1")).heard.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn whatever_topics_say_a_machine_has_an_id_and_what_is_kept_is_short(
+        topics in prop::collection::vec("(plant|oven)(/(\\PC|[a-c]|\u{1b}|_){0,80}){1,3}(/force)?", 1..20),
+    ) {
+        let mut intake = presses();
+        for topic in topics {
+            let taken = intake.take(&message(&topic, "7"));
+            for (who, _) in &taken.heard {
+                prop_assert!(Id::new(&who.id).is_some() && *who.id != *"andon");
+                let said = who.labels.values().chain([&who.name]);
+                for text in said {
+                    prop_assert!(text.chars().count() <= 64, "{text}");
+                    prop_assert!(!text.chars().any(char::is_control), "{text}");
+                }
+            }
+        }
+    }
 }
