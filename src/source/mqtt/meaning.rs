@@ -26,9 +26,9 @@ const BYTES: usize = 4 << 20;
 const LONGEST: usize = 512;
 /// So many characters of the name of a stranger are kept.
 const LONGEST_NAME: usize = 64;
-/// Copies of a message follow it within this time. Half of the shortest `stale_after`: two that are left out in a row, with what is
-/// taken between them, are less than that apart.
-const COPY_WITHIN: Duration = Duration::from_millis(500);
+/// Copies of a message follow it within this time, where nothing of the topic is stale sooner than after twice as long: what waits
+/// for its acknowledgement is on disk within a second, and meanwhile the broker may hold copies back, or nothing is read.
+const COPY_WITHIN: Duration = Duration::from_secs(2);
 
 /// The tags of one machine, in the order of its subscription's; none where nobody asked for it.
 pub(super) type Tags = Arc<[Option<TagId>]>;
@@ -88,6 +88,8 @@ impl Stranger {
 pub(super) struct Copies {
     /// How many copies may follow a message.
     further: u16,
+    /// Within this time: so long that two messages which are left out in a row, with what is taken between them, make nothing stale.
+    within: Duration,
     last: Option<Last>,
 }
 
@@ -104,11 +106,12 @@ struct Last {
 }
 
 impl Copies {
-    /// For a topic that so many filters of ours match.
-    pub(super) fn of(filters: usize) -> Option<Box<Self>> {
+    /// For a topic that so many filters of ours match, where something is stale after this time of silence.
+    pub(super) fn of(filters: usize, stale_after: Duration) -> Option<Box<Self>> {
         let further = u16::try_from(filters.saturating_sub(1)).unwrap_or(u16::MAX);
         let copies = Self {
             further,
+            within: COPY_WITHIN.min(stale_after / 2),
             last: None,
         };
         (further > 0).then(|| Box::new(copies))
@@ -122,7 +125,7 @@ impl Copies {
             && last.hash == hash
             && last.retain == message.retain
             && last.connection == connection
-            && message.at.mono.since(last.at) < COPY_WITHIN
+            && message.at.mono.since(last.at) < self.within
         {
             last.left -= 1;
             return true;
@@ -217,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_the_same_payload_at_once_and_once_for_each_further_filter() {
-        let mut copies = Copies::of(3).expect("several filters");
+        let mut copies = Copies::of(3, Duration::from_secs(1)).expect("several filters");
         let table = [
             (0, "1", false),
             (1, "1", true),
@@ -236,12 +239,33 @@ mod tests {
                 "{millis}"
             );
         }
-        assert!(Copies::of(1).is_none() && Copies::of(0).is_none());
+        let of = |filters| Copies::of(filters, Duration::from_secs(1));
+        assert!(of(1).is_none() && of(0).is_none());
+    }
+
+    #[test]
+    fn a_copy_may_wait_for_a_commit_where_nothing_is_stale_so_soon() {
+        for (stale_after, within) in [(1000, 500), (3000, 1500), (4000, 2000), (60_000, 2000)] {
+            let mut copies = Copies::of(2, Duration::from_millis(stale_after)).expect("two");
+            for (millis, expected) in [
+                (0, false),
+                (within - 1, true),
+                (9000, false),
+                (9000 + within, false),
+            ] {
+                let message = message(millis, "1");
+                assert_eq!(
+                    copies.is_copy(&message, 0),
+                    expected,
+                    "{stale_after}: {millis}"
+                );
+            }
+        }
     }
 
     #[test]
     fn nothing_is_a_copy_of_what_came_over_another_connection_or_was_not_taken() {
-        let mut copies = Copies::of(2).expect("several filters");
+        let mut copies = Copies::of(2, Duration::from_secs(1)).expect("several filters");
         assert!(!copies.is_copy(&message(0, "1"), 0));
         assert!(!copies.is_copy(&message(1, "1"), 1));
         copies.forget();

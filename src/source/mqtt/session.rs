@@ -11,6 +11,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -187,13 +188,14 @@ impl Reader {
     /// Takes a topic apart.
     fn learn(&mut self, topic: &str, now: Mono) -> Known {
         let (mut meanings, mut stranger) = (Vec::new(), None);
-        let mut filters = BTreeSet::new();
+        let (mut filters, mut shortest) = (BTreeSet::new(), Duration::MAX);
         for (at, listening) in (0..).zip(&self.subscriptions) {
             let subscription = &listening.subscription;
             let Some(captures) = subscription.template.captures(topic) else {
                 continue;
             };
             filters.insert(subscription.template.filter());
+            shortest = shortest.min(subscription.stale_after);
             let named = captures.iter().find(|(name, _)| *name == MACHINE);
             let machine = match named {
                 Some((_, text)) => to_id(text).map(|id| id.0),
@@ -241,7 +243,7 @@ impl Reader {
         Known {
             stranger: stranger.filter(|_| meanings.is_empty()),
             meanings: meanings.into(),
-            copies: Copies::of(filters.len()),
+            copies: Copies::of(filters.len(), shortest),
         }
     }
 
