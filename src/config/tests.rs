@@ -231,7 +231,7 @@ fn what_show_prints_is_the_same_configuration_again() {
     let second = place.load(&[]).unwrap();
     assert_eq!(first.plant, second.plant);
     let without_places = |loaded: &Loaded| {
-        let shown = texts(&loaded).show();
+        let shown = texts(loaded).show();
         let lines = shown
             .lines()
             .map(|line| line.split(" # ").next().unwrap_or("").trim_end().to_owned());

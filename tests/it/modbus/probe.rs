@@ -160,7 +160,7 @@ fn a_device_on_a_serial_line_is_looked_at_like_any_other() {
     drop(device);
     let silent = said(&at("7", &["--timeout", "300ms"]), 1);
     assert!(
-        silent.contains("did not answer") && silent.contains("--unit"),
+        silent.contains("did not answer within 300ms") && silent.contains("--unit"),
         "{silent}"
     );
     let lock = File::open(&here).expect("the port");

@@ -68,7 +68,7 @@ pub(in crate::source::modbus) enum LinkError {
 
 /// What went wrong in an exchange, before it is known where and with whom.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(in crate::source::modbus) enum Trouble {
     Silent(Duration),
     Stream(io::Error),
     Mismatch(ProtocolError),

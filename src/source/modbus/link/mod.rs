@@ -15,7 +15,7 @@ mod memory;
 pub(super) mod rtu;
 mod serial;
 mod settings;
-mod tcp;
+pub(super) mod tcp;
 mod wire;
 
 use std::{collections::BTreeSet, io, pin::Pin, time::Duration};
@@ -71,7 +71,7 @@ struct Quarantine {
 }
 
 /// What a unit answered: the values, or the code of its exception.
-type Reply = Result<Answer, u8>;
+pub(super) type Reply = Result<Answer, u8>;
 
 impl Link {
     /// A link that is not connected yet.
@@ -246,7 +246,7 @@ impl Link {
         self.asking = Some(unit);
         let asked = timeout(within, wire.ask(unit, span)).await;
         self.asking = None;
-        match asked.unwrap_or(Err(Trouble::Silent(within))) {
+        match asked.unwrap_or(Err(Trouble::Silent(self.settings.timeout))) {
             Ok(reply) => {
                 (self.open, self.carried) = (Some(wire), true);
                 Ok(reply)

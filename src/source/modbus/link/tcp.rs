@@ -27,7 +27,7 @@ use super::{
 };
 
 /// An open connection.
-pub(super) struct Connection(Context);
+pub(in crate::source::modbus) struct Connection(Context);
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,12 +37,16 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Takes over a stream.
-    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+    pub(in crate::source::modbus) fn new(stream: Box<dyn Stream>) -> Self {
         Self(attach(Ending(stream)))
     }
 
     /// Sends a request and waits for its answer, for ever: the caller has the patience.
-    pub(super) async fn ask(&mut self, unit: u8, span: Span) -> Result<Reply, Trouble> {
+    pub(in crate::source::modbus) async fn ask(
+        &mut self,
+        unit: u8,
+        span: Span,
+    ) -> Result<Reply, Trouble> {
         self.0.set_slave(Slave(unit));
         // Not the crate's typed reads: they check the length with `debug_assert` only, so a device could end a debug build.
         match self.0.call(request(span)).await {

@@ -1,9 +1,15 @@
-//! Random misbehaviour, tens of thousands of times, or with `ANDON_LONG` a million: a value that is accepted is the one that was asked
-//! for, and was said after it was asked.
+//! Random misbehaviour, ten thousand times over each framing, or with `ANDON_LONG` a million times, among as many proper answers: a value
+//! that is accepted is the one that was asked for, and was said after it was asked.
 //!
 //! The clock is stopped and moves when nobody has anything to do, so that lateness is exact however busy the machine is.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{
     hostile::{Asked, Framing, Hostile, Manner, bit, register},
@@ -20,11 +26,11 @@ const TIMEOUT: Duration = Duration::from_millis(60);
 const MAX_RESPONSE: u64 = 250;
 const RUNS: u64 = 8;
 
-/// How many answers are asked for over one framing.
+/// How many hostile answers are given over one framing.
 fn answers() -> usize {
     match std::env::var_os("ANDON_LONG") {
         Some(_) => 1_000_000,
-        None => 24_000,
+        None => 10_000,
     }
 }
 
@@ -69,11 +75,15 @@ fn in_framing(framing: Framing, manner: Manner) -> Manner {
     }
 }
 
-/// How many answers were accepted, of so many that were asked for.
-async fn weather(framing: Framing, latest: u64, seed: u64, requests: usize) -> usize {
-    let hostile = Hostile::new(framing, true, move |asked: Asked| {
+/// How many answers were asked for until so many were hostile, and how many of all were accepted.
+async fn weather(framing: Framing, latest: u64, seed: u64, hostile: usize) -> (usize, usize) {
+    let given = Arc::new(AtomicUsize::new(0));
+    let counted = given.clone();
+    let device = Hostile::new(framing, true, move |asked: Asked| {
         let mut random = fastrand::Rng::with_seed(seed << 32 | asked.nth as u64);
-        in_framing(framing, any_manner(&mut random, latest))
+        let manner = in_framing(framing, any_manner(&mut random, latest));
+        counted.fetch_add(usize::from(manner != Manner::Proper), Ordering::Relaxed);
+        manner
     });
     let text = match framing {
         Framing::Tcp => "tcp://device",
@@ -81,26 +91,26 @@ async fn weather(framing: Framing, latest: u64, seed: u64, requests: usize) -> u
     };
     let mut settings = LinkSettings::new(Address::parse(text).unwrap(), TIMEOUT);
     settings.max_response = Duration::from_millis(MAX_RESPONSE);
-    settings.memory = Some(hostile.memory());
+    settings.memory = Some(device.memory());
     let (mut link, mut random) = (Link::new(settings), fastrand::Rng::with_seed(seed));
     let mut accepted = 0;
-    while hostile.asked() < requests {
+    while given.load(Ordering::Relaxed) < hostile {
         let (_, kind) = Kind::WORDS[random.usize(0..4)];
         // Few units and shapes: most of what comes late would fit the next request.
         let span = span(kind, random.u16(0..200), random.u16(1..=2) * 16);
         let unit = random.u8(1..3);
-        let before = hostile.asked();
+        let before = device.asked();
         let patience = match random.u8(0..50) {
             0 => random.u64(0..80),
             _ => 100_000,
         };
         let read = tokio::time::timeout(Duration::from_millis(patience), link.read(unit, span));
         if let Ok(Ok(answer)) = read.await {
-            assert_right(&answer, unit, span, before, hostile.asked());
+            assert_right(&answer, unit, span, before, device.asked());
             accepted += 1;
         }
     }
-    accepted
+    (device.asked(), accepted)
 }
 
 /// The answer is of this unit and span, and given to one of the requests that were made since.
@@ -128,11 +138,15 @@ fn assert_right(answer: &Answer, unit: u8, span: Span, before: usize, after: usi
 
 async fn in_any_weather(framing: Framing, latest: u64) {
     let each = answers() / RUNS as usize;
-    let mut accepted = 0;
+    let (mut asked, mut accepted) = (0, 0);
     for seed in 0..RUNS {
-        accepted += weather(framing, latest, seed, each).await;
+        let (of, were) = weather(framing, latest, seed, each).await;
+        (asked, accepted) = (asked + of, accepted + were);
     }
-    let asked = answers();
+    println!(
+        "{} hostile answers among {asked}, {accepted} accepted",
+        answers()
+    );
     assert!(
         accepted > asked / 4,
         "the test must see answers too: {accepted} of {asked}"

@@ -2,6 +2,8 @@
 //!
 //! Nothing of the agent uses this. A promise that does not hold is a panic.
 
+mod wire;
+
 use std::collections::BTreeMap;
 
 use crate::sample::{Bad, Labels, Reading, Value};
@@ -9,11 +11,12 @@ use crate::sample::{Bad, Labels, Reading, Value};
 use super::{
     address::Address,
     decode::{Answer, Decoder, Form, Order, Part},
-    link::rtu::{self, Frame},
     plan::{Kind, Span},
     point::Point,
     probe::guess,
 };
+
+pub use self::wire::{frames, messages};
 
 /// Reads bytes as a tag and as the answer that it is read from.
 ///
@@ -107,95 +110,6 @@ pub fn texts(text: &str) {
     }
 }
 
-/// Reads bytes as a request over a serial line and as what came back: anything, or the answer with something done to it.
-///
-/// # Panics
-/// When something else than the whole answer to that request is accepted, when the answer is not, or when it is accepted or refused
-/// for good before it can be.
-pub fn frames(data: &[u8]) {
-    let mut bytes = Bytes(data);
-    let (_, kind) = Kind::WORDS[usize::from(bytes.byte() % 4)];
-    let (unit, count) = (bytes.byte(), bytes.word() % kind.limit() + 1);
-    let span = Span {
-        kind,
-        start: 0,
-        count,
-    };
-    let function = match kind {
-        Kind::Coil => 1,
-        Kind::Discrete => 2,
-        Kind::Holding => 3,
-        Kind::Input => 4,
-    };
-    let values = usize::from(match kind.is_bits() {
-        true => count.div_ceil(8),
-        false => count * 2,
-    });
-    let (what, at, flip) = (bytes.byte(), usize::from(bytes.word()), bytes.byte());
-    let mut sent = match what % 8 {
-        0 => vec![unit, function | 0x80, flip],
-        1 => bytes.0.iter().copied().take(300).collect(),
-        _ => {
-            let head = [unit, function, u8::try_from(values).unwrap_or(u8::MAX)];
-            let fill = bytes.0.iter().chain(std::iter::repeat(&0x55));
-            head.iter().chain(fill.take(values)).copied().collect()
-        }
-    };
-    if what % 8 != 1 {
-        let check = checksum(&sent).to_le_bytes();
-        sent.extend(check);
-    }
-    let length = sent.len();
-    match what / 8 % 4 {
-        0 if length > 0 => sent[at % length] ^= flip,
-        1 => sent.truncate(at % (length + 1)),
-        2 => sent.extend(bytes.0.iter().take(at % 4)),
-        _ => {}
-    }
-
-    let whole = |length: usize| {
-        let (body, check) = sent.split_at_checked(length.saturating_sub(2))?;
-        let right = checksum(body).to_le_bytes() == *check;
-        (sent.len() == length && body.first() == Some(&unit) && right).then(|| &body[1..])
-    };
-    let answered = whole(5 + values)
-        .filter(|body| body[0] == function && usize::from(body[1]) == values)
-        .map(|body| &body[2..]);
-    let refused = whole(5).filter(|body| body[0] == function | 0x80);
-    match rtu::read(unit, span, &sent) {
-        Ok(Frame::Answer(Answer::Registers(words))) => {
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
-            assert_eq!(Some(&bytes[..]), answered);
-            assert!(!kind.is_bits());
-        }
-        Ok(Frame::Answer(Answer::Bits(bits))) => {
-            let bytes = answered.expect("nothing else is accepted");
-            assert!(kind.is_bits() && bits.len() == usize::from(count));
-            for (at, bit) in bits.into_iter().enumerate() {
-                assert_eq!(bit, bytes[at / 8] >> (at % 8) & 1 == 1);
-            }
-        }
-        Ok(Frame::Exception(code)) => assert_eq!(Some(code), refused.map(|body| body[1])),
-        Ok(Frame::Part) | Err(_) => assert!(answered.is_none() && refused.is_none()),
-    }
-    // What comes in pieces is judged as soon as it can be and not before.
-    for end in 0..sent.len() {
-        let judged = rtu::read(unit, span, &sent[..end]);
-        if answered.is_some() || refused.is_some() {
-            assert_eq!(judged, Ok(Frame::Part), "{end} of {} bytes", sent.len());
-        }
-    }
-}
-
-/// The checksum as the standard has it, bit by bit (MODBUS over Serial Line V1.02, section 6.2.2).
-fn checksum(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xFFFF, |check, byte| {
-        (0..8).fold(check ^ u16::from(*byte), |check, _| {
-            check >> 1 ^ if check & 1 == 1 { 0xA001 } else { 0 }
-        })
-    })
-}
-
 /// Bytes that are used up; zeros where there are none left.
 struct Bytes<'d>(&'d [u8]);
 
@@ -233,6 +147,7 @@ mod tests {
         #[test]
         fn nothing_but_the_whole_answer_is_taken_for_one(data in prop::collection::vec(any::<u8>(), 0..300)) {
             super::frames(&data);
+            super::messages(&data);
         }
 
         #[test]
