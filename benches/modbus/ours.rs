@@ -56,7 +56,7 @@ impl Pollers {
             loop {
                 wake.notified().await;
                 for queue in &mut queues {
-                    while let Ok(batch) = queue.try_recv() {
+                    while let Some(batch) = queue.try_recv() {
                         let good = |sample: &andon::sample::Sample| {
                             matches!(sample.reading, Reading::Good(_))
                         };

@@ -35,7 +35,7 @@ impl StoreHistory {
         let rows = self.0.alerts(filter, page.limit).await?;
         let mut views = Vec::with_capacity(rows.len());
         for row in rows {
-            let events = self.0.events_of(row.number, 0).await?;
+            let events = self.0.events_of(row.number, 1).await?;
             views.push(alert(&row, events.last()));
         }
         Ok(views)
@@ -49,7 +49,7 @@ impl StoreHistory {
         let Some(row) = self.0.alerts(filter, 1).await?.pop() else {
             return Ok(None);
         };
-        let events = self.0.events_of(row.number, 0).await?;
+        let events = self.0.events_of(row.number, crate::api::ROWS).await?;
         let filter = DeliveryFilter {
             alert: Some(row.number),
             ..DeliveryFilter::default()

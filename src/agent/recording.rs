@@ -54,7 +54,7 @@ pub(super) fn of_run(
             .map(|byte| format!("{byte:02x}"))
             .collect(),
         events: began.ends.iter().map(Into::into).collect(),
-        ..core::begin(engine, loaded.files.hash(), began.durable, began.at, boot)
+        ..core::begin(engine, loaded.hash.clone(), began.durable, began.at, boot)
     };
     let (tap, reel) = recording(begin, QUEUE);
     engine.listen(tap);
@@ -95,7 +95,7 @@ fn end(file: RecordingFile, why: Option<&str>) {
 impl Loop {
     /// Begins a recording for whoever asked.
     pub(super) fn record(&mut self, by: &str, reply: oneshot::Sender<Result<Reel, String>>) {
-        let configuration = self.loaded.files.hash();
+        let configuration = self.loaded.hash.clone();
         let reel = self.engine.record(configuration, &self.recorder.boot);
         if reel.is_ok() {
             tracing::info!(by, "a recording begins, samples included");

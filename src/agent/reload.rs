@@ -64,9 +64,10 @@ impl Loop {
         self.end_absent_concerns();
         self.concerns.configured(&[], now.mono);
         start::keep_as_last_good(&self.loaded);
+        self.loaded.let_texts_go();
         tracing::info!("the configuration was read again");
         Ok(Ok(Reloaded {
-            hash: self.loaded.files.hash(),
+            hash: self.loaded.hash.clone(),
             warnings,
         }))
     }

@@ -16,7 +16,7 @@ use crate::{
     health::credentials::source_peer,
     link::certificate::Seen,
     source::{
-        Batch, Feed, Receipt, TagIds,
+        Batch, Drain, Feed, Receipt, TagIds,
         modbus::{self, config::ModbusConfig},
         mqtt::{self, config::MqttConfig},
         tally::Tally,
@@ -40,7 +40,7 @@ pub(super) struct Sources {
     tasks: JoinSet<()>,
     by_task: HashMap<Id, usize>,
     lines: Vec<Line>,
-    tag_ids: TagIds,
+    tag_ids: Arc<TagIds>,
     clock: Clock,
     wake: Arc<Notify>,
     stop: CancellationToken,
@@ -49,7 +49,7 @@ pub(super) struct Sources {
 /// One source and the loop's ends of its queues.
 struct Line {
     kind: Kind,
-    batches: mpsc::Receiver<Batch>,
+    batches: Drain,
     receipts: Option<mpsc::Sender<Receipt>>,
     run: u32,
     tally: Tally,
@@ -90,7 +90,7 @@ impl Sources {
             tasks: JoinSet::new(),
             by_task: HashMap::new(),
             lines: Vec::new(),
-            tag_ids: loaded.tag_ids.clone(),
+            tag_ids: Arc::clone(&loaded.tag_ids),
             clock: clock.clone(),
             wake: Arc::clone(wake),
             stop: CancellationToken::new(),
@@ -98,7 +98,7 @@ impl Sources {
         for kind in kinds {
             let at = sources.lines.len();
             // Replaced at once: a line has its queues from the task that feeds them.
-            let (_, batches) = mpsc::channel(1);
+            let (_, batches) = Feed::new(1, Arc::clone(wake));
             let counted = before.and_then(|before| before.tally(kind.name()));
             let tally = counted.cloned().unwrap_or_default();
             sources.lines.push(Line {
@@ -121,12 +121,7 @@ impl Sources {
                 line: at,
                 number: line.run,
             };
-            for _ in 0..limit {
-                let Ok(batch) = line.batches.try_recv() else {
-                    break;
-                };
-                take(run, batch);
-            }
+            line.batches.take(limit, |batch| take(run, batch));
         }
     }
 
@@ -236,7 +231,7 @@ mod tests {
     use super::*;
     use crate::{clock::Synchronised, link::mqtt::Version, source::mqtt::config::Broker};
 
-    fn line(receipts: mpsc::Sender<Receipt>, batches: mpsc::Receiver<Batch>) -> Line {
+    fn line(receipts: mpsc::Sender<Receipt>, batches: Drain) -> Line {
         Line {
             kind: Kind::Mqtt(MqttConfig {
                 name: "cell-broker".into(),
@@ -275,7 +270,7 @@ mod tests {
             tasks: JoinSet::new(),
             by_task: HashMap::new(),
             lines: vec![line],
-            tag_ids: TagIds::new(),
+            tag_ids: Arc::default(),
             clock: Clock::system(Synchronised::Assume),
             wake: Arc::default(),
             stop: CancellationToken::new(),
@@ -299,7 +294,7 @@ mod tests {
         let error = task.await.unwrap_err();
         assert!(error.to_string().contains("canary"), "nothing to hide");
         let (receipts, _given) = mpsc::channel(4);
-        let (_feed, batches) = mpsc::channel(1);
+        let (_feed, batches) = Feed::new(1, Arc::default());
         let mut sources = sources(line(receipts, batches));
         let log = Log::default();
         let writer = log.clone();
@@ -316,7 +311,7 @@ mod tests {
     #[test]
     fn a_receipt_of_an_earlier_run_acknowledges_nothing_of_this_one() {
         let (receipts, mut given) = mpsc::channel(4);
-        let (_feed, batches) = mpsc::channel(1);
+        let (_feed, batches) = Feed::new(1, Arc::default());
         let sources = sources(line(receipts, batches));
         let run = |number| Run { line: 0, number };
         sources.acknowledge(run(6), Receipt(1));

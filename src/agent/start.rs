@@ -40,7 +40,7 @@ const HEARTBEAT_AGAIN: Duration = Duration::from_secs(60);
 
 /// Builds everything and starts the tasks beside the loop.
 pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
-    let (loaded, refused) = configuration(&start)?;
+    let (mut loaded, refused) = configuration(&start)?;
     let settings = &loaded.settings;
     let clock = Clock::system(settings.clock.clone());
     let boot = clock::boot_id();
@@ -58,6 +58,8 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
     if refused.is_empty() {
         keep_as_last_good(&loaded);
     }
+    loaded.let_texts_go();
+    let settings = &loaded.settings;
     let store = opened.store;
     let durable = record::durable(&opened.restored, &store).await?;
     let seed = seed();
@@ -233,7 +235,8 @@ fn configuration(start: &Start) -> Result<(Loaded, Vec<Problem>), AgentError> {
 
 /// Keeps what runs now; without it the next start needs a configuration without mistakes.
 pub(super) fn keep_as_last_good(loaded: &Loaded) {
-    if let Err(error) = last_good::keep(&loaded.settings.agent.data_dir, &loaded.files) {
+    let Some(texts) = &loaded.texts else { return };
+    if let Err(error) = last_good::keep(&loaded.settings.agent.data_dir, &texts.files) {
         let error = anyhow::Error::from(error);
         tracing::warn!("the configuration cannot be kept as the last good one: {error:#}");
     }

@@ -120,7 +120,7 @@ impl Loop {
             problems,
             config: ConfigView {
                 path: self.start.paths.main.display().to_string(),
-                hash: self.loaded.files.hash(),
+                hash: self.loaded.hash.clone(),
                 refused,
             },
             recordings: self.engine.recordings(),

@@ -170,6 +170,7 @@ impl Engine {
         let plant = Arc::clone(&self.plant);
         let (tags, watches) = (self.tags.len(), self.rest_of_watch.len());
         let mut of_tag: Vec<Vec<u32>> = vec![Vec::new(); plant.tags.len() - tags];
+        self.watches.reserve(plant.watches.len() - watches);
         for (index, watch) in (watches as u32..).zip(&plant.watches[watches..]) {
             let machine = &plant.machines[watch.machine.0 as usize];
             let (rule, levels) = (watch.rule.id.clone(), watch.rule.levels.len());

@@ -90,7 +90,7 @@ impl Engine {
             unknown_downtimes: 0,
             guessed: false,
         };
-        self.watches[watch].episode = Some(episode);
+        self.watches[watch].episode = Some(Box::new(episode));
         self.start_policy(watch, now.mono);
         self.emit(watch, EventKind::Triggered, now, Extra::default());
     }

@@ -209,7 +209,7 @@ impl Engine {
             ..Face::default()
         };
         let live = &mut self.watches[watch];
-        live.face = Some(face);
+        live.face = Some(Box::new(face));
         live.ladder = Ladder::idle(1);
         let why = Some("rule removed, not measured as normal".into());
         self.end(
@@ -271,12 +271,13 @@ impl Engine {
         // A rule that is back describes its watch itself; what was said of it while it was gone counts no more.
         live.face = match self.plant.watches.get(index) {
             Some(_) => None,
-            None => saved.face.as_ref().map(read_face),
+            None => saved.face.as_ref().map(read_face).map(Box::new),
         };
         live.episode = saved
             .episode
             .as_ref()
-            .and_then(|episode| passage.episode(episode));
+            .and_then(|episode| passage.episode(episode))
+            .map(Box::new);
         let lost_policy = live
             .open()
             .and_then(|open| open.escalation.as_ref())

@@ -44,8 +44,8 @@ impl Engine {
             subject: live.subject.to_string(),
             levels,
             frozen: live.frozen,
-            episode: live.episode.as_ref().map(save_episode),
-            face: live.face.as_ref().map(save_face),
+            episode: live.episode.as_deref().map(save_episode),
+            face: live.face.as_deref().map(save_face),
             mark: mark.clone(),
         }
     }

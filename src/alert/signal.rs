@@ -80,7 +80,7 @@ impl Engine {
         };
         let watch = self.signal_watch(&signal.rule, &signal.subject);
         let live = &mut self.watches[watch];
-        live.face = Some(signal.face);
+        live.face = Some(Box::new(signal.face));
         let began = live.ladder.set(true).before.is_none();
         let open = live.open().map(|episode| episode.severity);
         match open {

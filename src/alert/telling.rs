@@ -25,7 +25,7 @@ impl Engine {
     pub(super) fn face(&self, watch: WatchIx) -> Face {
         let live = &self.watches[watch];
         if let Some(face) = &live.face {
-            return face.clone();
+            return Face::clone(face);
         }
         let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
             return Face {

@@ -29,6 +29,11 @@ pub(super) struct Watches {
 const SIGNALS: u32 = 1 << 31;
 
 impl Watches {
+    /// Makes room for watches that the plant has.
+    pub(super) fn reserve(&mut self, further: usize) {
+        self.of_plant.reserve(further);
+    }
+
     /// Adds a watch that the plant has.
     pub(super) fn push(&mut self, live: LiveWatch) -> WatchIx {
         self.of_plant.push(live);
@@ -81,10 +86,10 @@ pub(super) struct LiveWatch {
     pub(super) ladder: Ladder,
     /// Its tag is bad: it neither raises nor clears.
     pub(super) frozen: bool,
-    /// The alert that is open, or was last.
-    pub(super) episode: Option<Episode>,
+    /// The alert that is open, or was last. Most watches have none: a plant has tens of thousands of watches.
+    pub(super) episode: Option<Box<Episode>>,
     /// What a signal says of itself; a rule's watch is described by the plant.
-    pub(super) face: Option<Face>,
+    pub(super) face: Option<Box<Face>>,
     /// Its machine was forgotten, or another watch is it now; only its place is left.
     pub(super) gone: bool,
 }
@@ -203,11 +208,13 @@ impl LiveWatch {
 
     /// Its open episode.
     pub(super) fn open(&self) -> Option<&Episode> {
-        self.episode.as_ref().filter(|episode| episode.is_open())
+        self.episode.as_deref().filter(|episode| episode.is_open())
     }
 
     /// Its open episode, to change it.
     pub(super) fn open_mut(&mut self) -> Option<&mut Episode> {
-        self.episode.as_mut().filter(|episode| episode.is_open())
+        self.episode
+            .as_deref_mut()
+            .filter(|episode| episode.is_open())
     }
 }

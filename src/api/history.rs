@@ -79,7 +79,7 @@ pub const STATES: [&str; 8] = [
 pub struct AlertStory {
     /// The alert as it is, or was at its end.
     pub alert: AlertView,
-    /// Oldest first.
+    /// The last 200, oldest first.
     pub events: Vec<EventView>,
     /// Who was told, newest first.
     pub deliveries: Vec<DeliveryView>,

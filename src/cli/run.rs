@@ -61,8 +61,10 @@ fn start(
     record: Option<(PathBuf, u64)>,
 ) -> Result<Exit, Failure> {
     log_to_stdout(&paths, env);
+    // One worker: what is done with a message is short, and to wake another thread for each of its steps would cost more than all of
+    // that. What takes its time, such as the disk, has threads of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::not_fine(format!("the runtime cannot start: {error}")))?;

@@ -1,12 +1,11 @@
 //! Layers over each other: which file's value wins, decided by the `config` crate.
 //!
 //! Only the choice is left to it. It would read `5.9` as port 6 and has no line numbers, so every tree was read strictly
-//! before, values go through it untouched as its own kinds, and what comes out is a [`Node`] again with the place of the
-//! layer that won.
+//! before, and what the crate sees of a value is a number: its place in the list of all values that are to choose from. Tables
+//! that only one layer has are such values too, so that ten thousand machines in one file are one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt::Write as _,
     sync::Arc,
 };
 
@@ -22,16 +21,14 @@ use super::{
 /// # Errors
 /// None is known: the trees are in memory and hold only what the crate can hold.
 pub fn merge(layers: &[Node], kinds: &'static [Kind]) -> Result<Node, ConfigError> {
-    let mut tables = BTreeMap::new();
-    let mut rank = 0;
+    let mut choice = Choice {
+        kinds,
+        values: Vec::new(),
+        tables: BTreeMap::new(),
+    };
+    let roots: Vec<Entry<'_>> = (0..).zip(layers).map(Entry::of_layer).collect();
     let mut builder = ::config::Config::builder();
-    for root in layers {
-        let mut encoder = Encoder {
-            kinds,
-            tables: &mut tables,
-            rank: &mut rank,
-        };
-        let value = encoder.merging(root, &mut Vec::new());
+    for value in choice.offer(&roots, &mut Vec::new()) {
         builder = builder.add_source(Layer(value));
     }
     let ValueKind::Table(mut built) = builder.build()?.cache.kind else {
@@ -40,30 +37,43 @@ pub fn merge(layers: &[Node], kinds: &'static [Kind]) -> Result<Node, ConfigErro
         ));
     };
     let root = built.remove(ROOT).unwrap_or_default();
-    Ok(decode_merging(root, &mut Vec::new(), &tables).1)
+    Ok(choice.made(root, &mut Vec::new()).1)
 }
 
-/// Every value with its dotted path, as messages name it: to tell which values of a layer did not win.
-pub fn paths(root: &Node) -> BTreeSet<(String, Place)> {
-    fn walk(node: &Node, path: &str, out: &mut BTreeSet<(String, Place)>) {
-        out.insert((path.to_owned(), node.place.clone()));
+/// The dotted path and the place of everything in a layer that did not win, as messages name it.
+pub fn lost(layer: &Node, winners: &Node) -> BTreeSet<(String, Place)> {
+    fn walk(node: &Node, winner: Option<&Node>, path: &str, out: &mut BTreeSet<(String, Place)>) {
+        if winner.is_none_or(|winner| winner.place != node.place) {
+            out.insert((path.to_owned(), node.place.clone()));
+        }
         match &node.value {
             Value::Table(entries) => {
+                let winners: HashMap<&str, &Node> = match winner.map(|winner| &winner.value) {
+                    Some(Value::Table(won)) => {
+                        won.iter().map(|(key, node)| (key.as_str(), node)).collect()
+                    }
+                    _ => HashMap::new(),
+                };
                 for (key, entry) in entries {
                     let dot = if path.is_empty() { "" } else { "." };
-                    walk(entry, &format!("{path}{dot}{key}"), out);
+                    let winner = winners.get(key.as_str()).copied();
+                    walk(entry, winner, &format!("{path}{dot}{key}"), out);
                 }
             }
             Value::List(items) => {
+                let winners = match winner.map(|winner| &winner.value) {
+                    Some(Value::List(won)) => won.as_slice(),
+                    _ => &[],
+                };
                 for (at, item) in items.iter().enumerate() {
-                    walk(item, &format!("{path}[{at}]"), out);
+                    walk(item, winners.get(at), &format!("{path}[{at}]"), out);
                 }
             }
             _ => {}
         }
     }
     let mut out = BTreeSet::new();
-    walk(root, "", &mut out);
+    walk(layer, Some(winners), "", &mut out);
     out
 }
 
@@ -83,134 +93,125 @@ impl Source for Layer {
     }
 }
 
-/// Where a table that merges was written first, and its rank in the order of all values.
-type Tables = BTreeMap<Vec<String>, (u64, Place)>;
+/// The layer of a value, and where it stands in its table there: the order in which people wrote.
+type Rank = (usize, usize);
 
-/// Turns a tree into the crate's values. The crate carries one text along with a value, its origin: rank and place are in it.
-struct Encoder<'e> {
-    kinds: &'static [Kind],
-    tables: &'e mut Tables,
-    rank: &'e mut u64,
+/// A value of one layer.
+#[derive(Clone, Copy, Debug)]
+struct Entry<'l> {
+    rank: Rank,
+    node: &'l Node,
 }
 
-impl Encoder<'_> {
-    /// Values are wrapped in a list of one, which the crate replaces as a whole where it would merge a table.
-    fn merging(&mut self, node: &Node, path: &mut Vec<String>) -> Layered {
-        let Value::Table(entries) = &node.value else {
-            return Layered::new(None, vec![self.whole(node)]);
+impl<'l> Entry<'l> {
+    fn of_layer((layer, node): (usize, &'l Node)) -> Self {
+        let rank = (layer, 0);
+        Self { rank, node }
+    }
+
+    fn table(&self) -> Option<&'l [(String, Node)]> {
+        match &self.node.value {
+            Value::Table(entries) => Some(entries),
+            _ => None,
+        }
+    }
+}
+
+/// What there is to choose from.
+struct Choice<'l> {
+    kinds: &'static [Kind],
+    values: Vec<Entry<'l>>,
+    /// Where a table that several layers have was written first, and its rank.
+    tables: BTreeMap<Vec<String>, (Rank, Place)>,
+}
+
+impl<'l> Choice<'l> {
+    /// What the layers have at a path, in the crate's values.
+    fn offer(&mut self, entries: &[Entry<'l>], path: &mut Vec<String>) -> Vec<Layered> {
+        // What comes before a value that is no table is replaced by that, and a single table is a value like any other.
+        let merging = merges(self.kinds, path);
+        let merged = |entry: &&Entry<'_>| merging && entry.table().is_some();
+        let merged = entries.iter().rev().take_while(merged).count();
+        let whole = entries.len() - if merged > 1 { merged } else { 0 };
+        let (whole, merged) = entries.split_at(whole);
+        let mut offered: Vec<_> = whole.iter().map(|entry| self.whole(*entry)).collect();
+        offered.extend(self.merged(merged, path));
+        offered
+    }
+
+    fn whole(&mut self, entry: Entry<'l>) -> Layered {
+        self.values.push(entry);
+        // There are far fewer values than the largest number.
+        Layered::new(None, ValueKind::I64(self.values.len() as i64 - 1))
+    }
+
+    fn merged(&mut self, entries: &[Entry<'l>], path: &mut Vec<String>) -> Vec<Layered> {
+        let Some(first) = entries.first() else {
+            return Vec::new();
         };
-        if !merges(self.kinds, path) {
-            return Layered::new(None, vec![self.whole(node)]);
-        }
-        *self.rank += 1;
-        let first = (*self.rank, node.place.clone());
-        let known = self.tables.entry(path.clone()).or_insert(first);
         // Nobody can mend the embedded default: a table is where a person wrote it first.
-        if &*known.1.file == super::DEFAULT_NAME {
-            known.1 = node.place.clone();
+        let mut by_person = entries.iter().map(|entry| &entry.node.place);
+        let by_person = by_person.find(|place| &*place.file != super::DEFAULT_NAME);
+        let place = by_person.unwrap_or(&first.node.place).clone();
+        self.tables.insert(path.clone(), (first.rank, place));
+        let mut keys: BTreeMap<&str, Vec<(usize, Entry<'l>)>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            for (index, (key, node)) in entry.table().unwrap_or_default().iter().enumerate() {
+                let rank = (entry.rank.0, index);
+                let entry = (at, Entry { rank, node });
+                keys.entry(key).or_default().push(entry);
+            }
         }
-        let mut map = HashMap::new();
-        for (key, entry) in entries {
-            path.push(key.clone());
-            map.insert(key.clone(), self.merging(entry, path));
+        let mut maps = vec![HashMap::new(); entries.len()];
+        for (key, values) in keys {
+            path.push(key.to_owned());
+            let (at, values): (Vec<usize>, Vec<Entry<'l>>) = values.into_iter().unzip();
+            for (at, offered) in at.into_iter().zip(self.offer(&values, path)) {
+                maps[at].insert(key.to_owned(), offered);
+            }
             path.pop();
         }
-        Layered::new(None, ValueKind::Table(map))
+        let table = |map| Layered::new(None, ValueKind::Table(map));
+        maps.into_iter().map(table).collect()
     }
 
-    fn whole(&mut self, node: &Node) -> Layered {
-        *self.rank += 1;
-        let mut origin = String::new();
-        // Writing into a String cannot fail.
-        let _ = write!(
-            origin,
-            "{} {} {}",
-            self.rank, node.place.line, node.place.file
-        );
-        let kind = match &node.value {
-            Value::Bool(value) => ValueKind::Boolean(*value),
-            Value::Int(value) => ValueKind::I64(*value),
-            Value::Float(value) => ValueKind::Float(*value),
-            Value::Text(text) => ValueKind::String(text.clone()),
-            Value::List(items) => {
-                ValueKind::Array(items.iter().map(|item| self.whole(item)).collect())
+    /// What was chosen.
+    fn made(&self, value: Layered, path: &mut Vec<String>) -> (Rank, Node) {
+        match value.kind {
+            ValueKind::I64(at) => {
+                let value = usize::try_from(at).ok().and_then(|at| self.values.get(at));
+                value.map_or_else(nothing, |entry| (entry.rank, entry.node.clone()))
             }
-            Value::Table(entries) => {
-                let pairs = entries
-                    .iter()
-                    .map(|(key, entry)| (key.clone(), self.whole(entry)));
-                ValueKind::Table(pairs.collect())
+            ValueKind::Table(map) => {
+                let mut entries = Vec::new();
+                for (key, entry) in map {
+                    path.push(key.clone());
+                    let (rank, node) = self.made(entry, path);
+                    path.pop();
+                    entries.push((rank, key, node));
+                }
+                // The crate's maps have no order; the ranks bring back the one in which people wrote.
+                entries.sort_by_key(|(rank, _, _)| *rank);
+                let entries = entries.into_iter().map(|(_, key, node)| (key, node));
+                let value = Value::Table(entries.collect());
+                let (rank, Node { place, .. }) = nothing();
+                let (rank, place) = self.tables.get(path).cloned().unwrap_or((rank, place));
+                (rank, Node { value, place })
             }
-        };
-        Layered::new(Some(&origin), kind)
-    }
-}
-
-fn decode_merging(value: Layered, path: &mut Vec<String>, tables: &Tables) -> (u64, Node) {
-    match value.kind {
-        ValueKind::Table(map) => {
-            let (rank, place) = tables.get(path).cloned().unwrap_or((0, nowhere()));
-            let mut entries = Vec::new();
-            for (key, entry) in map {
-                path.push(key.clone());
-                let (rank, node) = decode_merging(entry, path, tables);
-                path.pop();
-                entries.push((rank, key, node));
-            }
-            (rank, table(entries, place))
+            // Nothing else was offered.
+            _ => nothing(),
         }
-        ValueKind::Array(mut items) => decode_whole(items.pop().unwrap_or_default()),
-        _ => decode_whole(value),
     }
 }
 
-fn decode_whole(value: Layered) -> (u64, Node) {
-    let origin = value.origin().unwrap_or_default();
-    let mut parts = origin.splitn(3, ' ');
-    let rank = parts.next().and_then(|rank| rank.parse().ok()).unwrap_or(0);
-    let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+/// An empty table that nobody wrote.
+fn nothing() -> (Rank, Node) {
     let place = Place {
-        file: Arc::from(parts.next().unwrap_or_default()),
-        line,
-    };
-    let value = match value.kind {
-        ValueKind::Boolean(value) => Value::Bool(value),
-        ValueKind::I64(value) => Value::Int(value),
-        ValueKind::Float(value) => Value::Float(value),
-        ValueKind::String(text) => Value::Text(text),
-        ValueKind::Array(items) => {
-            Value::List(items.into_iter().map(|item| decode_whole(item).1).collect())
-        }
-        ValueKind::Table(map) => {
-            let entries = map.into_iter().map(|(key, entry)| {
-                let (rank, node) = decode_whole(entry);
-                (rank, key, node)
-            });
-            return (rank, table(entries.collect(), place));
-        }
-        // The encoder makes no other kind.
-        ValueKind::Nil | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => {
-            Value::Table(Vec::new())
-        }
-    };
-    (rank, Node { value, place })
-}
-
-/// The crate's maps have no order; the ranks bring back the one in which people wrote.
-fn table(mut entries: Vec<(u64, String, Node)>, place: Place) -> Node {
-    entries.sort_by_key(|(rank, _, _)| *rank);
-    let entries = entries.into_iter().map(|(_, key, node)| (key, node));
-    Node {
-        value: Value::Table(entries.collect()),
-        place,
-    }
-}
-
-fn nowhere() -> Place {
-    Place {
-        file: "".into(),
+        file: Arc::from(""),
         line: 0,
-    }
+    };
+    let value = Value::Table(Vec::new());
+    ((0, 0), Node { value, place })
 }
 
 #[cfg(test)]
@@ -231,6 +232,64 @@ mod tests {
         let text = "z = 1\n[Agent]\nport = 5.9\nint = 50\ntext = \"50\"\nyes = true\nlist = [1, 2.0, \"3\", { b = 1, A = 2 }]\n\"a.b[0]\" = 2\nempty = {}\n";
         let one = parse(&"a b.toml".into(), text).unwrap();
         assert_eq!(merge(std::slice::from_ref(&one), CONFIG).unwrap(), one);
+        // The same where every table is in two layers.
+        let other = parse(&"b.toml".into(), "z = 2\n[Agent]\nport = 6\nmore = 1\n").unwrap();
+        assert_eq!(
+            merge(&[other, one.clone()], CONFIG).unwrap().get("z"),
+            one.get("z")
+        );
+        let root = merged(&[("a", text), ("b", "[Agent]\nyes = false\nmore = 1\n[x]\n")]);
+        let Value::Table(entries) = &root.get("Agent").unwrap().value else {
+            panic!("still a table")
+        };
+        let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
+        let order = [
+            "port", "int", "text", "list", "a.b[0]", "empty", "yes", "more",
+        ];
+        assert_eq!(keys, order, "a value stands where its layer wrote it");
+    }
+
+    #[test]
+    fn a_table_replaces_what_is_none_and_merges_with_those_after_that() {
+        let root = merged(&[
+            ("a", "[agent]\nsite = 'a'\ncontact = 'a'"),
+            ("b", "agent = 5"),
+            ("c", "[agent]\nsite = 'c'\nsite_name = 'c'"),
+            ("d", "[agent]\nsite = 'd'"),
+        ]);
+        let agent = root.get("agent").unwrap();
+        let of = |key: &str| agent.get(key).map(|node| node.place.to_string());
+        assert_eq!(of("site").as_deref(), Some("d:2"));
+        assert_eq!(of("site_name").as_deref(), Some("c:3"));
+        assert_eq!(of("contact"), None);
+        let root = merged(&[("a", "[agent]\nsite = 'a'"), ("b", "agent = 5")]);
+        assert_eq!(root.get("agent").unwrap().value, Value::Int(5));
+    }
+
+    #[test]
+    fn what_did_not_win_is_known_by_path_and_place() {
+        let texts = [
+            "x = [1, { y = 2 }]\n[t]\na = 1\nb = 2",
+            "[t]\nb = 3",
+            "x = 7",
+        ];
+        let layers: Vec<Node> = ["a", "b", "c"]
+            .iter()
+            .zip(texts)
+            .map(|(file, text)| parse(&Arc::from(*file), text).unwrap())
+            .collect();
+        let winners = merge(&layers, CONFIG).unwrap();
+        let lost: Vec<Vec<String>> = layers
+            .iter()
+            .map(|layer| {
+                let lost = lost(layer, &winners).into_iter();
+                lost.map(|(path, place)| format!("{path}@{place}"))
+                    .filter(|lost| !lost.starts_with('@') && !lost.starts_with("t@"))
+                    .collect()
+            })
+            .collect();
+        let of_a = ["t.b@a:4", "x@a:1", "x[0]@a:1", "x[1]@a:1", "x[1].y@a:1"];
+        assert_eq!(lost, [of_a.map(str::to_owned).to_vec(), vec![], vec![]]);
     }
 
     #[test]

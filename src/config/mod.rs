@@ -37,14 +37,14 @@ use self::{
     files::Role,
     names::{Kind, Names},
     section::{Problem, Problems, Section},
-    tree::{Node, Place},
+    tree::Node,
     vars::Vars,
 };
 pub use self::{
     env::Env,
     files::{FileSet, Paths},
     secret::Secret,
-    settings::Settings,
+    settings::{Inventory, Settings},
 };
 use crate::{
     alert::plant::Plant,
@@ -65,10 +65,19 @@ pub struct Loaded {
     /// What the core watches.
     pub plant: Arc<Plant>,
     /// From names into the plant, for sources.
-    pub tag_ids: TagIds,
+    pub tag_ids: Arc<TagIds>,
     /// What a person should look at.
     pub warnings: Vec<Problem>,
-    /// The files it was read from.
+    /// Tells it apart from others, as [`FileSet::hash`] does.
+    pub hash: String,
+    /// What it was read from, until that is let go.
+    pub texts: Option<Texts>,
+}
+
+/// What a configuration was read from.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    /// The files.
     pub files: FileSet,
     tree: Node,
     rules_tree: Node,
@@ -76,6 +85,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Keeps only what is needed while it runs: the texts of a large plant take more memory than all that was made of them.
+    pub fn let_texts_go(&mut self) {
+        self.texts = None;
+    }
+}
+
+impl Texts {
     /// The merged configuration as text, with the place of each value; secrets are `***`.
     pub fn show(&self) -> String {
         show::show(&self.tree, names::CONFIG, &self.secrets)
@@ -201,12 +217,12 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     let read = |tree: &Node, problems: &Problems| {
         Settings::read(Section::root(tree, problems), env, &rule_ids)
     };
-    let settings = read(&tree, problems);
+    let (settings, inventory) = read(&tree, problems);
     let off_delay = settings.alerts.off_delay;
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
     let rules = read_rules(&rules_tree, problems);
-    let Compiled { plant, tag_ids } = rules::compile(&settings, &rules, problems);
+    let Compiled { plant, tag_ids } = rules::compile(&settings, &inventory, &rules, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
         &layers,
@@ -229,12 +245,15 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
     Some(Loaded {
         settings,
         plant: Arc::new(plant),
-        tag_ids,
+        tag_ids: Arc::new(tag_ids),
         warnings: Vec::new(),
-        files,
-        tree,
-        rules_tree,
-        secrets: problems.secret_paths(),
+        hash: files.hash(),
+        texts: Some(Texts {
+            files,
+            tree,
+            rules_tree,
+            secrets: problems.secret_paths(),
+        }),
     })
 }
 
@@ -284,12 +303,8 @@ fn hidden(
     problems: &Problems,
     read: &dyn Fn(&Node, &Problems),
 ) {
-    let winners = layers::paths(winners);
     for upto in 1..layers.len() {
-        let lost: BTreeSet<(String, Place)> = layers::paths(&layers[upto - 1])
-            .difference(&winners)
-            .cloned()
-            .collect();
+        let lost = layers::lost(&layers[upto - 1], winners);
         if lost.is_empty() {
             continue;
         }

@@ -51,8 +51,6 @@ pub struct Settings {
     pub alerts: Alerts,
     /// `[store]`
     pub store: StoreLimits,
-    /// `[[machine]]`
-    pub machines: Vec<MachineConfig>,
     /// `[[policy]]`
     pub policies: Vec<Policy>,
     /// `[[source.*]]`, `[[destination]]`, `[[route]]`
@@ -68,10 +66,6 @@ pub struct Parts {
     pub modbus: Vec<ModbusConfig>,
     /// `[[source.mqtt]]`
     pub mqtt: Vec<MqttConfig>,
-    /// What all of them promise, for the plant.
-    pub tags: Vec<SourceTags>,
-    /// What sources with mistakes would have promised.
-    pub lost: Lost,
     /// `[[destination]]`
     pub destinations: Vec<Destination>,
     /// The names of all destinations, of those with mistakes too.
@@ -80,16 +74,30 @@ pub struct Parts {
     pub routes: Routes,
 }
 
+/// What the plant is made of, and nothing else needs.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// `[[machine]]`
+    pub machines: Vec<MachineConfig>,
+    /// What all sources promise.
+    pub tags: Vec<SourceTags>,
+    /// What sources with mistakes would have promised.
+    pub lost: Lost,
+}
+
 impl Settings {
     /// Reads the merged configuration. Mistakes go to the problems of `root`; what is returned is whole either way.
-    pub fn read(root: Section<'_>, env: &Env, rules: &BTreeSet<Arc<str>>) -> Self {
+    pub fn read(root: Section<'_>, env: &Env, rules: &BTreeSet<Arc<str>>) -> (Self, Inventory) {
         // The texts were filled in already; `vars` read them.
         root.raw("vars");
-        let machines = machine::machines(&root);
-        let known = known(&machines, rules);
+        let mut inventory = Inventory {
+            machines: machine::machines(&root),
+            ..Inventory::default()
+        };
+        let known = known(&inventory.machines, rules);
         let agent = Agent::read(&root, env);
         let alerts = Alerts::read(&root);
-        let parts = parts(&root, &agent, &alerts, &machines, &known);
+        let parts = parts(&root, &agent, &alerts, &mut inventory, &known);
         let would_notify = |name: &str, new_incident: bool| {
             let mut all = parts.destinations.iter();
             let read = all.find(|destination| &*destination.name == name);
@@ -122,13 +130,12 @@ impl Settings {
             clock: agent::clock(&root),
             alerts,
             store: StoreLimits::read(&root),
-            machines,
             policies,
             parts,
             rules: root.get("rules", Vec::new()),
         };
         root.finish();
-        settings
+        (settings, inventory)
     }
 }
 
@@ -138,7 +145,7 @@ fn parts<'a>(
     root: &Section<'a>,
     agent: &Agent,
     alerts: &Alerts,
-    machines: &[MachineConfig],
+    inventory: &mut Inventory,
     known: &Known,
 ) -> Parts {
     let profiles = Profiles::find(root);
@@ -161,7 +168,7 @@ fn parts<'a>(
                         problems.error(Some(&node.place), &format!("{path}.address"), told);
                     }
                 }
-                parts.tags.push(SourceTags {
+                inventory.tags.push(SourceTags {
                     name: config.name.clone(),
                     address: config.link.address.to_string().into(),
                     path,
@@ -171,10 +178,11 @@ fn parts<'a>(
                 parts.modbus.push(config);
             }
             if problems.errors() > before {
-                parts.lost.add(node, &profiles.nodes());
+                inventory.lost.add(node, &profiles.nodes());
             }
         }
-        let ids: Vec<_> = machines
+        let ids: Vec<_> = inventory
+            .machines
             .iter()
             .map(|of| (of.machine.id.clone(), of.machine.class.clone()))
             .collect();
@@ -187,7 +195,7 @@ fn parts<'a>(
             let before = problems.errors();
             let (node, path) = (section.node(), section.path().to_owned());
             if let Some(config) = MqttConfig::read(&name, section, &context) {
-                parts.tags.push(SourceTags {
+                inventory.tags.push(SourceTags {
                     name: config.name.clone(),
                     address: config.address().into(),
                     path,
@@ -197,7 +205,7 @@ fn parts<'a>(
                 parts.mqtt.push(config);
             }
             if problems.errors() > before {
-                parts.lost.add(node, &profiles.nodes());
+                inventory.lost.add(node, &profiles.nodes());
             }
         }
         source.finish();

@@ -94,6 +94,11 @@ impl Place {
     }
 }
 
+/// What a configuration was read from.
+fn texts(loaded: &Loaded) -> &Texts {
+    loaded.texts.as_ref().expect("nobody let go of it")
+}
+
 const SITE: &str = "[agent]\nsite = 'plant-7'\n";
 /// A machine `m` with a tag `t`, and a rule for it.
 const MACHINE: &str = "[[machine]]\nid = 'm'\n[[source.modbus]]\nname = 's'\naddress = 'tcp://10.0.0.1'\nunits = [{ id = 1, machine = 'm', tags = [{ tag = 't', read = 'holding:1' }] }]\n";
@@ -104,7 +109,7 @@ fn the_embedded_default_names_every_key_and_is_what_the_code_does_without_it() {
     let with_default = Place::new(&[("andon.toml", SITE)]).load(&[]).unwrap();
     let tree = file::parse(&"site".into(), SITE).unwrap();
     let problems = Problems::new();
-    let without = Settings::read(
+    let (without, _) = Settings::read(
         Section::root(&tree, &problems),
         &Env::default(),
         &BTreeSet::new(),
@@ -201,7 +206,7 @@ fn layers_win_in_the_documented_order_and_show_says_which_one_did() {
             .to_string()
             .starts_with("ANDON__AGNT__SITE: warning:")
     );
-    let shown = loaded.show();
+    let shown = texts(&loaded).show();
     let line = |key: &str| {
         shown
             .lines()
@@ -222,14 +227,11 @@ fn what_show_prints_is_the_same_configuration_again() {
         ("more/x.toml", &RULE.replace("'m'", "'mill-1'")),
     ]);
     let first = place.load(&[]).unwrap();
-    fs::write(place.path().join("andon.toml"), first.show()).unwrap();
+    fs::write(place.path().join("andon.toml"), texts(&first).show()).unwrap();
     let second = place.load(&[]).unwrap();
-    assert_eq!(
-        first.settings.machines.len(),
-        second.settings.machines.len()
-    );
+    assert_eq!(first.plant, second.plant);
     let without_places = |loaded: &Loaded| {
-        let shown = loaded.show();
+        let shown = texts(loaded).show();
         let lines = shown
             .lines()
             .map(|line| line.split(" # ").next().unwrap_or("").trim_end().to_owned());
@@ -288,16 +290,11 @@ fn an_entry_is_changed_by_override_and_removed_by_enabled_false() {
             "[[machine]]\nid = 'a'\noverride = true\nname = 'AA'\n[[machine]]\nid = 'c'\noverride = true\nenabled = false\n",
         ),
     ]);
-    let machines = place.load(&[]).unwrap().settings.machines;
+    let loaded = place.load(&[]).unwrap();
+    let machines = &loaded.plant.machines;
     let seen: Vec<_> = machines
         .iter()
-        .map(|config| {
-            (
-                &*config.machine.id,
-                &*config.machine.name,
-                config.machine.class.as_deref(),
-            )
-        })
+        .map(|config| (&*config.id, &*config.name, config.class.as_deref()))
         .collect();
     assert_eq!(seen, [("a", "AA", Some("mill")), ("b", "b", None)]);
 }
@@ -318,7 +315,7 @@ fn variables_reach_every_file_and_the_site_file_may_set_them() {
     let loaded = place.load(&[]).unwrap();
     assert_eq!(&*loaded.settings.agent.site, "plant-9");
     assert_eq!(&*loaded.settings.agent.contact, "${site}");
-    assert_eq!(&*loaded.settings.machines[0].machine.id, "plant-9-m");
+    assert_eq!(&*loaded.plant.machines[0].id, "plant-9-m");
     assert_eq!(&*loaded.plant.watches[0].rule.message, "plant-9 {value}");
 }
 
@@ -352,7 +349,7 @@ fn the_last_good_files_load_again_with_their_own_names_in_messages() {
     ]);
     let data = tempfile::tempdir().unwrap();
     let loaded = place.load(&[]).unwrap();
-    last_good::keep(data.path(), &loaded.files).unwrap();
+    last_good::keep(data.path(), &texts(&loaded).files).unwrap();
     fs::write(place.path().join("andon.toml"), "broken").unwrap();
     assert!(place.load(&[]).is_err());
     let mut kept = last_good::take_back(data.path()).unwrap().unwrap();
@@ -423,10 +420,8 @@ fn a_destination_is_called_as_often_as_all_are_unless_it_says_so() {
 #[test]
 fn a_secret_is_shown_as_stars_wherever_it_stands() {
     let text = "[agent]\nsite = 'plant-7'\npage_url = 'https://me:canary@host/x'\n[[destination]]\nname = 'ops'\ntype = 'webhook'\nurl = 'https://host.example.com/x'\nheaders = { Authorization = 'canary' }\nsign = { scheme = 'standard-webhooks', secrets = ['Y2FuYXJ5', { file = 'kept.key' }] }\n[[source.mqtt]]\nname = 's'\nurl = 'mqtt://b'\nuser = 'me'\npassword = 'canary'\nsubscribe = [{ topic = 'a', machine = 'm', payload = 'number', stale_after = '1s', tag = 't' }]\n[[machine]]\nid = 'm'\n";
-    let shown = Place::new(&[("andon.toml", text)])
-        .load(&[])
-        .unwrap()
-        .show();
+    let loaded = Place::new(&[("andon.toml", text)]).load(&[]).unwrap();
+    let shown = texts(&loaded).show();
     assert!(!shown.contains("canary"), "{shown}");
     assert!(!shown.contains("Y2FuYXJ5"), "{shown}");
     assert!(shown.contains("https://me:***@host/x"), "{shown}");
@@ -514,7 +509,7 @@ proptest::proptest! {
         for role in [Role::Config, Role::Rules] {
             let files = vec![files::ConfigFile { path: "a.toml".into(), role, text: changed.clone() }];
             match load_set(FileSet { files }, &Env::default()) {
-                Ok(loaded) => { loaded.show(); loaded.show_rules(); }
+                Ok(loaded) => { texts(&loaded).show(); texts(&loaded).show_rules(); }
                 Err(problems) => assert!(!problems.is_empty()),
             }
         }

@@ -9,7 +9,7 @@ use super::{Lost, RuleConfig, Rules, Target, check, read, tags};
 use crate::{
     alert::plant::{Level, Machine, MachineIx, Plant, Rule, Tag, Watch},
     config::{
-        Settings,
+        Inventory, Settings,
         machine::{Limit, MachineConfig},
         section::{Problems, nearest},
         tree::Place,
@@ -32,10 +32,15 @@ pub struct Compiled {
 }
 
 /// Binds rules to machines and tags. What cannot be bound is reported and left out.
-pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compiled {
+pub fn compile(
+    settings: &Settings,
+    inventory: &Inventory,
+    rules: &Rules,
+    problems: &Problems,
+) -> Compiled {
     let mut plant = Plant {
         site: settings.agent.site.clone(),
-        machines: settings
+        machines: inventory
             .machines
             .iter()
             .map(|config| config.machine.clone())
@@ -44,11 +49,11 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         times: settings.alerts.times,
         ..Plant::default()
     };
-    let tag_ids = tags::add(&mut plant, &settings.parts.tags, problems);
+    let tag_ids = tags::add(&mut plant, &inventory.tags, problems);
     let binder = Binder {
-        machines: &settings.machines,
+        machines: &inventory.machines,
         tag_ids: &tag_ids,
-        lost: &settings.parts.lost,
+        lost: &inventory.lost,
         problems,
     };
     plant.watches = rules
@@ -56,6 +61,8 @@ pub fn compile(settings: &Settings, rules: &Rules, problems: &Problems) -> Compi
         .iter()
         .flat_map(|rule| binder.watches_of(&plant.tags, rule))
         .collect();
+    plant.watches.shrink_to_fit();
+    plant.tags.shrink_to_fit();
     binder.unknown_limits(rules);
     Compiled { plant, tag_ids }
 }

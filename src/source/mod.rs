@@ -12,7 +12,7 @@ mod values;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::tally::Tally;
 use crate::{
@@ -57,21 +57,34 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt(pub u64);
 
+/// For each batch that may wait for the loop, so many samples may: what one payload brings is up to its sender.
+const SAMPLES: usize = 32;
+
 /// The way from a source into the loop: bounded, and waking it. Beside the samples it carries what the source says of itself.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    queue: mpsc::Sender<Batch>,
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    most: usize,
     wake: Arc<Notify>,
     /// For the source to add to.
     pub tally: Tally,
 }
 
 impl Feed {
-    /// A feed with room for `limit` batches, and the end that the loop drains.
-    pub fn new(limit: usize, wake: Arc<Notify>) -> (Self, mpsc::Receiver<Batch>) {
+    /// A feed with room for `limit` batches and 32 samples for each of them, and the end that the loop drains. A single batch may be
+    /// larger than all of that; it waits until it is alone.
+    pub fn new(limit: usize, wake: Arc<Notify>) -> (Self, Drain) {
         let (queue, drain) = mpsc::channel(limit);
-        let tally = Tally::default();
-        (Self { queue, wake, tally }, drain)
+        let most = limit * SAMPLES;
+        let feed = Self {
+            queue,
+            room: Arc::new(Semaphore::new(most)),
+            most,
+            wake,
+            tally: Tally::default(),
+        };
+        (feed, Drain(drain))
     }
 
     /// Hands over a batch; waits while the loop is behind.
@@ -79,29 +92,76 @@ impl Feed {
     /// # Errors
     /// When the loop is gone: the source should end.
     pub async fn send(&self, batch: Batch) -> Result<(), LoopGone> {
-        self.queue.send(batch).await.map_err(|_| LoopGone)?;
+        let size = self.size(batch.samples.len());
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(size);
+        let room = room.await.map_err(|_| LoopGone)?;
+        let waiting = Waiting { batch, room };
+        self.queue.send(waiting).await.map_err(|_| LoopGone)?;
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Whether the loop has room for another batch; only who feeds it takes that room.
-    pub fn has_room(&self) -> bool {
-        self.queue.capacity() > 0
+    /// Whether the loop has room for another batch of so many samples; only who feeds it takes that room.
+    pub fn has_room(&self, samples: usize) -> bool {
+        self.queue.capacity() > 0 && self.room.available_permits() >= self.size(samples)
     }
 
-    /// Hands over a batch if there is room: `Ok(false)` where there was none and the batch is dropped.
-    ///
-    /// # Errors
-    /// When the loop is gone: the source should end.
-    pub fn try_send(&self, batch: Batch) -> Result<bool, LoopGone> {
-        match self.queue.try_send(batch) {
-            Ok(()) => {
-                self.wake.notify_one();
-                Ok(true)
+    fn size(&self, samples: usize) -> usize {
+        samples.min(self.most)
+    }
+}
+
+/// The loop's end of a feed.
+#[derive(Debug)]
+pub struct Drain(mpsc::Receiver<Waiting>);
+
+/// A batch with the room that it takes until it is drained.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    room: OwnedSemaphorePermit,
+}
+
+impl Drain {
+    /// The next batch; none where the source is gone.
+    pub async fn recv(&mut self) -> Option<Batch> {
+        self.0.recv().await.map(|waiting| waiting.batch)
+    }
+
+    /// Takes what waits, at most `limit` batches. Their room becomes free at the end: what is taken at once is bounded too.
+    pub fn take(&mut self, limit: usize, mut take: impl FnMut(Batch)) {
+        let mut taken: Option<OwnedSemaphorePermit> = None;
+        for _ in 0..limit {
+            let Ok(Waiting { batch, room }) = self.0.try_recv() else {
+                return;
+            };
+            match &mut taken {
+                Some(taken) => taken.merge(room),
+                None => taken = Some(room),
             }
-            Err(mpsc::error::TrySendError::Full(_)) => Ok(false),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(LoopGone),
+            take(batch);
         }
+    }
+
+    /// The next batch, if one waits.
+    pub fn try_recv(&mut self) -> Option<Batch> {
+        self.0.try_recv().ok().map(|waiting| waiting.batch)
+    }
+
+    /// Takes no more batches: the source ends with its next one.
+    pub fn close(&mut self) {
+        self.0.close();
+    }
+
+    /// How many batches wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -109,3 +169,62 @@ impl Feed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the agent is stopping")]
 pub struct LoopGone;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{Clock, Synchronised},
+        sample::{Bad, Reading},
+    };
+
+    fn batch(samples: usize) -> Batch {
+        Batch {
+            at: Clock::system(Synchronised::Assume).now(),
+            samples: vec![Sample::new(TagId(0), Reading::Bad(Bad::Stale)); samples],
+            receipt: None,
+        }
+    }
+
+    /// The sizes of the batches that were taken.
+    fn taken(drain: &mut Drain) -> Vec<usize> {
+        let mut sizes = Vec::new();
+        drain.take(100, |batch| sizes.push(batch.samples.len()));
+        sizes
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_batches_and_in_samples() {
+        for (size, fits) in [(0, 4), (1, 4), (SAMPLES, 4), (SAMPLES + 1, 3), (200, 1)] {
+            let (feed, mut drain) = Feed::new(4, Arc::default());
+            let mut sent = 0;
+            while tokio::time::timeout(Duration::ZERO, feed.send(batch(size)))
+                .await
+                .is_ok()
+            {
+                sent += 1;
+            }
+            assert!(!feed.has_room(size));
+            assert_eq!(sent, fits, "of {size} samples");
+            assert_eq!(taken(&mut drain), vec![size; fits]);
+            assert!(feed.has_room(1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_larger_than_all_room_waits_until_it_is_alone() {
+        let (feed, mut drain) = Feed::new(2, Arc::default());
+        feed.send(batch(1)).await.unwrap();
+        let large = tokio::spawn({
+            let feed = feed.clone();
+            async move { feed.send(batch(1000)).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!feed.has_room(1) && !large.is_finished());
+        assert_eq!(taken(&mut drain), [1]);
+        large.await.unwrap().unwrap();
+        assert_eq!(taken(&mut drain), [1000]);
+        drop(drain);
+        assert_eq!(feed.send(batch(1)).await, Err(LoopGone));
+    }
+}

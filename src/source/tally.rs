@@ -30,6 +30,8 @@ pub enum Count {
     Dropped,
     /// Topic filters that the broker refused.
     FilterLost,
+    /// Connections for which the broker had forgotten the session of an earlier one, with what waited in it.
+    SessionsForgotten,
     /// Connections and subscriptions for which the broker grants less than was asked for.
     LessGranted,
     /// Times that messages of a Sparkplug node were missing.
@@ -41,7 +43,7 @@ pub enum Count {
 }
 
 /// Of each count: its word in JSON, and what people read behind the number. Nobody needs to read of what is no trouble.
-const COUNTS: [(Count, &str, Option<&str>); 10] = {
+const COUNTS: [(Count, &str, Option<&str>); 11] = {
     use Count::*;
     [
         (Messages, "messages", None),
@@ -58,6 +60,11 @@ const COUNTS: [(Count, &str, Option<&str>); 10] = {
         ),
         (Dropped, "dropped", Some("messages at QoS 0 dropped")),
         (FilterLost, "filters_lost", Some("topic filters refused")),
+        (
+            SessionsForgotten,
+            "sessions_forgotten",
+            Some("sessions forgotten by the broker"),
+        ),
         (
             LessGranted,
             "less_granted",

@@ -62,10 +62,10 @@ impl Store {
         .await
     }
 
-    /// The events of an alert, by its number, after this row, oldest first; at most 200.
-    pub async fn events_of(&self, alert: u64, after: i64) -> Result<Vec<EventRow>, StoreError> {
+    /// The last events of an alert, by its number, oldest first; at most so many, and 200.
+    pub async fn events_of(&self, alert: u64, most: usize) -> Result<Vec<EventRow>, StoreError> {
         self.read(
-            move |db| events_of(db, alert.cast_signed(), after),
+            move |db| events_of(db, alert.cast_signed(), most),
             |source| StoreError::EventsOf { alert, source },
         )
         .await
@@ -110,17 +110,18 @@ pub(crate) fn alert(db: &Connection, number: i64) -> rusqlite::Result<Option<Ale
         .optional()
 }
 
-/// The events of one alert after this row, oldest first.
+/// The last events of one alert, oldest first.
 pub(crate) fn events_of(
     db: &Connection,
     alert: i64,
-    after: i64,
+    most: usize,
 ) -> rusqlite::Result<Vec<EventRow>> {
-    db.prepare_cached(
+    let mut statement = db.prepare_cached(
         "SELECT e.seq, e.id, a.id, e.kind, e.at, e.body FROM alerts a JOIN events e ON e.alert = a.number
-         WHERE a.number = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3",
-    )?
-    .query_map(params![alert, after, BATCH.cast_signed()], |row| {
+         WHERE a.number = ?1 ORDER BY e.seq DESC LIMIT ?2",
+    )?;
+    let most = most.min(BATCH).cast_signed();
+    let rows = statement.query_map(params![alert, most], |row| {
         Ok(EventRow {
             seq: row.get(0)?,
             id: row.get::<_, IdText>(1)?.0,
@@ -129,8 +130,10 @@ pub(crate) fn events_of(
             at: Wall::from_millis(row.get(4)?),
             body: row.get(5)?,
         })
-    })?
-    .collect()
+    })?;
+    let mut events: Vec<EventRow> = rows.collect::<Result<_, _>>()?;
+    events.reverse();
+    Ok(events)
 }
 
 fn read_alert(row: &Row<'_>) -> rusqlite::Result<AlertRow> {

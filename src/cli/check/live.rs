@@ -1,4 +1,4 @@
-//! Whether sources and destinations can be reached from here. Nothing is sent: a connection is opened and closed.
+//! Whether sources and destinations can be reached from here. Nothing is told or asked: a connection is opened and closed.
 
 use std::time::Duration;
 
@@ -11,7 +11,10 @@ use crate::{
     delivery::attempt::{HttpContact, settings_of, settings_of_server, urls_of},
     destination::{Access, Server},
     link::{dial::dial, guard::Guard, http::Bind},
-    source::modbus::{self, LinkSettings, address::Address},
+    source::{
+        modbus::{self, LinkSettings, address::Address},
+        mqtt::{self, MqttConfig},
+    },
 };
 
 /// How long one connection may take.
@@ -38,11 +41,13 @@ pub(super) async fn reach(settings: &Settings) -> Vec<Reached> {
             let error = match &peer.to {
                 Ok(To::Host(host, port)) => connect(&peer, host, *port).await.err(),
                 Ok(To::Device(link)) => modbus::reach(link, PATIENCE).await.err(),
+                Ok(To::Broker(source)) => mqtt::reach::reach(source, PATIENCE).await.err(),
                 Err(why) => Some(why.clone()),
             };
             let address = match &peer.to {
                 Ok(To::Host(host, port)) => format!("{host}:{port}"),
                 Ok(To::Device(link)) => link.address.to_string(),
+                Ok(To::Broker(source)) => source.address(),
                 Err(_) => "-".to_owned(),
             };
             let (what, name) = (peer.what, peer.name);
@@ -75,6 +80,8 @@ enum To {
     Host(String, u16),
     /// What a Modbus source has of its own: serial ports, pauses.
     Device(Box<LinkSettings>),
+    /// An MQTT broker is logged in to.
+    Broker(Box<MqttConfig>),
 }
 
 /// Everything that the agent would connect to.
@@ -99,7 +106,7 @@ fn peers(settings: &Settings) -> Vec<Peer> {
     });
     let mqtt = parts.mqtt.iter();
     let mqtt = mqtt.map(|source| {
-        let to = To::Host(source.broker.host.clone(), source.broker.port);
+        let to = To::Broker(Box::new(source.clone()));
         Peer::source("mqtt", &source.name, to)
     });
     let destinations = parts.destinations.iter().flat_map(|destination| {

@@ -17,7 +17,7 @@ use super::{
     table::Table,
     terminal::{Terminal, Tone},
 };
-use crate::config::{self, Env, Loaded, Paths, section::Problem};
+use crate::config::{self, Env, Loaded, Paths, Texts, section::Problem};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -138,7 +138,8 @@ pub(super) async fn run(
 }
 
 fn shown(loaded: &Loaded) -> String {
-    format!("{}\n{}", loaded.show(), loaded.show_rules())
+    let both = |texts: &Texts| format!("{}\n{}", texts.show(), texts.show_rules());
+    loaded.texts.as_ref().map(both).unwrap_or_default()
 }
 
 fn found(problem: &Problem) -> Found {
@@ -189,7 +190,7 @@ fn verdict(
     terminal.line(format!(
         "{word}: {}, {}, {}, {}{warned}",
         count(parts.modbus.len() + parts.mqtt.len(), "source"),
-        count(settings.machines.len(), "machine"),
+        count(loaded.plant.machines.len(), "machine"),
         count(rules.len(), "rule"),
         count(parts.destinations.len(), "destination"),
     ))?;

@@ -9,8 +9,10 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    task::spawn_blocking,
     time::timeout,
 };
 
@@ -55,10 +57,10 @@ impl Socket {
     /// Why there is no connection, in words that follow the broker's name and a colon.
     pub(super) async fn connect(options: &Options) -> Result<Self, String> {
         let patience = options.timing.patience;
-        let tls = options.tls.as_ref().map(http::tls::config).transpose();
-        let tls = tls
-            .map_err(|error| http::reason::of_build(&error))?
-            .map(Arc::new);
+        let tls = match options.tls.clone() {
+            Some(settings) => Some(config(settings).await?),
+            None => None,
+        };
         let (peer, bind) = ((options.host.as_str(), options.port), options.bind.as_ref());
         let stream = dial(peer, options.guard.as_ref(), bind, patience).await?;
         // Acknowledgements are small and wait for nothing.
@@ -179,6 +181,15 @@ impl Socket {
             false => Poll::Pending,
         }
     }
+}
+
+/// Whom to believe and what to show. Reading what a system trusts takes its time.
+async fn config(settings: http::Settings) -> Result<Arc<ClientConfig>, String> {
+    let read = spawn_blocking(move || http::tls::config(&settings)).await;
+    let config = read.map_err(|error| format!("TLS cannot be set up: {error}"))?;
+    config
+        .map(Arc::new)
+        .map_err(|error| http::reason::of_build(&error))
 }
 
 /// Whether the other side has just closed the connection, in one of the ways that a system has for saying so.

@@ -34,18 +34,18 @@ pub(super) type Tags = Arc<[Option<TagId>]>;
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// For each subscription that takes it, in their order.
-    pub(super) meanings: Vec<Meaning>,
+    pub(super) meanings: Box<[Meaning]>,
     /// The machine that it names, if nobody knows that.
     pub(super) stranger: Option<Box<str>>,
     /// There if several filters of ours match.
-    pub(super) copies: Option<Copies>,
+    pub(super) copies: Option<Box<Copies>>,
 }
 
 /// What a message means to one subscription.
 #[derive(Clone, Debug)]
 pub(super) struct Meaning {
     /// Which one.
-    pub(super) subscription: usize,
+    pub(super) subscription: u32,
     /// Its tags of the machine.
     pub(super) tags: Tags,
 }
@@ -72,12 +72,13 @@ struct Last {
 
 impl Copies {
     /// For a topic that so many filters of ours match.
-    pub(super) fn of(filters: usize) -> Option<Self> {
+    pub(super) fn of(filters: usize) -> Option<Box<Self>> {
         let further = u16::try_from(filters.saturating_sub(1)).unwrap_or(u16::MAX);
-        (further > 0).then_some(Self {
+        let copies = Self {
             further,
             last: None,
-        })
+        };
+        (further > 0).then(|| Box::new(copies))
     }
 
     /// Whether this is a copy of the message before; if not, it is the one that copies may follow.

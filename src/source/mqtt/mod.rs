@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,9 +16,11 @@ mod broker;
 pub mod config;
 pub mod fuzz;
 mod gather;
+mod losses;
 mod meaning;
 mod nodes;
 pub mod payload;
+pub mod reach;
 mod session;
 pub mod sparkplug;
 pub mod subscription;
@@ -34,15 +37,13 @@ use crate::{
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
-        tally::{Complaint, Count, Tally},
+        tally::{Count, Tally},
         trouble::{Say, Trouble},
     },
 };
 use gather::Gathered;
+use losses::Losses;
 use session::{Intake, Remark, Taken};
-
-/// What a flood at QoS 0 is called.
-const DROPS: &str = "messages at QoS 0 are dropped: they come faster than they are dealt with";
 
 /// How many different sentences about the broker are kept, so that each is logged once.
 const SENTENCES: usize = 32;
@@ -54,7 +55,7 @@ const SENTENCES: usize = 32;
 /// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
-    tags: TagIds,
+    tags: Arc<TagIds>,
     clock: Clock,
     feed: Feed,
     receipts: mpsc::Receiver<Receipt>,
@@ -62,6 +63,7 @@ pub async fn run(
 ) {
     let options = config.link();
     let source = Source::new(config, options, &tags, clock, feed, receipts, stop);
+    drop(tags);
     source.run().await;
 }
 
@@ -87,7 +89,7 @@ struct Source {
     failures: Trouble,
     /// What was logged about the failure that is running, and about what the broker grants.
     said: BTreeSet<String>,
-    drops: Trouble,
+    losses: Losses,
     /// There if nodes of Sparkplug are subscribed to.
     sparkplug: Option<sparkplug::Host>,
     /// What is being published to them.
@@ -121,6 +123,7 @@ impl Source {
             config,
             options,
             clock,
+            losses: Losses::new(feed.tally.clone()),
             tally: feed.tally.clone(),
             feed,
             receipts,
@@ -131,7 +134,6 @@ impl Source {
             told_unreachable: false,
             failures: Trouble::default(),
             said: BTreeSet::new(),
-            drops: Trouble::default(),
         }
     }
 
@@ -174,6 +176,11 @@ impl Source {
                 let source = self.config.name.as_ref();
                 if !self.failures.is_running() {
                     info!(source, address, session_present, "connected");
+                }
+                let knows_us = session_present || self.options.clean;
+                let lost = self.losses.accepted(knows_us, self.clock.now().mono);
+                if let Some(lost) = lost.filter(|lost| self.is_news(lost)) {
+                    warn!(source = %self.config.name, "{lost}");
                 }
                 Ok(())
             }
@@ -244,10 +251,12 @@ impl Source {
     }
 
     async fn hand_on(&mut self, at: Now, mut gathered: Gathered) -> Result<(), Ended> {
-        if !self.feed.has_room() {
+        if !self.feed.has_room(gathered.samples.len()) {
             for topic in gathered.drop_loose() {
                 self.intake.dropped(&topic);
-                self.dropped(&topic, at);
+                if let Some(said) = self.losses.dropped(&topic, at.mono) {
+                    warn!(source = %self.config.name, "{said}");
+                }
             }
         }
         let receipt = match gathered.token {
@@ -283,24 +292,6 @@ impl Source {
             self.tally
                 .trouble(Count::UnknownMachine, now, || topic.clone());
         }
-    }
-
-    /// A message at QoS 0 found no room. It is counted, and alerted on until a minute has passed without another.
-    fn dropped(&mut self, topic: &str, now: Now) {
-        self.tally
-            .trouble(Count::Dropped, now.mono, || topic.to_owned());
-        let Some(say) = self.drops.failed(now.mono) else {
-            return;
-        };
-        let (source, count) = (self.config.name.as_ref(), say.count());
-        warn!(source, count, "{DROPS}");
-        self.tally.complain(
-            "drops",
-            Complaint {
-                message: DROPS.to_owned(),
-                action: "Subscribe with qos = 1, so that they wait at the broker, or send less often.",
-            },
-        );
     }
 
     /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
@@ -389,9 +380,8 @@ impl Source {
             info!(source, count, "connected again");
             self.said.clear();
         }
-        if let Some(count) = self.drops.fine(now).map(Say::count) {
-            info!(source, count, "no more messages are dropped");
-            self.tally.settle("drops");
+        if let Some(said) = self.losses.look(now) {
+            info!(source, "{said}");
         }
     }
 }

@@ -142,7 +142,11 @@ impl Intake {
 
     /// What the last message at this topic gave found no room: what looks like a copy of it is to be taken.
     pub(super) fn dropped(&mut self, topic: &str) {
-        if let Some(copies) = self.topics.at(topic).and_then(|at| at.copies.as_mut()) {
+        if let Some(copies) = self
+            .topics
+            .at(topic)
+            .and_then(|at| at.copies.as_deref_mut())
+        {
             copies.forget();
         }
     }
@@ -151,9 +155,9 @@ impl Intake {
 impl Reader {
     /// Takes a topic apart.
     fn learn(&self, topic: &str) -> Known {
-        let mut known = Known::default();
+        let (mut meanings, mut stranger) = (Vec::new(), None);
         let mut filters = BTreeSet::new();
-        for (at, listening) in self.subscriptions.iter().enumerate() {
+        for (at, listening) in (0..).zip(&self.subscriptions) {
             let subscription = &listening.subscription;
             let Some(captures) = subscription.template.captures(topic) else {
                 continue;
@@ -165,21 +169,21 @@ impl Reader {
                 None => subscription.machines.first().cloned(),
             };
             match machine.and_then(|machine| listening.tags.get(&machine)) {
-                Some(tags) => known.meanings.push(Meaning {
+                Some(tags) => meanings.push(Meaning {
                     subscription: at,
                     tags: Arc::clone(tags),
                 }),
                 None => {
                     let name = named.map(|(_, text)| text.chars().take(LONGEST_NAME).collect());
-                    known.stranger = name.map(String::into_boxed_str);
+                    stranger = name.map(String::into_boxed_str);
                 }
             }
         }
-        if !known.meanings.is_empty() {
-            known.stranger = None;
+        Known {
+            stranger: stranger.filter(|_| meanings.is_empty()),
+            meanings: meanings.into(),
+            copies: Copies::of(filters.len()),
         }
-        known.copies = Copies::of(filters.len());
-        known
     }
 
     fn take(&mut self, known: &mut Known, message: &Message, connection: u64) -> Taken {
@@ -191,7 +195,7 @@ impl Reader {
             return taken;
         }
         for meaning in &known.meanings {
-            let listening = &mut self.subscriptions[meaning.subscription];
+            let listening = &mut self.subscriptions[meaning.subscription as usize];
             let retained = match (message.retain, listening.subscription.retained) {
                 (false, _) => Retained::No,
                 (true, Some(retained)) => retained,

@@ -29,7 +29,7 @@ pub struct Subscription {
     /// How what the broker had kept counts; none where it does not.
     pub retained: Option<Retained>,
     /// The machines that it is for: one, or those that the topic may name.
-    pub machines: Vec<Arc<str>>,
+    pub machines: Arc<[Arc<str>]>,
     /// The tags of each of these machines.
     pub tags: Vec<MqttTag>,
     /// What reads its payloads.
@@ -78,7 +78,7 @@ impl Subscription {
             qos,
             stale_after: stale_after?,
             retained,
-            machines,
+            machines: machines.into(),
             tags: means.tags,
             reader: means.reader,
             place,

@@ -264,7 +264,7 @@ async fn a_database_of_version_1_is_opened() {
     assert_eq!(opened.restored.watches.len(), 1);
     let owed = pending(&opened.store).await;
     assert_eq!((owed.len(), owed[0].sequence), (1, 2));
-    assert_eq!(opened.store.events_of(1, 0).await.unwrap().len(), 2);
+    assert_eq!(opened.store.events_of(1, 200).await.unwrap().len(), 2);
 }
 
 /// What version 1 could hold, beside what its fixture holds: an escalation that failed twice, a thread, a boot of its own, ids of

@@ -17,8 +17,22 @@ async fn settle_all(store: &Store, made: &Committed) {
 }
 
 async fn kinds(store: &Store, alert: u64) -> Vec<String> {
-    let events = store.events_of(alert, 0).await.unwrap();
+    let events = store.events_of(alert, 200).await.unwrap();
     events.into_iter().map(|event| event.kind).collect()
+}
+
+#[tokio::test]
+async fn of_an_alert_that_flaps_the_last_events_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).store;
+    let kind = |n: i64| if n % 2 == 0 { "resolved" } else { "reopened" };
+    let events = (1..=250).map(|n| event(n, 1, kind(n), &[]));
+    store.commit(commit(1, events.collect())).await.unwrap();
+    for (most, first, last) in [(1, 250, 250), (3, 248, 250), (usize::MAX, 51, 250)] {
+        let told = store.events_of(1, most).await.unwrap();
+        let told: Vec<i64> = told.iter().map(|event| event.seq).collect();
+        assert_eq!(told, (first..=last).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

@@ -154,17 +154,24 @@ fn a_broker_is_reached_in_every_way_that_it_has() {
     }
     let log = agent.log();
     assert!(log.contains("it may want a client certificate"), "{log}");
-}
-
-/// Kilobytes that a process has in memory.
-fn resident(agent: &Agent) -> u64 {
-    let pid = agent.pid().expect("it runs").as_raw_nonzero();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1));
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number")
+    // `check` is told the same, and disturbs nobody.
+    let before = agent.status();
+    let checked = agent.verb("check", &["--live", "--json"]);
+    let checked: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    for reached in checked["live"].as_array().expect("a list") {
+        let (name, why) = (text(reached, "/name"), text(reached, "/error"));
+        match name {
+            "stranger" => assert!(why.contains("it may want a client certificate"), "{why}"),
+            _ => assert_eq!(why, "", "{name}"),
+        }
+    }
+    let lost = |view: &Value| {
+        let sources = view["sources"].as_array().into_iter().flatten();
+        let lost = sources.filter(|of| text(of, "/name") != "stranger");
+        lost.map(|of| of["counts"]["disconnects"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lost(&agent.status()), lost(&before));
 }
 
 #[test]
@@ -209,10 +216,10 @@ fn brokers_that_restart_again_and_again_are_always_found_again() {
         }
         all_hear(&agent, &machines, 10 + round, Duration::from_secs(150));
         if round == 3 {
-            before = resident(&agent);
+            before = agent.memory("VmRSS");
         }
     }
-    let after = resident(&agent);
+    let after = agent.memory("VmRSS");
     assert!(after < before + 4096, "{before} KiB became {after} KiB");
     // Nothing was wrong with a value, and everybody is connected.
     let view = agent.status();
@@ -223,6 +230,11 @@ fn brokers_that_restart_again_and_again_are_always_found_again() {
             source["counts"]["disconnects"].as_u64() >= Some(rounds as u64),
             "{source:#}"
         );
+        // What such a broker had kept of us is said to be lost.
+        if text(source, "/name").starts_with("forgets") {
+            let forgotten = source["counts"]["sessions_forgotten"].as_u64();
+            assert!(forgotten >= Some(rounds as u64), "{source:#}");
+        }
     }
     for (name, port) in machines {
         publish(port, &topic(name), "97.3");

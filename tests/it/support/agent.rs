@@ -117,6 +117,15 @@ blind_after = "2s"
         self.wrapper = wrapper;
     }
 
+    /// KiB of its memory, by a key of the kernel's: `VmRSS` are resident now, `VmHWM` were at most.
+    pub(crate) fn memory(&self, key: &str) -> u64 {
+        let pid = self.pid().expect("it runs").as_raw_nonzero();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number.and_then(|number| number.parse().ok()).expect(key)
+    }
+
     /// The process, while it runs.
     pub(crate) fn pid(&self) -> Option<Pid> {
         self.child.as_ref().map(Pid::from_child)

@@ -43,12 +43,13 @@ const NAP: Duration = Duration::from_secs(1);
 /// sampled; a tag that it does not know is not read.
 pub async fn run(
     config: ModbusConfig,
-    tags: TagIds,
+    tags: Arc<TagIds>,
     clock: Clock,
     feed: Feed,
     stop: CancellationToken,
 ) {
     let mut poller = Poller::new(config, &tags, clock, feed);
+    drop(tags);
     if let Some(Err(gone)) = stop.run_until_cancelled(poller.run()).await {
         tracing::debug!(source = %poller.report.source(), "{gone}");
     }

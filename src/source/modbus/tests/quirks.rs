@@ -35,7 +35,7 @@ fn all_quirks_are_settings_that_a_source_takes_and_show_says_where_they_come_fro
             let name = quirks.name;
             let source = format!("address = '{address}'\nquirks = '{name}'");
             let loaded = loaded(&source, "").unwrap();
-            let shown_at = loaded.show();
+            let shown_at = loaded.texts.as_ref().unwrap().show();
             for (key, setting) in quirks.settings {
                 let line = format!("{key} = {}", shown(*setting));
                 let line = shown_at.lines().find(|shown| shown.starts_with(&line));

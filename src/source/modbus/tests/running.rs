@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{Notify, mpsc},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::hostile::{Hostile, register};
@@ -14,7 +10,7 @@ use crate::{
     clock::{Clock, Now, Synchronised},
     sample::{Reading, TagId, Value},
     source::{
-        Batch, Feed,
+        Batch, Drain, Feed,
         modbus::{
             LinkSettings, ModbusConfig,
             address::Address,
@@ -53,7 +49,7 @@ pub(super) fn unit(id: u8, poll_millis: u64, registers: &[u16]) -> UnitConfig {
 
 /// A running poller and what it said.
 pub(super) struct Running {
-    pub(super) drain: mpsc::Receiver<Batch>,
+    pub(super) drain: Drain,
     names: HashMap<TagId, String>,
     pub(super) last: HashMap<String, Reading>,
     /// How often each tag was sampled.
@@ -102,7 +98,13 @@ impl Running {
             .collect();
         let (feed, drain) = Feed::new(1000, Arc::new(Notify::new()));
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(config, ids, clock.clone(), feed, stop.clone()));
+        let task = tokio::spawn(run(
+            config,
+            Arc::new(ids),
+            clock.clone(),
+            feed,
+            stop.clone(),
+        ));
         let (last, times, started) = (HashMap::new(), HashMap::new(), clock.now());
         Self {
             drain,

@@ -21,7 +21,7 @@ use crate::{
     },
     port::Port,
     sample::{Bad, Reading, Value},
-    source::{Batch, Feed, Receipt, tally::Tally},
+    source::{Batch, Drain, Feed, Receipt, tally::Tally},
 };
 
 const TOPICS: &str = r#"
@@ -40,7 +40,7 @@ tag = "zero"
 
 /// A running source with the loop's end of its queues.
 struct Running {
-    batches: mpsc::Receiver<Batch>,
+    batches: Drain,
     receipts: mpsc::Sender<Receipt>,
     tally: Tally,
     stop: CancellationToken,
