@@ -1,4 +1,4 @@
-//! The real agent in a process of its own: machines of one class, each with one topic and one rule, and a receiver for what it decides.
+//! The real agent in a process of its own: machines of one class, each with the same topics and a rule for each, and a receiver for what it decides.
 
 use std::{
     fs::{self, File},
@@ -13,12 +13,36 @@ pub struct Plant {
     dir: PathBuf,
 }
 
+/// How many machines there are, and how many topics each has.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub machines: usize,
+    pub topics: usize,
+}
+
+/// The last level of a topic, as the subscription has it too.
+pub fn level(topic: usize) -> String {
+    match topic {
+        0 => "temp".to_owned(),
+        other => format!("temp-{other}"),
+    }
+}
+
 impl Plant {
-    pub fn configure(dir: &Path, machines: usize, qos: Qos, broker: u16, receiver: u16) -> Self {
+    pub fn configure(dir: &Path, shape: Shape, qos: Qos, broker: u16, receiver: u16) -> Self {
         fs::create_dir_all(dir.join("rules")).expect("a folder");
-        let text = config(dir, machines, qos, broker, receiver);
+        let text = config(dir, shape, qos, broker, receiver);
         fs::write(dir.join("andon.toml"), text).expect("a file");
-        fs::write(dir.join("rules/bench.toml"), RULE).expect("a file");
+        let further = (1..shape.topics).map(|topic| {
+            let rule = RULE.replacen("overtemp", &format!("overtemp-{topic}"), 1);
+            let rule = rule.replacen("spindle_temp", &format!("spindle_temp_{topic}"), 1);
+            rule.split("[[rule]]\nid = \"mark\"")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        });
+        let rules = RULE.to_owned() + &further.collect::<String>();
+        fs::write(dir.join("rules/bench.toml"), rules).expect("a file");
         Self {
             dir: dir.to_owned(),
         }
@@ -77,7 +101,9 @@ message = "a round begins"
 action = "Measure."
 "#;
 
-fn config(dir: &Path, machines: usize, qos: Qos, broker: u16, receiver: u16) -> String {
+fn config(dir: &Path, shape: Shape, qos: Qos, broker: u16, receiver: u16) -> String {
+    let further = (1..shape.topics).map(|topic| subscription(topic, qos));
+    let subscriptions = subscription(0, qos) + &further.collect::<String>();
     let mut text = format!(
         r#"
 [agent]
@@ -94,14 +120,7 @@ reopen_within = "1d"
 name = "broker"
 url = "mqtt://127.0.0.1:{broker}"
 client_id = "{CLIENT}-agent"
-  [[source.mqtt.subscribe]]
-  topic = "agent/{{machine}}/temp"
-  class = "cnc-mill"
-  qos = {qos}
-  payload = "number"
-  stale_after = "1h"
-  tag = "spindle_temp"
-  unit = "°C"
+{subscriptions}
   # What begins and ends a round is not to be dropped.
   [[source.mqtt.subscribe]]
   topic = "agent-mark/temp"
@@ -129,10 +148,30 @@ default = true
 to = ["ops"]
 "#,
         dir = dir.display(),
-        qos = qos as u8,
     );
-    for machine in 0..machines {
+    for machine in 0..shape.machines {
         text += &format!("[[machine]]\nid = \"m-{machine}\"\nclass = \"cnc-mill\"\n");
     }
     text
+}
+
+fn subscription(topic: usize, qos: Qos) -> String {
+    let tag = match topic {
+        0 => "spindle_temp".to_owned(),
+        other => format!("spindle_temp_{other}"),
+    };
+    format!(
+        r#"
+  [[source.mqtt.subscribe]]
+  topic = "agent/{{machine}}/{level}"
+  class = "cnc-mill"
+  qos = {qos}
+  payload = "number"
+  stale_after = "1h"
+  tag = "{tag}"
+  unit = "°C"
+"#,
+        level = level(topic),
+        qos = qos as u8,
+    )
 }

@@ -8,7 +8,7 @@ use crate::{
     CLIENT, Qos, bare,
     broker::Broker,
     crossing,
-    plant::Plant,
+    plant::{self, Plant, Shape},
     process::{self, Work},
     receiver::{Arrival, Receiver},
     wire::{self, Publisher},
@@ -47,13 +47,16 @@ pub struct Subject {
 
 impl Subject {
     /// Prepares one that is not running.
-    pub fn new(kind: Kind, machines: usize, qos: Qos, broker: &Broker, size: usize) -> Self {
+    pub fn new(kind: Kind, shape: Shape, qos: Qos, broker: &Broker, size: usize) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let receiver = Receiver::start();
         let plant = (kind == Kind::Agent)
-            .then(|| Plant::configure(dir.path(), machines, qos, broker.port(), receiver.port()));
+            .then(|| Plant::configure(dir.path(), shape, qos, broker.port(), receiver.port()));
         let word = kind.word();
-        let topics = (0..machines).map(|machine| format!("{word}/m-{machine}/temp"));
+        let topics = (0..shape.topics).flat_map(|topic| {
+            let level = plant::level(topic);
+            (0..shape.machines).map(move |machine| format!("{word}/m-{machine}/{level}"))
+        });
         Self {
             kind,
             qos,
@@ -75,10 +78,14 @@ impl Subject {
         broker: &Broker,
         publisher: &mut Publisher,
     ) -> [Self; 2] {
-        let mut agent = Self::new(Kind::Agent, machines, qos, broker, 0);
+        let shape = Shape {
+            machines,
+            topics: 1,
+        };
+        let mut agent = Self::new(Kind::Agent, shape, qos, broker, 0);
         agent.begin(publisher);
         let size = agent.mark(publisher).size;
-        let mut bare = Self::new(Kind::Bare, machines, qos, broker, size);
+        let mut bare = Self::new(Kind::Bare, shape, qos, broker, size);
         bare.begin(publisher);
         [agent, bare]
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{
+        status::count,
         table::Table,
         terminal::{Terminal, Tone},
     },
@@ -212,19 +213,18 @@ fn bits(span: Span, found: &Found, terminal: &mut Terminal<'_>) -> io::Result<()
 /// The longest block, and what to write if the device takes less than usual.
 pub(super) fn largest(largest: Largest, terminal: &mut Terminal<'_>) -> io::Result<()> {
     let Largest { span, end } = largest;
-    let what = if span.kind.is_bits() {
-        "bits"
-    } else {
-        "registers"
+    let what = match span.kind.is_bits() {
+        true => "bit",
+        false => "register",
     };
-    let count = span.count;
+    let long = count(span.count.into(), what);
     let said = match end {
-        End::Protocol => format!("longest block: {count} {what}, all that fit in one request"),
+        End::Protocol => format!("longest block: {long}, all that fit in one request"),
         End::Addresses => format!(
-            "longest block: {span}, {count} {what}; nothing lies after it, so more may fit in one request"
+            "longest block: {span}, {long}; nothing lies after it, so more may fit in one request"
         ),
         End::Device => format!(
-            "longest block: {count} {what}, although there are more: the device takes no longer ones"
+            "longest block: {long}, although there are more: the device takes no longer ones"
         ),
     };
     terminal.line(said)?;

@@ -128,6 +128,40 @@ fn a_device_that_takes_short_requests_only_is_read_in_them_and_says_how_long_the
 }
 
 #[test]
+fn on_a_terminal_it_shows_how_far_it_is_and_wipes_that_in_the_end() {
+    let device = Witness::start(Habits {
+        registers: 1,
+        ..Habits::default()
+    });
+    let program = program();
+    let line = format!(
+        "'{}' probe tcp://127.0.0.1:{} --timeout 20s --read holding:0..29",
+        program.display(),
+        device.port
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let output = terminal.env_remove("NO_COLOR").output();
+    let found = said(&output.expect("script runs"), 0);
+    // Each takes the place of the one before.
+    let shown: Vec<&str> = found.split("\r\u{1b}[K").skip(1).collect();
+    let (last, bars) = shown.split_last().expect("something is shown");
+    assert!(
+        bars.contains(&"reading [..............................] 0 of 30"),
+        "{found:?}"
+    );
+    assert!(
+        bars.contains(&"reading [###############...............] 15 of 30"),
+        "{found:?}"
+    );
+    assert!(last.contains("ADDRESS"), "{found:?}");
+    assert!(
+        last.contains("longest block: 1 register, although"),
+        "{last}"
+    );
+}
+
+#[test]
 fn a_device_on_a_serial_line_is_looked_at_like_any_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let (here, there) = (folder.path().join("here"), folder.path().join("there"));

@@ -49,6 +49,8 @@ pub(super) struct Link {
     open: Option<Wire>,
     /// The unit of the call that is under way; one that is found here by the next call was cancelled.
     asking: Option<u8>,
+    /// Over TCP, when the device has rested from the last request; a [`Line`] has its own pauses.
+    rested: Option<Pin<Box<Sleep>>>,
     /// Units whose last request failed: an answer of theirs may be that to an earlier request.
     doubtful: BTreeSet<u8>,
     quarantine: Option<Quarantine>,
@@ -80,6 +82,7 @@ impl Link {
             settings,
             open: None,
             asking: None,
+            rested: None,
             doubtful: BTreeSet::new(),
             quarantine: None,
             at_backup: None,
@@ -214,29 +217,36 @@ impl Link {
 
     /// Makes sure that there is a connection, and on a serial line that nothing comes over it unasked.
     async fn settle(&mut self, unit: u8) -> Result<(), LinkError> {
-        self.connect().await?;
-        let Some(Wire::Rtu(line)) = &mut self.open else {
-            return Ok(());
-        };
-        match line.settle().await {
-            Ok(Heard::Nothing) => Ok(()),
-            Ok(Heard::Strays) => {
-                self.doubtful.insert(unit);
-                Ok(())
-            }
-            Ok(Heard::NoEnd) => {
-                self.open = None;
-                Err(never_silent(self.address()))
-            }
-            // It was closed since the last read, and nothing was asked yet.
-            Err(_) => {
-                self.open = None;
-                self.connect().await
+        let mut is_new = false;
+        loop {
+            self.connect().await?;
+            let Some(Wire::Rtu(line)) = &mut self.open else {
+                return Ok(());
+            };
+            match line.settle().await {
+                Ok(Heard::Nothing) => return Ok(()),
+                Ok(Heard::Strays) => {
+                    self.doubtful.insert(unit);
+                    return Ok(());
+                }
+                Ok(Heard::NoEnd) => {
+                    self.open = None;
+                    return Err(never_silent(self.address()));
+                }
+                // It was closed since the last read, and nothing was asked yet.
+                Err(_) if !is_new => (self.open, is_new) = (None, true),
+                Err(error) => {
+                    self.open = None;
+                    return Err(Trouble::Stream(error).of(self.address().clone(), unit));
+                }
             }
         }
     }
 
     async fn ask(&mut self, unit: u8, span: Span) -> Result<Reply, LinkError> {
+        if let Some(rested) = &mut self.rested {
+            rested.await;
+        }
         let Some(mut wire) = self.open.take() else {
             let none = Trouble::Stream(io::ErrorKind::NotConnected.into());
             return Err(none.of(self.address().clone(), unit));
@@ -246,6 +256,8 @@ impl Link {
         self.asking = Some(unit);
         let asked = timeout(within, wire.ask(unit, span)).await;
         self.asking = None;
+        let gap = Some(self.settings.request_gap).filter(|gap| !gap.is_zero() && !self.is_rtu());
+        self.rested = gap.map(|gap| Box::pin(sleep(gap)));
         match asked.unwrap_or(Err(Trouble::Silent(self.settings.timeout))) {
             Ok(reply) => {
                 (self.open, self.carried) = (Some(wire), true);

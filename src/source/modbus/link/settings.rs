@@ -134,11 +134,8 @@ impl LinkSettings {
         serial.map(|serial| serial.path.as_path())
     }
 
-    /// The pause before a request to this address.
+    /// The pause before a request over a line to this address.
     pub(super) fn gap(&self, address: &Address) -> Duration {
-        if !address.is_rtu() {
-            return self.request_gap;
-        }
         let usual = || {
             let serial = address.serial();
             serial.map_or(GAP_BEHIND_A_SERVER, |serial| serial.frame_gap())
@@ -171,8 +168,6 @@ mod tests {
             settings.gap(&address).as_micros()
         };
         for (address, request, frame, turnaround, expected) in [
-            ("tcp://a", 0, Some(9), 9, 0),
-            ("tcp://a", 20, None, 0, 20_000),
             ("rtu+tcp://a:1", 0, None, 0, 4_000),
             ("rtu+tcp://a:1", 0, Some(0), 0, 0),
             ("rtu:///dev/t?baud=115200", 0, None, 0, 1_750),

@@ -1,4 +1,4 @@
-//! The way to a device, in stopped time: the pause after a connect, and how the first address is gone back to from its backup.
+//! The way to a device, in stopped time: the pause after a connect, the gap between requests, and how the first address is gone back to from its backup.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    hostile::{Framing, Hostile, Manner},
+    hostile::{Asked, Framing, Hostile, Manner},
     line::now,
     link::{right, span},
     running::{Running, right as reading, unit},
@@ -62,6 +62,42 @@ async fn nothing_is_asked_before_the_pause_after_a_connect_has_passed() {
             );
             assert_eq!(hostile.connected(), read, "{address}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_stand_as_far_apart_as_the_device_needs() {
+    const GAP: Duration = Duration::from_millis(100);
+    for (framing, address) in [
+        (Framing::Tcp, "tcp://device"),
+        (Framing::Rtu, "rtu+tcp://device:1"),
+    ] {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let hostile = Hostile::new(framing, false, move |asked: Asked| {
+            log.lock().unwrap().push(now());
+            match asked.nth {
+                // The next one is asked over a new connection.
+                3 => Manner::Hangup,
+                _ => Manner::Late(10),
+            }
+        });
+        let mut settings = settings(address);
+        settings.request_gap = GAP;
+        settings.memory = Some(hostile.memory());
+        let mut link = Link::new(settings);
+        let span = span(Kind::Holding, 5, 1);
+        for unit in [1, 1, 2, 2, 3, 3] {
+            assert_eq!(link.read(unit, span).await.unwrap(), right(unit, span));
+        }
+        let asked = asked.lock().unwrap();
+        let apart: Vec<Duration> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(apart.len(), 5);
+        assert!(
+            apart.iter().all(|apart| *apart >= GAP),
+            "{address}: {apart:?}"
+        );
+        assert!(apart[0] < GAP * 3 / 2, "{address}: {apart:?}");
     }
 }
 
