@@ -33,7 +33,7 @@ impl Status {
 }
 
 impl MqttLink {
-    /// Publishes [`Options::status`] again: somebody else has said that this client is not there.
+    /// Publishes [`super::Options::status`] again: somebody else has said that this client is not there.
     pub fn tell_status(&self) {
         if let Some(live) = self.shared.lock().as_mut()
             && let Some(status) = live.status.clone()
