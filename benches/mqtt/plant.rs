@@ -28,21 +28,20 @@ pub fn level(topic: usize) -> String {
     }
 }
 
+fn tag(topic: usize) -> String {
+    match topic {
+        0 => "spindle_temp".to_owned(),
+        other => format!("spindle_temp_{other}"),
+    }
+}
+
 impl Plant {
     pub fn configure(dir: &Path, shape: Shape, qos: Qos, broker: u16, receiver: u16) -> Self {
         fs::create_dir_all(dir.join("rules")).expect("a folder");
         let text = config(dir, shape, qos, broker, receiver);
         fs::write(dir.join("andon.toml"), text).expect("a file");
-        let further = (1..shape.topics).map(|topic| {
-            let rule = RULE.replacen("overtemp", &format!("overtemp-{topic}"), 1);
-            let rule = rule.replacen("spindle_temp", &format!("spindle_temp_{topic}"), 1);
-            rule.split("[[rule]]\nid = \"mark\"")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        });
-        let rules = RULE.to_owned() + &further.collect::<String>();
-        fs::write(dir.join("rules/bench.toml"), rules).expect("a file");
+        let rules: String = (0..shape.topics).map(rule).collect();
+        fs::write(dir.join("rules/bench.toml"), rules + MARK).expect("a file");
         Self {
             dir: dir.to_owned(),
         }
@@ -73,21 +72,28 @@ impl Plant {
 }
 
 /// Far away from any value that is not a crossing.
-const RULE: &str = r#"
+fn rule(topic: usize) -> String {
+    let tag = tag(topic);
+    format!(
+        r#"
 [[rule]]
-id = "spindle-overtemp"
+id = "overtemp-{topic}"
 machine_class = "cnc-mill"
-tag = "spindle_temp"
+tag = "{tag}"
 unit = "°C"
 levels = [
-  { name = "hi", above = 85.0, on_delay = "0s", severity = "warning" },
-  { name = "hihi", above = 95.0, on_delay = "0s", severity = "critical" },
+  {{ name = "hi", above = 85.0, on_delay = "0s", severity = "warning" }},
+  {{ name = "hihi", above = 95.0, on_delay = "0s", severity = "critical" }},
 ]
 deadband = 2.0
 off_delay = "0s"
-message = "spindle {value}, limit {limit}"
+message = "spindle {{value}}, limit {{limit}}"
 action = "Reduce feed, check coolant flow."
+"#
+    )
+}
 
+const MARK: &str = r#"
 [[rule]]
 id = "mark"
 machine_class = "mark"
@@ -102,8 +108,8 @@ action = "Measure."
 "#;
 
 fn config(dir: &Path, shape: Shape, qos: Qos, broker: u16, receiver: u16) -> String {
-    let further = (1..shape.topics).map(|topic| subscription(topic, qos));
-    let subscriptions = subscription(0, qos) + &further.collect::<String>();
+    let subscriptions = (0..shape.topics).map(|topic| subscription(topic, qos));
+    let subscriptions: String = subscriptions.collect();
     let mut text = format!(
         r#"
 [agent]
@@ -156,10 +162,7 @@ to = ["ops"]
 }
 
 fn subscription(topic: usize, qos: Qos) -> String {
-    let tag = match topic {
-        0 => "spindle_temp".to_owned(),
-        other => format!("spindle_temp_{other}"),
-    };
+    let tag = tag(topic);
     format!(
         r#"
   [[source.mqtt.subscribe]]

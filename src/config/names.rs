@@ -4,7 +4,7 @@
 //! It does not know what an entry means; it takes the name, `override` and `enabled` out of it and leaves the rest to
 //! its owner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     section::{Id, Problems, Read, nearest},
@@ -105,11 +105,12 @@ impl Names {
                 continue;
             };
             let mut entries: Vec<(String, Node)> = Vec::new();
+            let mut known = BTreeSet::new();
             for item in items {
                 let Some((name, entry)) = self.entry(kind, &path, item, problems) else {
                     continue;
                 };
-                if entries.iter().any(|(known, _)| *known == name) {
+                if !known.insert(name.clone()) {
                     repeated.push(nested(kind.path, name, entry));
                 } else {
                     entries.push((name, entry));

@@ -1,9 +1,10 @@
 //! From a register or a topic to a person: the whole way, checked by implementations that share nothing with ours.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     Agent, Broker, KEY, Receiver, cold_device, mill, publishers, signatures, text, to, too_hot,
+    view,
 };
 
 const TRIGGERED: &str = "alert.triggered mill-1/spindle-overtemp";
@@ -142,11 +143,7 @@ steps = [{ after = "3s", to = ["ops"] }]
 pub(crate) fn heard(agent: &Agent, broker: &Broker, machine: &str) {
     agent.shows("a first value", |view| {
         broker.publish(&format!("plant/{machine}/temp"), "20");
-        let machines = view["machines"].as_array().into_iter().flatten();
-        let mut values = machines
-            .filter(|one| text(one, "/id") == machine)
-            .map(|one| &one["tags"][0]["value"]);
-        values.any(Value::is_string)
+        view::machine(view, machine)["tags"][0]["value"].is_string()
     });
 }
 

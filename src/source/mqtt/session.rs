@@ -111,17 +111,14 @@ impl Intake {
                 let tags = subscription.tags.iter().map(|tag| id(&tag.tag));
                 (Arc::clone(machine), tags.collect::<Tags>())
             };
+            let count = subscription.tags.len() as u32;
             let first = subscription.discovers.as_ref().map(|class| {
                 let next = places.entry(Arc::clone(class)).or_default();
-                *next += subscription.tags.len() as u32;
-                *next - subscription.tags.len() as u32
+                std::mem::replace(next, *next + count)
             });
             let place = |at: u32| first.map(|first| TagId(first + at));
             Listening {
-                places: (0..)
-                    .zip(&subscription.tags)
-                    .map(|(at, _)| place(at))
-                    .collect(),
+                places: (0..count).map(place).collect(),
                 tags: subscription.machines.iter().map(tags_of).collect(),
                 subscription: subscription.clone(),
                 faults: Trouble::default(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Broker, Device, Receiver, text, to, wait};
+use crate::support::{Agent, Broker, Device, Receiver, text, to, view::tag, wait};
 
 /// Two units behind one link, and a broker. Of unit 1 one address is not there and one sensor is broken.
 fn plant(device: &Device, broker: &Broker) -> String {
@@ -55,16 +55,6 @@ fn rules() -> String {
         + &rule("probe-hot", "mill-1", "probe")
         + &rule("hot", "mill-2", "temp").replace("\"hot\"", "\"too-hot\"")
         + &rule("oven-hot", "oven", "temp")
-}
-
-fn tag<'v>(view: &'v Value, name: &str) -> &'v Value {
-    let (machine, tag) = name.split_once('/').expect("a name");
-    let machines = view["machines"].as_array().into_iter().flatten();
-    let tags = machines
-        .filter(|one| text(one, "/id") == machine)
-        .filter_map(|one| one["tags"].as_array());
-    let mut named = tags.flatten().filter(|one| text(one, "/tag") == tag);
-    named.next().unwrap_or(&Value::Null)
 }
 
 fn reason<'v>(view: &'v Value, name: &str) -> &'v str {

@@ -12,7 +12,8 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    Agent, Broker, Receiver, broker::publish, javascript, long, port::Port, text, to, too_hot, wait,
+    Agent, Broker, Receiver, broker::publish, javascript, long, port::Port, text, to, too_hot,
+    view::value, wait,
 };
 
 const VERSIONS: [(&str, &str); 2] = [("v3", "3.1.1"), ("v5", "5")];
@@ -39,14 +40,6 @@ fn topic(name: &str) -> String {
     format!("plant/{name}/temp")
 }
 
-/// The value of a machine, as it is shown.
-fn value(view: &Value, name: &str) -> String {
-    let machines = view["machines"].as_array().into_iter().flatten();
-    let mut found = machines.filter(|machine| text(machine, "/id") == name);
-    let machine = found.next().expect("the machine");
-    text(machine, "/tags/0/value").to_owned()
-}
-
 /// Publishes a value of each machine until all of them are shown: what comes before a subscription is nobody's.
 fn all_hear(agent: &Agent, machines: &[(&str, u16)], number: usize, limit: Duration) {
     let wanted = format!("{number}.0");
@@ -54,7 +47,7 @@ fn all_hear(agent: &Agent, machines: &[(&str, u16)], number: usize, limit: Durat
         let view = agent.status();
         let deaf = machines.iter();
         let deaf: Vec<_> = deaf
-            .filter(|(name, _)| !value(&view, name).starts_with(&wanted))
+            .filter(|(name, _)| !value(&view, &format!("{name}/spindle_temp")).starts_with(&wanted))
             .collect();
         for (name, port) in &deaf {
             publish(*port, &topic(name), &number.to_string());

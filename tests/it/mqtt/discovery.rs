@@ -1,10 +1,8 @@
 //! Machines that nobody configured: heard by the real agent at a real broker, kept over a kill, as many as are allowed, and forgotten.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Broker, Publisher, Receiver, receiver::Received, text, to, wait};
+use crate::support::{Agent, Broker, Publisher, Receiver, text, to, view::machine, wait};
 
 const RULES: &str = r#"
 [[rule]]
@@ -48,30 +46,20 @@ fn ids(view: &Value) -> Vec<&str> {
     machines.map(|machine| text(machine, "/id")).collect()
 }
 
-fn machine<'v>(view: &'v Value, id: &str) -> Option<&'v Value> {
-    let mut machines = view["machines"].as_array().into_iter().flatten();
-    machines.find(|machine| machine["id"] == id)
-}
-
 /// Publishes until this machine has a value: what comes before a subscription is nobody's.
 fn is_heard(agent: &Agent, publisher: &mut Publisher, name: &str, force: u32) {
     let (topic, payload) = state(name, force);
     wait::until(&format!("{name} at {force}"), || {
         publisher.publish(&topic, &payload);
         let view = agent.status();
-        let value =
-            machine(&view, &name.to_lowercase()).map(|of| text(of, "/tags/0/value").to_owned());
-        value
-            .is_some_and(|value| value.starts_with(&force.to_string()))
-            .then_some(())
+        let value = text(machine(&view, &name.to_lowercase()), "/tags/0/value");
+        value.starts_with(&force.to_string()).then_some(())
     });
 }
 
-/// How many events of this story there are; a repeat of one has its id.
+/// How many events of this story there are.
 fn stories(receiver: &Receiver, story: &str) -> usize {
-    let all = receiver.all();
-    let of_story = all.iter().filter(|of| of.story() == story);
-    of_story.map(Received::id).collect::<BTreeSet<_>>().len()
+    receiver.told().iter().filter(|told| *told == story).count()
 }
 
 #[test]
@@ -93,7 +81,7 @@ fn a_machine_that_nobody_configured_alerts_and_is_remembered_over_a_kill() {
     let mut known = ids(&view);
     known.sort_unstable();
     assert_eq!(known, ["other", "press-1"]);
-    let press = machine(&view, "press-1").expect("it is remembered");
+    let press = machine(&view, "press-1");
     assert_eq!(press["discovered"]["source"], "cell");
     assert_eq!(press["labels"], json!({ "line": "l1" }));
     let (topic, payload) = state("Press-1", 1);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Broker, Publisher, Receiver, text, to};
+use crate::support::{Agent, Broker, Publisher, Receiver, text, to, view};
 
 fn config(broker: &Broker, receiver: &Receiver) -> String {
     let mut config = format!(
@@ -42,9 +42,7 @@ severity = "error"
 "#;
 
 fn door(view: &Value, machine: &str) -> (String, bool) {
-    let machines = view["machines"].as_array().expect("machines");
-    let found = machines.iter().find(|of| of["id"] == machine);
-    let tag = &found.expect("the machine")["tags"][0];
+    let tag = &view::machine(view, machine)["tags"][0];
     (text(tag, "/value").to_owned(), tag["retained"] == true)
 }
 

@@ -2,18 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Broker, EdgeNode, Receiver, javascript, python, text, to, wait};
-
-/// A tag as `status` shows it: `press/temp`.
-fn tag<'v>(view: &'v Value, name: &str) -> &'v Value {
-    let (machine, tag) = name.split_once('/').expect("a name");
-    let machines = view["machines"].as_array().into_iter().flatten();
-    let tags = machines
-        .filter(|one| text(one, "/id") == machine)
-        .filter_map(|one| one["tags"].as_array());
-    let mut named = tags.flatten().filter(|one| text(one, "/tag") == tag);
-    named.next().unwrap_or(&Value::Null)
-}
+use crate::support::{
+    Agent, Broker, EdgeNode, Receiver, javascript, python, text, to, view::tag, wait,
+};
 
 fn shows(agent: &Agent, name: &str, value: &str) -> Value {
     agent.shows(&format!("{name} at {value}"), |view| {

@@ -12,6 +12,7 @@ mod publisher;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod signatures;
+pub(crate) mod view;
 pub(crate) mod wait;
 
 use serde_json::Value;

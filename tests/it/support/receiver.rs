@@ -3,7 +3,7 @@
 //! Written on plain sockets: what it records is what was on the wire, not what a library made of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _},
     sync::{
@@ -252,6 +252,14 @@ impl Receiver {
     /// The stories of what was accepted, in order of arrival.
     pub(crate) fn stories(&self) -> Vec<String> {
         self.accepted().iter().map(Received::story).collect()
+    }
+
+    /// The same, each once: a repeat has the id of what it repeats.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let mut ids = BTreeSet::new();
+        let mut accepted = self.accepted();
+        accepted.retain(|of| ids.insert(of.id().to_owned()));
+        accepted.iter().map(Received::story).collect()
     }
 }
 

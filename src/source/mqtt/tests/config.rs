@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{configure, good};
+use super::{configure, good, mistake};
 use crate::link::mqtt::Qos;
 
 const GOOD: &str = r#"
@@ -190,11 +190,7 @@ fn mistakes_are_explained_where_they_are() {
         ("andon/plant-7", "andon/#", "without wildcards"),
         ("tag = \"door_open\"", "", "tag: is missing"),
     ] {
-        let text = GOOD.replacen(from, to, 1);
-        assert_ne!(text, GOOD, "{from}");
-        let problems = configure(&text).2;
-        let found = problems.iter().any(|problem| problem.contains(expected));
-        assert!(found, "{to}: {problems:?}");
+        let problems = mistake(GOOD, from, to, expected);
         assert!(problems.len() <= 2, "{to}: {problems:?}");
     }
 }

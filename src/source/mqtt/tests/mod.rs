@@ -43,6 +43,16 @@ fn configure(text: &str) -> (Option<MqttConfig>, Vec<TagSpec>, Vec<String>) {
     (config, tags.unwrap_or_default(), problems)
 }
 
+/// Puts `to` for `from` into a text without mistakes, which makes one that says `expected`; what is said in all.
+fn mistake(good: &str, from: &str, to: &str, expected: &str) -> Vec<String> {
+    let text = good.replacen(from, to, 1);
+    assert_ne!(text, good, "{from}");
+    let problems = configure(&text).2;
+    let found = problems.iter().any(|problem| problem.contains(expected));
+    assert!(found, "{from} -> {to}: {problems:?}");
+    problems
+}
+
 /// A configuration without mistakes, and ids for its tags in their order.
 fn good(text: &str) -> (MqttConfig, TagIds) {
     let (config, tags, problems) = configure(text);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::sparkplug::config::{NEVER_STALE, Settings},
-    configure, good,
+    configure, good, mistake,
 };
 use crate::link::mqtt::Qos;
 
@@ -207,11 +207,7 @@ fn mistakes_are_explained_where_they_are() {
         ),
         ("tag = \"uptime\"", "tag = \"door_open\"", "gives already"),
     ] {
-        let text = GOOD.replacen(from, to, 1);
-        assert_ne!(text, GOOD, "{from}");
-        let problems = configure(&text).2;
-        let found = problems.iter().any(|problem| problem.contains(expected));
-        assert!(found, "{from} -> {to}: {problems:?}");
+        mistake(GOOD, from, to, expected);
     }
     let none = "url = \"mqtt://b\"\nsparkplug = {}\n[[subscribe]]\ntopic = \"a\"\nmachine = \"oven\"\npayload = \"number\"\nstale_after = \"9s\"\ntag = \"t\"";
     let problems = configure(none).2;
