@@ -24,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{STRIDE, Shape, TAGS};
 
+/// As many batches of a source may wait as for the agent.
+const QUEUE: usize = 256;
+
 /// Pollers without an agent, until this value goes. What they say is taken from their queues, as the loop does, and counted.
 pub struct Pollers {
     _runtime: tokio::runtime::Runtime,
@@ -45,7 +48,7 @@ impl Pollers {
             for unit in &mut source.units {
                 unit.poll = Duration::from_nanos(1);
             }
-            let (feed, queue) = Feed::new(256, Arc::clone(&wake));
+            let (feed, queue) = Feed::new(QUEUE, Arc::clone(&wake));
             queues.push(queue);
             let stop = CancellationToken::new();
             let (tags, clock) = (tag_ids.clone(), clock.clone());
@@ -56,14 +59,14 @@ impl Pollers {
             loop {
                 wake.notified().await;
                 for queue in &mut queues {
-                    while let Some(batch) = queue.try_recv() {
+                    queue.take(QUEUE, |batch| {
                         let good = |sample: &andon::sample::Sample| {
                             matches!(sample.reading, Reading::Good(_))
                         };
                         assert!(batch.samples.iter().all(good), "a bad value");
                         assert_eq!(batch.samples.len(), TAGS);
                         counted.fetch_add(1, Ordering::Relaxed);
-                    }
+                    });
                 }
             }
         });

@@ -152,15 +152,14 @@ impl Machines {
 impl Engine {
     /// A source has heard of a machine.
     pub(super) fn introduce(&mut self, now: Now, said: Introduction) {
-        let ix = match (self.machines.find(&said.id), said.mould) {
+        let known = |mould: &MouldIx| (mould.0 as usize) < self.plant.moulds.len();
+        let ix = match (self.machines.find(&said.id), said.mould.filter(known)) {
             (Some(ix), mould) => {
                 self.welcome_back(ix, mould, now.mono);
                 ix
             }
-            (None, Some(mould)) if (mould.0 as usize) < self.plant.moulds.len() => {
-                self.discover(now, mould, &said)
-            }
-            (None, _) => return,
+            (None, Some(mould)) => self.discover(now, mould, &said),
+            (None, None) => return,
         };
         if self.plant.machines[ix.0 as usize].captured != said.labels {
             let plant = Arc::make_mut(&mut self.plant);
@@ -198,7 +197,6 @@ impl Engine {
                 .is_some_and(|found| found.mould.is_none());
         if let Some(mould) = mould
             && orphaned
-            && (mould.0 as usize) < self.plant.moulds.len()
         {
             self.cast(ix, mould, now);
         }
@@ -234,7 +232,7 @@ impl Engine {
         }
         let all = self.watches.iter().map(|(watch, _)| watch);
         let of_machine: Vec<WatchIx> = all
-            .filter(|&watch| *self.face(watch).machine == *id)
+            .filter(|&watch| **self.machine_of(watch) == *id)
             .collect();
         for &watch in &of_machine {
             let extra = Extra {

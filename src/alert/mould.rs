@@ -85,9 +85,7 @@ impl Plant {
 
     /// Gives a machine that has none the tags and watches of a mould, behind all others.
     pub(super) fn cast(&mut self, machine: MachineIx, ix: MouldIx) {
-        let Some(mould) = self.moulds.get(ix.0 as usize) else {
-            return;
-        };
+        let mould = &self.moulds[ix.0 as usize];
         let first = TagId(self.tags.len() as u32);
         let of_machine = |tag: &Tag| Tag {
             machine,

@@ -163,7 +163,7 @@ impl Engine {
     }
 
     fn covered_by(&self, watch: WatchIx, target: &Target) -> bool {
-        target_covers(target, &self.face(watch).machine, &self.watches[watch].rule)
+        target_covers(target, self.machine_of(watch), &self.watches[watch].rule)
     }
 
     /// The watch of an open alert.

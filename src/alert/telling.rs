@@ -63,7 +63,7 @@ impl Engine {
             return false;
         }
         self.shelves
-            .covers(&self.face(watch).machine, &self.watches[watch].rule)
+            .covers(self.machine_of(watch), &self.watches[watch].rule)
     }
 
     /// The alert of a watch as it is seen from outside at this instant.

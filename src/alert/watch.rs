@@ -35,9 +35,8 @@ impl Watches {
     }
 
     /// Adds a watch that the plant has.
-    pub(super) fn push(&mut self, live: LiveWatch) -> WatchIx {
+    pub(super) fn push(&mut self, live: LiveWatch) {
         self.of_plant.push(live);
-        WatchIx((self.of_plant.len() - 1) as u32)
     }
 
     /// Adds the watch of a signal.
@@ -194,14 +193,15 @@ impl LiveWatch {
 
     /// Leaves only the place of it, and hands over what it was.
     pub(super) fn leave(&mut self) -> Self {
-        let levels = self.ladder.phases().len();
         let place = Self {
-            gone: true,
-            ladder: Ladder::idle(levels),
+            key: self.key,
+            rule: self.rule.clone(),
+            subject: self.subject.clone(),
+            ladder: Ladder::idle(self.ladder.phases().len()),
+            frozen: false,
             episode: None,
             face: None,
-            frozen: false,
-            ..self.clone()
+            gone: true,
         };
         std::mem::replace(self, place)
     }

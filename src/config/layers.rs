@@ -234,10 +234,14 @@ mod tests {
         assert_eq!(merge(std::slice::from_ref(&one), CONFIG).unwrap(), one);
         // The same where every table is in two layers.
         let other = parse(&"b.toml".into(), "z = 2\n[Agent]\nport = 6\nmore = 1\n").unwrap();
-        assert_eq!(
-            merge(&[other, one.clone()], CONFIG).unwrap().get("z"),
-            one.get("z")
-        );
+        let both = merge(&[other, one.clone()], CONFIG).unwrap();
+        assert_eq!(both.get("z"), one.get("z"));
+        let of = |root: &Node, key| root.get("Agent").unwrap().get(key).cloned();
+        for key in ["port", "int", "text", "yes", "list", "a.b[0]", "empty"] {
+            assert!(of(&both, key).is_some(), "{key}");
+            assert_eq!(of(&both, key), of(&one, key), "{key}");
+        }
+        assert_eq!(of(&both, "more").unwrap().place.to_string(), "b.toml:4");
         let root = merged(&[("a", text), ("b", "[Agent]\nyes = false\nmore = 1\n[x]\n")]);
         let Value::Table(entries) = &root.get("Agent").unwrap().value else {
             panic!("still a table")

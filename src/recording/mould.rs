@@ -39,7 +39,7 @@ struct FoundShape {
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Mould")]
-struct MouldShape {
+pub(super) struct MouldShape {
     #[serde(with = "SourceIxShape")]
     source: SourceIx,
     class: Arc<str>,
@@ -86,29 +86,6 @@ pub(super) mod found {
         from: D,
     ) -> Result<Option<Found>, D::Error> {
         Ok(Option::<Owned>::deserialize(from)?.map(|Owned(found)| found))
-    }
-}
-
-pub(super) mod list {
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Lent<'a>(#[serde(with = "MouldShape")] &'a Mould);
-    #[derive(Deserialize)]
-    struct Owned(#[serde(with = "MouldShape")] Mould);
-
-    pub(in crate::recording) fn serialize<S: Serializer>(
-        list: &[Mould],
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.collect_seq(list.iter().map(Lent))
-    }
-
-    pub(in crate::recording) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Vec<Mould>, D::Error> {
-        let owned = Vec::<Owned>::deserialize(from)?;
-        Ok(owned.into_iter().map(|Owned(mould)| mould).collect())
     }
 }
 

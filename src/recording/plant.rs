@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::mould;
+use super::{mould, told::is_empty};
 use crate::{
     alert::plant::{
         self, Category, Condition, Found, Level, Machine, MachineIx, Mould, Plant, Policy, Rule,
@@ -69,6 +69,7 @@ lists! {
     steps: Step = "StepShape",
     severities: Severity = "SeverityShape",
     categories: Category = "CategoryShape",
+    moulds: Mould = "mould::MouldShape",
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +86,7 @@ struct PlantShape {
     tags: Vec<Tag>,
     #[serde(with = "watches")]
     watches: Vec<Watch>,
-    #[serde(default, with = "mould::list", skip_serializing_if = "is_empty")]
+    #[serde(default, with = "moulds", skip_serializing_if = "is_empty")]
     moulds: Vec<Mould>,
     #[serde(with = "policies")]
     policies: Vec<Policy>,
@@ -298,11 +299,6 @@ mod modbus_unit {
     ) -> Result<Option<UnitIx>, D::Error> {
         Ok(Option::<u32>::deserialize(from)?.map(UnitIx))
     }
-}
-
-/// What is as it would be read without it is not written.
-fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// Machines of a class share their rule; here each has its own.

@@ -81,6 +81,7 @@ impl From<&Event> for Told {
     }
 }
 
-fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+/// What is as it would be read without it is not written.
+pub(super) fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

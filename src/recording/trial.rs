@@ -69,7 +69,7 @@ impl Trial {
         };
         let found = trial.recorded.plant().machines.iter();
         for machine in found.cloned().collect::<Vec<_>>() {
-            trial.introduce(now, &machine);
+            trial.introduce(now, &machine, &mut Vec::new());
         }
         trial.map_tags();
         Ok(trial)
@@ -95,16 +95,16 @@ impl Trial {
         };
         let now = Now::from(step.at);
         self.until = now.wall;
+        let mut told = Vec::new();
         let samples = match step.input {
             Input::Samples(samples) => samples,
             input => {
                 if self.recorded.hear(step.at, &input) {
-                    self.follow(now, &input);
+                    self.follow(now, &input, &mut told);
                 }
                 Vec::new()
             }
         };
-        let mut told = Vec::new();
         for sample in &samples {
             let sample = sample.read();
             let Some(tag) = self.map.get(sample.tag.0 as usize).copied().flatten() else {
@@ -128,24 +128,29 @@ impl Trial {
     }
 
     /// The recorded plant is another one now.
-    fn follow(&mut self, now: Now, input: &Input) {
+    fn follow(&mut self, now: Now, input: &Input, told: &mut Vec<Told>) {
         match input {
             Input::Machine(said) => {
                 let machines = &self.recorded.plant().machines;
                 let known = machines.iter().rev().find(|machine| machine.id == said.id);
                 if let Some(machine) = known.cloned() {
-                    self.introduce(now, &machine);
+                    self.introduce(now, &machine, told);
                 }
             }
             // Tags are counted anew.
             Input::Plant(_) => self.map.clear(),
+            // A machine is forgotten.
+            Input::Command(command) => {
+                let command = engine::Input::Command(Box::new(command.clone()));
+                self.step(now, command, told);
+            }
             _ => {}
         }
         self.map_tags();
     }
 
     /// A machine that was discovered in the recorded run is so here, where the configuration would discover it.
-    fn introduce(&mut self, now: Now, machine: &Machine) {
+    fn introduce(&mut self, now: Now, machine: &Machine, told: &mut Vec<Told>) {
         let Some(found) = &machine.found else { return };
         let plant = self.engine.plant();
         let moulds = (0..).map(MouldIx).zip(&plant.moulds).map(|(ix, mould)| {
@@ -162,8 +167,7 @@ impl Trial {
             name: found.name.clone(),
             labels: machine.captured.clone(),
         };
-        self.engine
-            .step(now, engine::Input::Machine(Box::new(said)));
+        self.step(now, engine::Input::Machine(Box::new(said)), told);
     }
 
     /// Finds the tags of the recorded plant that are new in the plant on trial.
@@ -176,10 +180,10 @@ impl Trial {
         self.listed = plant.tags.len();
         let recorded = self.recorded.plant();
         for tag in &recorded.tags[self.map.len()..] {
-            let machine = &recorded.machines[tag.machine.0 as usize].id;
-            let id = self.ids.get(&(machine.clone(), tag.name.clone()));
-            if id.is_none() {
-                self.unknown.insert(format!("{machine}/{}", tag.name));
+            let machine = &recorded.machines[tag.machine.0 as usize];
+            let id = self.ids.get(&(machine.id.clone(), tag.name.clone()));
+            if id.is_none() && !machine.is_gone() {
+                self.unknown.insert(format!("{}/{}", machine.id, tag.name));
             }
             self.map.push(id.copied());
         }

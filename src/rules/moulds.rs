@@ -55,7 +55,7 @@ pub(super) fn check(sources: &[SourceTags], rules: &Rules, problems: &Problems) 
     if !rules.faulty.is_empty() {
         return;
     }
-    let class = |rule: &'_ RuleConfig| match &rule.target.value {
+    let class = |rule: &RuleConfig| match &rule.target.value {
         Target::Class(class) => Some(Arc::clone(class)),
         Target::Machine(_) => None,
     };

@@ -163,11 +163,6 @@ struct Waiting {
 }
 
 impl Drain {
-    /// The next batch; none where the source is gone.
-    pub async fn recv(&mut self) -> Option<Batch> {
-        self.0.recv().await.map(|waiting| waiting.batch)
-    }
-
     /// Takes what waits, at most `limit` batches. Their room becomes free at the end: what is taken at once is bounded too.
     pub fn take(&mut self, limit: usize, mut take: impl FnMut(Batch)) {
         let mut taken: Option<OwnedSemaphorePermit> = None;
@@ -182,24 +177,28 @@ impl Drain {
             take(batch);
         }
     }
+}
 
-    /// The next batch, if one waits.
-    pub fn try_recv(&mut self) -> Option<Batch> {
-        self.0.try_recv().ok().map(|waiting| waiting.batch)
+/// For tests of sources, which look at batches one by one.
+#[cfg(test)]
+impl Drain {
+    /// The next batch; none where the source is gone.
+    pub(crate) async fn recv(&mut self) -> Option<Batch> {
+        self.0.recv().await.map(|waiting| waiting.batch)
     }
 
     /// Takes no more batches: the source ends with its next one.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.0.close();
     }
 
     /// How many batches wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

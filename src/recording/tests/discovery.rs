@@ -117,6 +117,50 @@ fn the_samples_of_a_discovered_machine_have_its_name() {
     assert_eq!(named, [&first[..], &last, &last].concat());
 }
 
+/// What the last recording of a run tells of machines under this plant, and the tags that it does not know.
+fn tried(run: Run, plant: Plant) -> (Vec<String>, Vec<String>) {
+    let texts = run.end().0;
+    let mut lines = texts.last().expect("a recording").lines();
+    let first = lines.next().expect("a line");
+    let mut trial = Trial::begin(first, Arc::new(plant)).expect("a trial");
+    let mut told = Vec::new();
+    for (number, line) in (2..).zip(lines) {
+        told.extend(trial.play(number, line).expect("a line"));
+    }
+    let told = told.iter();
+    let told = told.map(|one| format!("{}/{} {}", one.machine, one.rule, one.kind));
+    (told.collect(), trial.unknown.iter().cloned().collect())
+}
+
+#[test]
+fn what_is_due_when_a_machine_comes_is_told_too() {
+    let mut run = run();
+    run.step(1.0, introduce("press-1", "l1"));
+    run.press(2.0, "press-1", TEMP, 97.0);
+    run.step(100.0, introduce("press-2", "l1"));
+    let (told, _) = tried(run, hall(300));
+    assert_eq!(told, ["press-1/overtemp triggered"]);
+}
+
+#[test]
+fn a_machine_that_was_forgotten_is_not_missed() {
+    let mut run = run();
+    run.step(1.0, introduce("press-1", "l1"));
+    run.press(2.0, "press-1", FORCE, 60.0);
+    run.step(3.0, forget("press-1"));
+    // Its place is left when this recording begins.
+    run.listen();
+    run.step(4.0, introduce("press-2", "l1"));
+    run.press(5.0, "press-2", FORCE, 60.0);
+    run.step(6.0, forget("press-2"));
+    run.step(5000.0, Input::Tick);
+    let (told, unknown) = tried(run, hall(300));
+    let of_presses = told.iter().filter(|told| !told.starts_with("mill"));
+    let expected = ["press-2/overforce triggered", "press-2/overforce closed"];
+    assert_eq!(of_presses.collect::<Vec<_>>(), expected);
+    assert_eq!(unknown, [""; 0]);
+}
+
 #[test]
 fn other_rules_judge_machines_that_were_discovered() {
     let lines = story();
@@ -133,6 +177,8 @@ fn other_rules_judge_machines_that_were_discovered() {
             first,
             strict.clone(),
             vec![
+                force,
+                "press-1/overforce closed",
                 force,
                 "press-2/overforce triggered",
                 "press-1/overtemp triggered",

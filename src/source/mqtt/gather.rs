@@ -58,6 +58,12 @@ impl Gathered {
         }
     }
 
+    /// Adds samples that are dropped in no case.
+    pub(super) fn extend(&mut self, samples: Vec<Sample>) {
+        self.count += samples.len();
+        self.samples.extend(samples);
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.count >= FULL
     }

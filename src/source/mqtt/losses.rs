@@ -3,6 +3,7 @@
 //!
 //! Of a flood at QoS 1 there is nothing to say: the broker waits.
 
+use super::topic::shown;
 use crate::{
     clock::Mono,
     source::{
@@ -50,7 +51,7 @@ impl Losses {
 
     /// A message of this topic was dropped. What the log should say.
     pub(super) fn dropped(&mut self, topic: &str, now: Mono) -> Option<String> {
-        self.tally.trouble(Count::Dropped, now, || topic.to_owned());
+        self.tally.trouble(Count::Dropped, now, || shown(topic));
         let say = self.drops.failed(now)?;
         if say == Say::Started {
             let message = MESSAGE.to_owned();

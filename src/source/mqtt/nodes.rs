@@ -91,11 +91,16 @@ impl Source {
         }
         let source = self.config.name.as_ref();
         for machine in &came.strangers {
-            let now = self.clock.now().mono;
+            let (now, machine) = (self.clock.now().mono, shown(machine));
             self.tally
-                .trouble(Count::UnknownMachine, now, || shown(machine));
-            let machine = shown(machine);
-            warn!(source, machine, "a machine is born that is not configured");
+                .trouble(Count::UnknownMachine, now, || machine.clone());
+            if self
+                .sparkplug
+                .as_mut()
+                .is_some_and(|host| host.is_news(&machine))
+            {
+                warn!(source, machine, "a machine is born that is not configured");
+            }
         }
         self.count_nodes();
         for outcome in came.outcomes {
@@ -104,7 +109,7 @@ impl Source {
             if token.is_some() || gathered.is_full() {
                 self.hand_on(at, std::mem::take(gathered)).await?;
             }
-            gathered.samples.extend(outcome.samples);
+            gathered.extend(outcome.samples);
             if token.is_some() {
                 gathered.token = token;
                 self.hand_on(at, std::mem::take(gathered)).await?;

@@ -48,12 +48,12 @@ impl Source {
     pub(super) fn count(&self, message: &Message, taken: &Taken) {
         let (now, topic) = (message.at.mono, &message.topic);
         if let Some(why) = &taken.fault {
-            let said = || format!("{topic}: {why}");
+            let said = || format!("{}: {why}", topic::shown(topic));
             self.tally.trouble(Count::Malformed, now, said);
         }
         if taken.unknown {
             self.tally
-                .trouble(Count::UnknownMachine, now, || topic.clone());
+                .trouble(Count::UnknownMachine, now, || topic::shown(topic));
         }
     }
 }

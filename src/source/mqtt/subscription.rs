@@ -71,8 +71,9 @@ impl Subscription {
         let retained = section.word("retained", &retained);
         let retained = retained.unwrap_or(Some(Retained::Used));
         let class = section.optional::<Id>("class").map(|id| id.0);
-        let discovers = read_discover(&section, template.as_ref(), class.as_ref());
-        let machines = read_machines(&section, template.as_ref(), class, context);
+        let discover = section.get("discover", false);
+        let discovers = read_discover(&section, template.as_ref(), class.as_ref(), discover);
+        let machines = read_machines(&section, template.as_ref(), class, discover, context);
         let means = read_means(&section, format, context.profiles);
         let (place, path) = (section.place().clone(), section.path().to_owned());
         section.finish();
@@ -103,8 +104,9 @@ fn read_discover(
     section: &Section<'_>,
     template: Option<&Template>,
     class: Option<&Arc<str>>,
+    discover: bool,
 ) -> Option<Arc<str>> {
-    if !section.get("discover", false) {
+    if !discover {
         return None;
     }
     if section.raw("class").is_none() {
@@ -123,6 +125,7 @@ fn read_machines(
     section: &Section<'_>,
     template: Option<&Template>,
     class: Option<Arc<str>>,
+    discover: bool,
     context: &Context<'_, '_>,
 ) -> Vec<Arc<str>> {
     let machine = section.optional::<Id>("machine").map(|id| id.0);
@@ -150,7 +153,7 @@ fn read_machines(
             let wanted = |(_, of): &&(_, Option<Arc<str>>)| class.is_none() || *of == class;
             let machines = context.machines.iter().filter(wanted);
             let machines: Vec<Arc<str>> = machines.map(|(id, _)| Arc::clone(id)).collect();
-            if machines.is_empty() && !section.get("discover", false) {
+            if machines.is_empty() && !discover {
                 let key = if class.is_some() { "class" } else { "topic" };
                 section.warn(key, "is for no machine that is configured");
             }

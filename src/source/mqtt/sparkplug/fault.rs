@@ -12,6 +12,9 @@ pub(in crate::source::mqtt) enum Fault {
     /// Nothing of it is.
     #[error("{0}")]
     Unreadable(#[from] Unreadable),
+    /// Reading it panicked.
+    #[error("reading it fails, which is a defect of andon")]
+    Defect,
     /// The whole message is larger than the source takes.
     #[error("it is larger than max_packet")]
     TooLarge,

@@ -49,13 +49,8 @@ pub fn payloads(data: &[u8]) {
 /// When a message is never dealt with or twice, when more is held than may be, when a good value is not finite, or when nodes are
 /// asked more often than they may be.
 pub fn sessions(data: &[u8]) {
-    let settings = Settings {
-        rebirth: true,
-        reorder_timeout: Duration::from_secs(2),
-        host_id: None,
-    };
     let mut player = Player {
-        session: Session::new(plan(), settings),
+        session: Session::new(plan(), Settings::default()),
         now: Now {
             mono: Mono::from_nanos(0),
             wall: Wall::from_millis(1_775_298_605_120),

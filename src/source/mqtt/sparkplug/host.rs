@@ -8,25 +8,25 @@ use std::{
 };
 
 use super::{
+    super::topic::shown,
     config::{Settings, Watch, state_topic},
+    fault::Fault,
     letter::{Came, Letter, Outcome},
     namespace::NAMESPACE,
     plan::Plan,
-    remark::{Counts, Remark},
+    remark::{Counts, Remark, What},
+    report::wall,
     session::{Request, Session},
 };
 use crate::{
     clock::{Mono, Now, Wall},
     link::mqtt::{Message, Token},
     sample::{Bad, Reading, Sample, TagId},
-    source::TagIds,
+    source::{TagIds, trouble::Say},
 };
 
 /// How often it looks at what ends by itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// The end of the year 9999 in milliseconds: what claims to be later is no time.
-const LAST: i64 = 253_402_300_799_999;
 
 /// How many machines that are not configured are named.
 const STRANGERS: usize = 100;
@@ -95,9 +95,9 @@ impl Host {
         }
         let payload = message.payload.as_ref().ok()?;
         let said: serde_json::Value = serde_json::from_slice(payload).ok()?;
-        let since = said.get("timestamp").and_then(serde_json::Value::as_i64);
-        let since = since.filter(|millis| *millis <= LAST).unwrap_or_default();
-        Some((said.get("online")?.as_bool()?, Wall::from_millis(since)))
+        let since = said.get("timestamp").and_then(serde_json::Value::as_u64);
+        let since = since.and_then(wall).unwrap_or(Wall::from_millis(0));
+        Some((said.get("online")?.as_bool()?, since))
     }
 
     fn is_own_state(&self, topic: &str) -> bool {
@@ -106,7 +106,7 @@ impl Host {
 
     /// Takes a message.
     pub(in crate::source::mqtt) fn take(&mut self, message: Message) -> Came<Option<Token>> {
-        let (at, token) = (message.at, message.token);
+        let (at, token, of) = (message.at, message.token, shown(&message.topic));
         let letter = Letter {
             at,
             topic: message.topic,
@@ -116,28 +116,42 @@ impl Host {
             token,
         };
         let take = || self.session.take(letter);
-        let mut came = catch_unwind(AssertUnwindSafe(take)).unwrap_or_else(|_| {
-            // A defect: a message that did it again after a restart would hold up all others, so it is dealt with. What the session
-            // knows may be wrong now, so it begins anew.
-            self.session = Session::new(self.plan.clone(), self.settings.clone());
-            self.session.connected(at);
-            Came {
-                outcomes: vec![Outcome {
-                    at,
-                    samples: self.all_bad(Bad::Malformed),
-                    token: Some(token),
-                }],
-                remarks: Vec::new(),
-                strangers: Vec::new(),
-            }
+        catch_unwind(AssertUnwindSafe(take)).unwrap_or_else(|_| self.begin_anew(at, of, token))
+    }
+
+    /// A defect: a message that did it again after a restart would hold up all others, so it is dealt with, and with it what waits
+    /// before it, as the broker wants to hear of messages in their order. What the session knows may be wrong now, so it begins anew.
+    fn begin_anew(&mut self, at: Now, of: String, token: Option<Token>) -> Came<Option<Token>> {
+        let held = self.session.abandon().into_iter();
+        let held = held.map(|letter| (Vec::new(), letter.token));
+        let all = held.chain([(self.all_bad(Bad::Malformed), token)]);
+        let outcomes = all.map(|(samples, token)| Outcome {
+            at,
+            samples,
+            token: Some(token),
         });
-        came.strangers.retain(|name| self.is_news(name));
-        came
+        let outcomes = outcomes.collect();
+        let counts = Counts {
+            faults: self.session.counts.faults + 1,
+            ..self.session.counts
+        };
+        self.session = Session::new(self.plan.clone(), self.settings.clone());
+        self.session.counts = counts;
+        self.session.connected(at);
+        Came {
+            outcomes,
+            remarks: vec![Remark {
+                of,
+                what: What::Fault(Fault::Defect),
+                say: Say::Started,
+            }],
+            strangers: Vec::new(),
+        }
     }
 
     /// Whether a machine that is not configured was never named before.
-    fn is_news(&mut self, name: &str) -> bool {
-        self.strangers.len() < STRANGERS && self.strangers.insert(name.chars().take(64).collect())
+    pub(in crate::source::mqtt) fn is_news(&mut self, name: &str) -> bool {
+        self.strangers.len() < STRANGERS && self.strangers.insert(name.to_owned())
     }
 
     /// Looks at what ends by itself, if it is time to.
@@ -175,5 +189,50 @@ impl Host {
     fn all_bad(&self, why: Bad) -> Vec<Sample> {
         let bad = |tag: &TagId| Sample::new(*tag, Reading::Bad(why));
         self.tags.iter().map(bad).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{link::mqtt::testbed::clock, source::mqtt::tests::good};
+
+    const NODES: &str = r#"
+url = "mqtt://broker"
+[[subscribe]]
+topic = "spBv1.0/hall/+/{node}/{machine}"
+payload = "sparkplug_b"
+class = "mill"
+tags = [{ tag = "load", metric = "Load" }]
+"#;
+
+    /// A birth of a device, as its number is `seq`.
+    fn birth(seq: u8, token: u64) -> Message {
+        Message {
+            at: clock().now(),
+            topic: "spBv1.0/hall/DBIRTH/gw-7/mill-1".to_owned(),
+            payload: Ok(vec![0x18, seq]),
+            retain: false,
+            dup: false,
+            token: Some(Token::for_tests(token)),
+        }
+    }
+
+    #[test]
+    fn a_defect_is_told_and_counted_and_nothing_that_is_held_is_left_unacknowledged() {
+        let (config, ids) = good(NODES);
+        let mut host = Host::new(&config.watches, &config.sparkplug, &ids).expect("nodes");
+        for (seq, token) in [(5, 1), (6, 2)] {
+            let came = host.take(birth(seq, token));
+            assert!(came.outcomes.iter().all(|of| of.token.is_none()), "held");
+        }
+        let (at, third) = (clock().now(), Token::for_tests(3));
+        let came = host.begin_anew(at, "topic".to_owned(), Some(third));
+        let tokens = came.outcomes.iter().filter_map(|of| of.token.flatten());
+        assert_eq!(tokens.collect::<Vec<_>>(), [1, 2, 3].map(Token::for_tests));
+        assert_eq!(came.outcomes[2].samples.len(), 2, "a tag of two mills");
+        assert!(came.remarks[0].what.to_string().contains("defect of andon"));
+        assert_eq!(host.news().faults, 1);
+        assert_eq!(host.news().faults, 0);
     }
 }

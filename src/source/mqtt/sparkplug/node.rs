@@ -39,12 +39,11 @@ pub(super) struct Node<T> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
-    /// No birth was heard that still counts.
+    /// No birth was heard that still counts, or it has said goodbye since.
     Unborn,
     Alive {
         bd_seq: Option<u64>,
     },
-    Dead,
 }
 
 impl<T> Node<T> {
@@ -130,6 +129,11 @@ impl<T> Node<T> {
         }
     }
 
+    /// Takes out all that is held: the node is not to be followed any more.
+    pub(super) fn abandon(&mut self) -> Vec<Letter<T>> {
+        self.order.drop_held(|_| false)
+    }
+
     fn birth(&mut self, letter: Letter<T>, print: Print, desk: &mut Desk<'_, T>) {
         let at = letter.at;
         if self.is_alive() && self.order.was_last(print) {
@@ -186,7 +190,7 @@ impl<T> Node<T> {
                 _ => self.asking.want(),
             }
         }
-        self.life = Life::Dead;
+        self.life = Life::Unborn;
         self.drop_held(at, desk, |_| false);
         let samples = self.each(None, desk, at, |part| part.death().into());
         desk.done(at, letter, samples);

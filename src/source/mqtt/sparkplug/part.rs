@@ -44,8 +44,6 @@ enum Life {
     Born,
     /// Its node was born again; until then its own birth must follow.
     Awaited(Mono),
-    /// It or its node said goodbye.
-    Dead,
 }
 
 /// What came of a message.
@@ -167,12 +165,16 @@ impl Part {
 
     /// It says goodbye, or its node does.
     pub(super) fn death(&mut self) -> Vec<Sample> {
-        self.end(Life::Dead, Bad::Goodbye)
+        self.lose(Bad::Goodbye)
     }
 
     /// What it said so far does not count any more, for this reason.
     pub(super) fn lose(&mut self, why: Bad) -> Vec<Sample> {
-        self.end(Life::Unborn, why)
+        let mut samples = Vec::new();
+        self.forget();
+        self.life = Life::Unborn;
+        self.watched.all_bad(why, &mut samples);
+        samples
     }
 
     /// Its node is born again. What the device said goes on counting for the moment that its own birth takes.
@@ -237,14 +239,6 @@ impl Part {
                 came.fault.get_or_insert(Fault::Metric { metric, misfit });
             }
         }
-    }
-
-    fn end(&mut self, life: Life, why: Bad) -> Vec<Sample> {
-        let mut samples = Vec::new();
-        self.forget();
-        self.life = life;
-        self.watched.all_bad(why, &mut samples);
-        samples
     }
 
     fn forget(&mut self) {

@@ -89,11 +89,11 @@ impl<'b> Report<'b> {
     }
 }
 
-/// Milliseconds since the epoch; beyond what a date can be, it is no time.
+/// Milliseconds since the epoch; beyond the year 9999 it is no time.
 pub(super) fn wall(millis: u64) -> Option<Wall> {
-    const LATEST: i64 = 1_000_000_000_000_000;
+    const LATEST: i64 = 253_402_300_799_999;
     let millis = i64::try_from(millis).ok()?;
-    (millis < LATEST).then(|| Wall::from_millis(millis))
+    (millis <= LATEST).then(|| Wall::from_millis(millis))
 }
 
 /// A field of a payload that matters here.

@@ -121,6 +121,12 @@ impl<T> Session<T> {
         }
     }
 
+    /// Ends it, and gives back what is held.
+    pub(super) fn abandon(&mut self) -> Vec<Letter<T>> {
+        let nodes = std::mem::take(&mut self.nodes).into_values();
+        nodes.flat_map(|mut node| node.abandon()).collect()
+    }
+
     /// How many bytes more may be held.
     pub(super) fn room(&self) -> usize {
         self.room

@@ -70,8 +70,6 @@ pub(super) struct PropertySet {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PropertyValue {
-    #[prost(uint32, optional, tag = "1")]
-    pub(super) datatype: Option<u32>,
     #[prost(uint32, optional, tag = "3")]
     pub(super) int: Option<u32>,
     #[prost(uint64, optional, tag = "4")]

@@ -54,7 +54,7 @@ fn mistake(good: &str, from: &str, to: &str, expected: &str) -> Vec<String> {
 }
 
 /// A configuration without mistakes, and ids for its tags in their order.
-fn good(text: &str) -> (MqttConfig, TagIds) {
+pub(super) fn good(text: &str) -> (MqttConfig, TagIds) {
     let (config, tags, problems) = configure(text);
     assert_eq!(problems, [""; 0]);
     let ids = tags.into_iter().zip(0..);

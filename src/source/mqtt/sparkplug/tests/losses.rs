@@ -57,11 +57,21 @@ fn what_does_not_come_in_time_costs_the_node_its_birth() {
 }
 
 #[test]
+fn a_node_that_said_goodbye_misses_nothing() {
+    let mut bench = Bench::new();
+    bench.born();
+    bench.hears("NDEATH/gw-7", node_death(7));
+    // It waits for a birth of its node that does not come.
+    bench.hears("DBIRTH/gw-7/mill-1", device_birth(5, 20.0));
+    assert_eq!(bench.wait(3), [], "all said goodbye, and that stays");
+    assert_eq!(bench.session.counts.gaps, 0);
+}
+
+#[test]
 fn where_messages_come_in_order_nobody_needs_to_wait_for_one_that_is_missing() {
     let settings = Settings {
-        rebirth: true,
         reorder_timeout: Duration::ZERO,
-        host_id: None,
+        ..Settings::default()
     };
     let mut bench = Bench::new();
     bench.session = Session::new(plan(None), settings);

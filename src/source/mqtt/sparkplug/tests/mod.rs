@@ -84,8 +84,7 @@ impl Bench {
     fn with(plan: Plan, rebirth: bool) -> Self {
         let settings = Settings {
             rebirth,
-            reorder_timeout: Duration::from_secs(2),
-            host_id: None,
+            ..Settings::default()
         };
         Self {
             session: Session::new(plan, settings),
