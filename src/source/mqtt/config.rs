@@ -74,7 +74,7 @@ impl MqttConfig {
         if let Some(broker) = &broker {
             warn_of_sharing(&section, broker, &subscriptions);
         }
-        warn_of_overlaps(&subscriptions, section.problems());
+        warn_of_overlaps(&subscriptions, &watches, section.problems());
         section.finish();
         Some(Self {
             name: name.into(),
@@ -210,20 +210,30 @@ fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subs
 
 /// A message at a topic of two subscriptions may come once for each. At one level these follow each other; at two a later message may
 /// come between, and the older one would be taken once more after it.
-fn warn_of_overlaps(subscriptions: &[Subscription], problems: &Problems) {
-    for (at, subscription) in subscriptions.iter().enumerate() {
-        let before = subscriptions[..at].iter();
-        let overlaps = |other: &&Subscription| {
-            other.qos != subscription.qos
-                && other.template.filter() != subscription.template.filter()
-                && other.template.overlaps(&subscription.template)
-        };
-        if let Some(other) = before.clone().find(overlaps) {
+fn warn_of_overlaps(subscriptions: &[Subscription], watches: &[Watch], problems: &Problems) {
+    let plain = subscriptions.iter().map(|of| {
+        (
+            of.template.filter(),
+            &of.template,
+            of.qos,
+            &of.place,
+            &of.path,
+        )
+    });
+    let nodes = watches
+        .iter()
+        .map(|of| (of.filter(), &of.template, of.qos, &of.place, &of.path));
+    let all: Vec<_> = plain.chain(nodes).collect();
+    for (at, (filter, template, qos, place, path)) in all.iter().enumerate() {
+        let mut before = all[..at].iter();
+        let other = before.find(|(other, topics, level, ..)| {
+            level != qos && other != filter && topics.overlaps(template)
+        });
+        if let Some((.., other)) = other {
             let message = format!(
-                "has topics in common with {}, at another qos; give both the same, so that their messages stay in order",
-                other.path
+                "has topics in common with {other}, at another qos; give both the same, so that their messages stay in order"
             );
-            problems.warn(Some(&subscription.place), &subscription.path, message);
+            problems.warn(Some(place), path, message);
         }
     }
 }

@@ -130,16 +130,17 @@ impl Source {
         let Some(host) = &mut self.sparkplug else {
             return;
         };
-        let news = host.news();
-        for (count, number) in [
-            (Count::Malformed, news.faults),
-            (Count::Gaps, news.gaps),
-            (Count::Rebirths, news.asked),
+        let (now, (news, last)) = (self.clock.now().mono, host.news());
+        for (count, number, what) in [
+            (Count::Malformed, news.faults, &last.fault),
+            (Count::Gaps, news.gaps, &last.gap),
         ] {
-            if number > 0 {
-                self.tally.add(count, number);
+            if let Some(others) = number.checked_sub(1) {
+                self.tally.trouble(count, now, || shown(what));
+                self.tally.add(count, others);
             }
         }
+        self.tally.add(Count::Rebirths, news.asked);
     }
 
     fn ask(&mut self) {

@@ -127,6 +127,9 @@ fn a_device_is_watched_from_its_birth_to_its_death_and_beyond() {
     // Nodes are not asked twice within seconds, so this may have taken longer than blindness goes unnoticed here.
     sees(&receiver);
     assert_eq!(count(&view, "gaps"), 1, "{view:#}");
+    let troubles = view["sources"][0]["troubles"].as_array().expect("a list");
+    let of_node = troubles.iter().any(|one| text(one, "/last") == "hall/gw-7");
+    assert!(of_node, "{view:#}");
     assert_eq!(count(&view, "rebirths"), 2, "{view:#}");
 
     // Its aliases mean something else after the next birth.

@@ -96,6 +96,10 @@ impl LinkSettings {
                 "is for Modbus TCP: a serial line, `rtu:` or `rtu+tcp:`, has one master and carries one question at a time",
             );
         }
+        if settings.max_connections > 1 && !settings.request_gap.is_zero() {
+            let message = "gives each connection pauses of its own, so the device may be asked again within request_gap; leave one of the two out";
+            section.warn("max_connections", message);
+        }
         if !all().any(Address::is_rtu) {
             for key in OF_SERIAL_LINES
                 .iter()

@@ -14,7 +14,7 @@ use super::{
     letter::{Came, Letter, Outcome},
     namespace::NAMESPACE,
     plan::Plan,
-    remark::{Counts, Remark, What},
+    remark::{Counts, Last, Remark, What},
     report::wall,
     session::{Request, Session},
 };
@@ -137,6 +137,7 @@ impl Host {
         };
         self.session = Session::new(self.plan.clone(), self.settings.clone());
         self.session.counts = counts;
+        self.session.last.fault = format!("{of}: {}", Fault::Defect);
         self.session.connected(at);
         Came {
             outcomes,
@@ -179,11 +180,11 @@ impl Host {
         self.all_bad(Bad::Unreachable)
     }
 
-    /// What has happened since this was asked last.
-    pub(in crate::source::mqtt) fn news(&mut self) -> Counts {
+    /// What has happened since this was asked last, and what it was.
+    pub(in crate::source::mqtt) fn news(&mut self) -> (Counts, &Last) {
         let (now, before) = (self.session.counts, self.told);
         self.told = now;
-        now.since(before)
+        (now.since(before), &self.session.last)
     }
 
     fn all_bad(&self, why: Bad) -> Vec<Sample> {
@@ -232,7 +233,11 @@ tags = [{ tag = "load", metric = "Load" }]
         assert_eq!(tokens.collect::<Vec<_>>(), [1, 2, 3].map(Token::for_tests));
         assert_eq!(came.outcomes[2].samples.len(), 2, "a tag of two mills");
         assert!(came.remarks[0].what.to_string().contains("defect of andon"));
-        assert_eq!(host.news().faults, 1);
-        assert_eq!(host.news().faults, 0);
+        let (counts, last) = host.news();
+        assert_eq!(
+            (counts.faults, &*last.fault),
+            (1, "topic: reading it fails, which is a defect of andon")
+        );
+        assert_eq!(host.news().0.faults, 0);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     claims::Claims,
     fault::Fault,
     plan::Plan,
-    remark::{Counts, Remark, What},
+    remark::{Counts, Last, Remark, What},
     report::Report,
 };
 use crate::{clock::Now, sample::Sample, source::trouble::Say};
@@ -73,6 +73,8 @@ pub(super) struct Desk<'s, T> {
     /// How many bytes more may be held.
     pub(super) room: &'s mut usize,
     pub(super) counts: &'s mut Counts,
+    /// What that was.
+    pub(super) last: &'s mut Last,
     pub(super) outcomes: Vec<Outcome<T>>,
     pub(super) remarks: Vec<Remark>,
     /// Machines that were born and are not configured.

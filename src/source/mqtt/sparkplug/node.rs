@@ -331,6 +331,7 @@ impl<T> Node<T> {
             return;
         }
         desk.counts.gaps += 1;
+        desk.last.gap = self.descriptor.to_string();
         let say = self.gaps.failed(at.mono);
         desk.remark(say, What::Gap, || self.descriptor.to_string());
         let samples = self.each(None, desk, at, |part| part.lose(Bad::Gap).into());
@@ -346,6 +347,7 @@ impl<T> Node<T> {
 
     fn fault(&mut self, device: &str, why: Fault, at: Now, desk: &mut Desk<'_, T>) {
         desk.counts.faults += 1;
+        desk.last.fault = format!("{}: {why}", self.name_of(device));
         let say = self.faults.failed(at.mono);
         desk.remark(say, What::Fault(why), || self.name_of(device));
     }

@@ -67,6 +67,15 @@ pub(in crate::source::mqtt) struct Counts {
     pub(in crate::source::mqtt) asked: u64,
 }
 
+/// What was counted last, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::source::mqtt) struct Last {
+    /// What was not understood, and of whom.
+    pub(in crate::source::mqtt) fault: String,
+    /// The node of which messages were missing.
+    pub(in crate::source::mqtt) gap: String,
+}
+
 impl Counts {
     /// What has come since then.
     pub(super) fn since(self, before: Self) -> Self {

@@ -17,7 +17,7 @@ use super::{
     node::Node,
     order::Print,
     plan::Plan,
-    remark::{Counts, Remark, What},
+    remark::{Counts, Last, Remark, What},
     value::BOOLEAN,
     wire::{Metric, Payload, Value},
 };
@@ -47,6 +47,8 @@ pub(in crate::source::mqtt) struct Session<T> {
     crowd: Trouble,
     /// How often something has happened.
     pub(in crate::source::mqtt) counts: Counts,
+    /// What it was.
+    pub(in crate::source::mqtt) last: Last,
 }
 
 /// Something to publish: a request to be born again (5.20, 6.4.22). At QoS 0, not retained.
@@ -68,6 +70,7 @@ impl<T> Session<T> {
             room: MOST_HELD,
             crowd: Trouble::default(),
             counts: Counts::default(),
+            last: Last::default(),
         }
     }
 
@@ -179,6 +182,7 @@ impl<T> Session<T> {
             reorder: self.settings.reorder_timeout,
             room: &mut self.room,
             counts: &mut self.counts,
+            last: &mut self.last,
             outcomes: Vec::new(),
             remarks: Vec::new(),
             strangers: Vec::new(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::Wall,
-    config::section::Id,
+    config::section::{Id, Problems},
     link::mqtt::{Message, TooLarge, testbed::clock},
     sample::{Bad, Reading, Retained, Sample, TagId, Value},
     source::Who,
@@ -239,7 +239,11 @@ fn a_machine_that_is_not_configured_is_heard_by_its_name_where_that_is_wanted() 
         };
         assert_eq!((&**who, samples), (&expected, &vec![number(0, 7.0)]));
     }
-    // The tags of the second subscription are behind those of the first.
+    // The tags of the second subscription are behind those of the first, as they are in what machines of the class are like.
+    let (config, ..) = good(PRESSES);
+    let moulds = config.moulds(&Problems::new());
+    let names: Vec<&str> = moulds[0].tags.iter().map(|tag| &*tag.tag).collect();
+    assert_eq!(names, ["force", "temp", "oil"]);
     let taken = intake.take(&message("plant/l1/Press 1/state", r#"{"t": 1, "o": 2}"#));
     assert_eq!(taken.heard[0].1, [number(1, 1.0), number(2, 2.0)]);
     assert_eq!(taken.heard[0].0.id, "press-1".into());

@@ -213,3 +213,20 @@ fn mistakes_are_explained_where_they_are() {
     let problems = configure(none).2;
     assert!(problems[0].contains("needs a subscription"), "{problems:?}");
 }
+
+#[test]
+fn nodes_in_common_at_two_levels_are_warned_of() {
+    let both = |qos: u8| {
+        let topic = "spBv1.0/hall/+/gw-7/{machine}";
+        let text = format!(
+            "{GOOD}\n[[subscribe]]\ntopic = \"{topic}\"\npayload = \"sparkplug_b\"\nqos = {qos}\nclass = \"mill\"\ntags = [{{ tag = \"x\", metric = \"X\" }}]\n"
+        );
+        configure(&text).2
+    };
+    let told = both(0);
+    assert!(
+        told.iter().any(|told| told.contains("at another qos")),
+        "{told:?}"
+    );
+    assert_eq!(both(1), [""; 0]);
+}
