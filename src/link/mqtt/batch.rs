@@ -14,9 +14,9 @@ use crate::clock::Mono;
 /// So many leave together: most of what there is to save, and brokers send more ahead unless they are told not to.
 const MOST: usize = 4;
 /// For how long nothing waits after a first wait in which too few messages came to know.
-const PAUSE_LEAST: Duration = Duration::from_millis(50);
+const PAUSE_LEAST: Duration = Duration::from_millis(500);
 /// And for how long after many.
-const PAUSE_MOST: Duration = Duration::from_secs(2);
+const PAUSE_MOST: Duration = Duration::from_secs(60);
 
 /// Acknowledgements that leave as one.
 #[derive(Debug)]
@@ -82,11 +82,11 @@ impl Batch {
         self.count >= self.most || (self.count > 0 && !self.alarm)
     }
 
-    /// Everything leaves, and the alarm that was set does not ring any more.
+    /// Everything leaves. The alarm that was set still rings: setting one for each batch would cost as much as a packet.
     pub(super) fn leave(&mut self, send: impl FnOnce(&[u8])) {
         send(&self.written);
         self.written.clear();
-        (self.count, self.alarm) = (0, false);
+        self.count = 0;
     }
 }
 
@@ -124,14 +124,12 @@ mod tests {
             if ahead < window {
                 (sent, ahead) = (sent + 1, ahead + 1);
                 if batch.arrived(1, at(now)) {
-                    rings = Some(now + 5);
+                    rings = Some(now + 50);
                 }
                 batch.add(Ack::Received(1));
             }
             let acknowledged = left(batch);
-            if acknowledged > 0 {
-                (packets, rings) = (packets + 1, None);
-            }
+            packets += usize::from(acknowledged > 0);
             ahead -= acknowledged;
         }
         (sent, packets)
@@ -141,14 +139,14 @@ mod tests {
     fn in_a_steady_flow_four_messages_share_a_packet() {
         let (sent, packets) = flow(&mut batch(), 20, 1000);
         assert_eq!(sent, 1000);
-        assert!((240..=260).contains(&packets), "{packets}");
+        assert!((250..=270).contains(&packets), "{packets}");
     }
 
     #[test]
     fn a_broker_that_waits_for_each_acknowledgement_is_hardly_slower() {
         for window in 1..=6 {
-            let (sent, _) = flow(&mut batch(), window, 20_000);
-            assert!(sent > 19_500, "{sent} of a window of {window}");
+            let (sent, _) = flow(&mut batch(), window, 60_000);
+            assert!(sent > 59_000, "{sent} of a window of {window}");
         }
     }
 
@@ -162,10 +160,9 @@ mod tests {
         }
         batch.add(Ack::Received(1));
         assert_eq!(left(&mut batch), MOST);
-        assert!(batch.arrived(1, at(4)));
         batch.add(Ack::Received(1));
         assert_eq!(left(&mut batch), 0);
-        batch.rang(at(9));
+        batch.rang(at(50));
         assert_eq!(left(&mut batch), 1);
         // What comes later than its alarm has waited long enough.
         batch.add(Ack::Received(1));

@@ -344,7 +344,6 @@ impl Connection<'_> {
             state.pulse.sends(state.socket.is_flushed(), now);
             // First what was there first: who hears that a publish has arrived knows the same of acknowledgements before it.
             live.batch.leave(|written| state.socket.send(written));
-            state.alarmed = false;
             state.socket.send(&live.out);
             live.out.clear();
         }

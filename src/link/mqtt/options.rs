@@ -147,7 +147,7 @@ impl Default for Timing {
             short: Duration::from_secs(120),
             confirm: Duration::from_secs(15),
             farewell: Duration::from_secs(2),
-            gather: Duration::from_millis(5),
+            gather: Duration::from_millis(50),
         }
     }
 }
