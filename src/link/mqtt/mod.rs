@@ -88,18 +88,16 @@ impl MqttLink {
         self.events.recv().await
     }
 
-    /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
-    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends those messages again.
-    pub fn ack(&self, token: Token) {
-        if let Some(live) = self.shared.lock().as_mut()
-            && live.connection == token.connection
-        {
-            live.acks.done(token.first, token.last);
-            while let Some(ack) = live.acks.next() {
-                ack.write(&mut live.out);
-            }
-            self.shared.wake.notify_one();
+    /// A handle for acknowledging from elsewhere.
+    pub fn acker(&self) -> Acker {
+        Acker {
+            shared: Arc::clone(&self.shared),
         }
+    }
+
+    /// See [`Acker::ack`].
+    pub fn ack(&self, token: Token) {
+        self.shared.ack(token);
     }
 
     /// A handle for publishing over this connection from elsewhere.
@@ -210,6 +208,20 @@ impl Token {
     }
 }
 
+/// Acknowledges what came over a link that somebody else reads. Of a link that is gone it acknowledges nothing.
+#[derive(Clone, Debug)]
+pub struct Acker {
+    shared: Arc<Shared>,
+}
+
+impl Acker {
+    /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
+    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends those messages again.
+    pub fn ack(&self, token: Token) {
+        self.shared.ack(token);
+    }
+}
+
 /// Publishes over a connection that somebody else reads.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -294,6 +306,18 @@ struct Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ack(&self, token: Token) {
+        if let Some(live) = self.lock().as_mut()
+            && live.connection == token.connection
+        {
+            live.acks.done(token.first, token.last);
+            while let Some(ack) = live.acks.next() {
+                ack.write(&mut live.out);
+            }
+            self.wake.notify_one();
+        }
     }
 
     fn known(&self) -> Wall {

@@ -72,6 +72,27 @@ pub(super) async fn an_acknowledgement_never_crosses_to_another_connection(versi
     assert_eq!(rest[0].kind, DISCONNECT);
 }
 
+pub(super) async fn what_acknowledges_for_a_link_that_is_gone_does_not_for_the_next(
+    version: Version,
+) {
+    let fake = Fake::start(version).await;
+    let mut old = Listener::connect(options(version, fake.port, &["a"]));
+    let mut peer = fake.listening(1).await;
+    peer.publish(7, "a", b"1", false).await;
+    let (acker, heard) = (old.acker(), old.message().await);
+    drop(old);
+    let mut link = Listener::connect(options(version, fake.port, &["a"]));
+    let mut peer = fake.listening(1).await;
+    peer.publish(7, "a", b"1", true).await;
+    let again = link.message().await;
+    // Each was the first message of the first connection of its link.
+    assert_eq!(heard.token, again.token);
+    acker.ack(heard.token.unwrap());
+    let (rest, ()) = tokio::join!(peer.rest(), link.close());
+    let kinds: Vec<u8> = rest.iter().map(|packet| packet.kind).collect();
+    assert_eq!(kinds, [DISCONNECT]);
+}
+
 pub(super) async fn a_message_of_an_old_session_at_qos_2_is_taken_once_and_ended(version: Version) {
     let fake = Fake::start(version).await;
     let mut link = Listener::connect(options(version, fake.port, &["a"]));
