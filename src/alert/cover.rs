@@ -57,6 +57,7 @@ impl Engine {
             machine.may_be_off
                 && self.tags[index]
                     .bad
+                    .as_ref()
                     .is_some_and(|blindness| blindness.why.is_silence())
         };
         for index in 0..self.tags.len() {
