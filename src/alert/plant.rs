@@ -70,8 +70,8 @@ pub struct Machine {
     pub may_be_off: bool,
     /// Whether it is configured.
     pub standing: Standing,
-    /// That it was discovered, if it was.
-    pub found: Option<Found>,
+    /// That it was discovered, if it was. Configured machines are not, so it takes room of its own.
+    pub found: Option<Box<Found>>,
 }
 
 /// A connection that yields samples.

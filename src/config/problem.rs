@@ -68,6 +68,17 @@ impl Problems {
         self.found.borrow_mut().extend(others);
     }
 
+    /// Takes all that was collected elsewhere.
+    pub(super) fn take(&self, others: Self) {
+        self.extend(others.found.into_inner());
+        self.known
+            .borrow_mut()
+            .append(&mut others.known.into_inner());
+        let secrets = &mut others.secrets.into_inner();
+        self.secrets.borrow_mut().append(secrets);
+        self.off.borrow_mut().append(&mut others.off.into_inner());
+    }
+
     /// How many mistakes there are so far, warnings aside: whether reading a part found one.
     pub fn errors(&self) -> usize {
         let found = self.found.borrow();

@@ -115,7 +115,7 @@ struct MachineShape {
         with = "mould::found",
         skip_serializing_if = "Option::is_none"
     )]
-    found: Option<Found>,
+    found: Option<Box<Found>>,
 }
 
 #[derive(Serialize, Deserialize)]

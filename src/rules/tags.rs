@@ -135,6 +135,16 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
     tag_ids
 }
 
+/// The way from names into a plant, for sources: made where one begins and not kept, as it takes more room than its tags do.
+pub fn tag_ids(plant: &Plant) -> TagIds {
+    let tags = (0..).map(TagId).zip(&plant.tags);
+    let named = |(id, tag): (TagId, &Tag)| {
+        let machine = &plant.machines[tag.machine.0 as usize].id;
+        ((machine.clone(), tag.name.clone()), id)
+    };
+    tags.map(named).collect()
+}
+
 fn tag(spec: &TagSpec, machine: MachineIx, source: SourceIx, modbus_unit: Option<UnitIx>) -> Tag {
     Tag {
         name: spec.tag.clone(),

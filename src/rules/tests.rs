@@ -176,8 +176,9 @@ fn machines_without_limits_of_their_own_share_one_rule() {
 fn every_index_of_a_plant_points_at_what_the_names_say() {
     let compiled = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
     let plant = &compiled.plant;
-    assert_eq!(compiled.tag_ids.len(), plant.tags.len());
-    for ((machine, tag), id) in compiled.tag_ids.iter() {
+    let ids = super::tag_ids(plant);
+    assert_eq!(ids.len(), plant.tags.len());
+    for ((machine, tag), id) in &ids {
         let found = &plant.tags[id.0 as usize];
         assert_eq!(found.name, *tag);
         assert_eq!(plant.machines[found.machine.0 as usize].id, *machine);
