@@ -115,7 +115,11 @@ impl Engine {
             Subject::Machine(machine) => plant.machines[machine.0 as usize].id.clone(),
             Subject::Tag(tag) => {
                 let tag = &plant.tags[tag.0 as usize];
-                format!("{}.{}", plant.machines[tag.machine.0 as usize].id, tag.name).into()
+                format!(
+                    "{}.{}",
+                    plant.machines[tag.machine.0 as usize].id, tag.kind.name
+                )
+                .into()
             }
         }
     }
@@ -161,7 +165,10 @@ impl Engine {
             ),
             Subject::Tag(tag) => {
                 let definition = &plant.tags[tag.0 as usize];
-                (of_machine(definition.machine), definition.name.to_string())
+                (
+                    of_machine(definition.machine),
+                    definition.kind.name.to_string(),
+                )
             }
         }
     }

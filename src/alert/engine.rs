@@ -382,7 +382,7 @@ impl Engine {
     }
 
     pub(super) fn stale_after(&self, tag: TagId) -> Duration {
-        self.plant.tags[tag.0 as usize].stale_after
+        self.plant.tags[tag.0 as usize].kind.stale_after
     }
 
     fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {

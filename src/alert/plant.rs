@@ -95,14 +95,21 @@ pub struct Unit {
 /// A named value of a machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tag {
-    /// `spindle_temp`
-    pub name: Arc<str>,
+    /// What it has in common with those of other machines, who share it: there are tens of thousands of tags, of few kinds.
+    pub kind: Arc<TagKind>,
     /// The machine it belongs to.
     pub machine: MachineIx,
     /// The source it comes from.
     pub source: SourceIx,
     /// The Modbus unit it comes from, if it does.
     pub modbus_unit: Option<UnitIx>,
+}
+
+/// What a tag is, whichever machine it is of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagKind {
+    /// `spindle_temp`
+    pub name: Arc<str>,
     /// Engineering unit for people: `°C`; may be empty.
     pub unit: Arc<str>,
     /// Decimals to show, 0 to 9.

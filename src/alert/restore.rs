@@ -235,7 +235,7 @@ impl Engine {
         for index in 0..self.tags.len() {
             let tag = &self.plant.tags[index];
             let machine = &self.plant.machines[tag.machine.0 as usize].id;
-            if let Some(state) = saved.get(&(&**machine, &*tag.name)) {
+            if let Some(state) = saved.get(&(&**machine, &*tag.kind.name)) {
                 self.tags[index] = state.clone();
                 if state.bad.is_some() {
                     self.set_timer(Timer::Stale(TagId(index as u32)), None);

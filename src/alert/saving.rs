@@ -58,7 +58,7 @@ impl Engine {
         };
         SavedTag {
             machine: self.plant.machines[tag.machine.0 as usize].id.clone(),
-            tag: tag.name.clone(),
+            tag: tag.kind.name.clone(),
             value: state.value.map(SavedValue::from),
             retained: state.retained,
             measured: state.value.map(|_| state.good_at().as_nanos()),

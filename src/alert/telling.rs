@@ -102,7 +102,7 @@ impl Engine {
             .get(watch.0 as usize)
             .filter(|_| live.face().is_none());
         let measured = definition.map(|definition| {
-            let tag = &self.plant.tags[definition.tag.0 as usize];
+            let tag = &self.plant.tags[definition.tag.0 as usize].kind;
             Measured {
                 tag: tag.name.clone(),
                 unit: tag.unit.clone(),

@@ -135,13 +135,12 @@ impl FileSet {
 
     /// The last value of the key `rules`. Whatever is wrong with the files is reported when they are read for good.
     fn named_rules(&self) -> Vec<(PathBuf, Place)> {
-        let named = || {
-            let trees = self.trees();
+        let named = |trees: &Vec<Node>| {
             let node = trees.iter().rev().find_map(|tree| tree.get("rules"))?;
             let paths = Vec::<PathBuf>::read(node).unwrap_or_default();
             Some((paths, node.place.clone()))
         };
-        let Some((paths, place)) = apart(named) else {
+        let Some((paths, place)) = apart(|| self.trees(), named) else {
             return Vec::new();
         };
         let named = paths.into_iter().map(|path| (path, place.clone()));

@@ -165,14 +165,14 @@ fn peek(paths: &Paths, env: &Env, variable: &str, [section, key]: [&str; 2]) -> 
         return Some(set.to_owned());
     }
     let files = FileSet::read(paths, &Problems::new());
-    apart(|| {
-        let trees = files.trees();
+    let text = |trees: &Vec<Node>| {
         let mut trees = trees.iter().rev();
         trees.find_map(|tree| match &tree.get(section)?.get(key)?.value {
             tree::Value::Text(text) => Some(text.clone()),
             _ => None,
         })
-    })
+    };
+    apart(|| files.trees(), text)
 }
 
 fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {
@@ -200,14 +200,29 @@ fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<P
 
 /// Reads everything and reports every mistake; none if the files cannot be read as TOML at all.
 fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
-    // What is made of the trees stays, they do not.
-    let (trees, found) = apart(|| {
+    let read = || {
         let found = Problems::new();
         (Trees::read(&files, env, &found), found)
+    };
+    let loaded = apart(read, |(trees, found)| {
+        problems.add_all(found);
+        trees.as_ref().map(|trees| made_of(trees, env, problems))
     });
-    problems.take(found);
-    let trees = trees?;
+    loaded.map(|(settings, plant)| Loaded {
+        settings,
+        plant: Arc::new(plant),
+        warnings: Vec::new(),
+        hash: files.hash(),
+        texts: Some(Texts {
+            files,
+            env: env.clone(),
+            secrets: problems.secret_paths(),
+        }),
+    })
+}
 
+/// What the program needs of the trees.
+fn made_of(trees: &Trees, env: &Env, problems: &Problems) -> (Settings, Plant) {
     let rule_ids = rules::ids(&trees.rules);
     let read = |tree: &Node, problems: &Problems| {
         Settings::read(Section::root(tree, problems), env, &rule_ids)
@@ -237,17 +252,7 @@ fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
             read_rules(tree, problems);
         },
     );
-    Some(Loaded {
-        settings,
-        plant: Arc::new(plant),
-        warnings: Vec::new(),
-        hash: files.hash(),
-        texts: Some(Texts {
-            files,
-            env: env.clone(),
-            secrets: problems.secret_paths(),
-        }),
-    })
+    (settings, plant)
 }
 
 /// All files as trees.

@@ -68,15 +68,15 @@ impl Problems {
         self.found.borrow_mut().extend(others);
     }
 
-    /// Takes all that was collected elsewhere.
-    pub(super) fn take(&self, others: Self) {
-        self.extend(others.found.into_inner());
-        self.known
-            .borrow_mut()
-            .append(&mut others.known.into_inner());
-        let secrets = &mut others.secrets.into_inner();
-        self.secrets.borrow_mut().append(secrets);
-        self.off.borrow_mut().append(&mut others.off.into_inner());
+    /// Adds all that was collected elsewhere.
+    pub(super) fn add_all(&self, others: &Self) {
+        self.extend(others.found.borrow().iter().cloned());
+        let known = others.known.borrow();
+        self.known.borrow_mut().extend(known.iter().cloned());
+        let secrets = others.secrets.borrow();
+        self.secrets.borrow_mut().extend(secrets.iter().cloned());
+        let off = others.off.borrow().clone();
+        self.off.borrow_mut().extend(off);
     }
 
     /// How many mistakes there are so far, warnings aside: whether reading a part found one.

@@ -345,7 +345,8 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
     }));
     plant.machines[1].standing = Standing::Forgotten;
     plant.tags[1].modbus_unit = None;
-    plant.tags[1].labels = Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
+    Arc::make_mut(&mut plant.tags[1].kind).labels =
+        Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
     plant.policies[0].when = When {
         category: Category::ALL.to_vec(),
         label: [("hall".into(), vec!["2".into()])].into(),
