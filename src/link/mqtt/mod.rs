@@ -21,10 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Now, Wall};
+use crate::clock::{Clock, Mono, Now, Wall};
 
 mod acks;
 mod backoff;
+mod batch;
 mod connection;
 mod notices;
 mod opening;
@@ -47,6 +48,7 @@ pub use options::{Credentials, Filter, Options, Qos, Timing, Version};
 pub use status::Status;
 
 use acks::Acks;
+use batch::Batch;
 use publishing::{Done, Publishing};
 use wire::{Accepted, Outgoing};
 
@@ -89,16 +91,18 @@ impl MqttLink {
     }
 
     /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
-    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends those messages again.
+    /// (MQTT 3.1.1, 4.6), or a moment later, with others ([`Timing::gather`]). A token of an earlier connection is dropped: the broker sends those messages again.
     pub fn ack(&self, token: Token) {
         if let Some(live) = self.shared.lock().as_mut()
             && live.connection == token.connection
         {
             live.acks.done(token.first, token.last);
             while let Some(ack) = live.acks.next() {
-                ack.write(&mut live.out);
+                live.batch.add(ack);
             }
-            self.shared.wake.notify_one();
+            if live.batch.is_due() {
+                self.shared.wake.notify_one();
+            }
         }
     }
 
@@ -307,6 +311,8 @@ struct Live {
     connection: u64,
     version: Version,
     acks: Acks,
+    /// Acknowledgements that may leave and wait for others.
+    batch: Batch,
     publishing: Publishing,
     /// What is to leave. It is bounded by what may be under way.
     out: BytesMut,
@@ -322,12 +328,19 @@ struct Live {
 }
 
 impl Live {
-    fn new(connection: u64, options: &Options, begun: Wall, accepted: &Accepted) -> Self {
+    fn new(
+        connection: u64,
+        options: &Options,
+        now: Mono,
+        begun: Wall,
+        accepted: &Accepted,
+    ) -> Self {
         let most = accepted.max_packet.unwrap_or(options.max_packet);
         Self {
             connection,
             version: options.version,
             acks: Acks::default(),
+            batch: Batch::new(options.max_unacked, now),
             publishing: Publishing::new(accepted.receive_maximum),
             out: BytesMut::new(),
             max_packet: most.min(options.max_packet),

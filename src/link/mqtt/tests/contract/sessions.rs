@@ -2,7 +2,7 @@
 
 use super::super::super::{
     testbed::{
-        Listener,
+        self, Listener, PATIENCE,
         fake::{CONNECT, DISCONNECT, Fake, PUBACK, PUBLISH, Packet, packet},
         options,
     },
@@ -46,6 +46,39 @@ pub(super) async fn acknowledgements_go_out_in_order_of_arrival(version: Version
     for pkid in [11, 12, 13] {
         assert_eq!(peer.expect(PUBACK).await.pkid(), pkid);
     }
+}
+
+/// They wait for each other, and never for longer than they should.
+pub(super) async fn acknowledgements_of_a_flow_leave_together(version: Version) {
+    let fake = Fake::start(version).await;
+    let flow = async |gather, pkids: &[u16]| {
+        let timing = Timing {
+            gather,
+            ..testbed::quick()
+        };
+        let mut link = Listener::connect(Options {
+            timing,
+            ..options(version, fake.port, &["a"])
+        });
+        let mut peer = fake.listening(1).await;
+        for pkid in pkids {
+            peer.publish(*pkid, "a", b"1", false).await;
+            let heard = link.message().await;
+            link.ack(heard.token.unwrap());
+        }
+        (link, peer)
+    };
+    let (link, mut peer) = flow(PATIENCE * 10, &[1, 2, 3, 4, 5]).await;
+    for pkid in 1..=4 {
+        assert_eq!(peer.expect(PUBACK).await.pkid(), pkid);
+    }
+    let early = timeout(Duration::from_millis(20), peer.packet()).await;
+    assert!(early.is_err(), "the fifth did not wait");
+    let (rest, ()) = tokio::join!(peer.rest(), link.close());
+    let kinds: Vec<u8> = rest.iter().map(|packet| packet.kind).collect();
+    assert_eq!((kinds, rest[0].pkid()), (vec![PUBACK, DISCONNECT], 5));
+    let (_link, mut peer) = flow(Duration::from_millis(20), &[1]).await;
+    assert_eq!(peer.expect(PUBACK).await.pkid(), 1);
 }
 
 pub(super) async fn an_acknowledgement_never_crosses_to_another_connection(version: Version) {
