@@ -21,7 +21,7 @@ use andon::{
         engine::{Engine, Input},
         plant::{
             Condition, Level, Machine, MachineIx, Plant, Rule, Severity, Source, SourceIx, Tag,
-            Watch,
+            TagKind, Watch,
         },
         state::Durable,
     },
@@ -35,14 +35,15 @@ const ROUNDS: usize = 9;
 
 fn plant() -> Plant {
     let tag = |index: u32| Tag {
-        name: format!("t{index}").into(),
+        kind: Arc::new(TagKind {
+            name: format!("t{index}").into(),
+            decimals: 1,
+            stale_after: Duration::from_secs(3600),
+            ..TagKind::default()
+        }),
         machine: MachineIx(0),
         source: SourceIx(0),
         modbus_unit: None,
-        unit: "".into(),
-        decimals: 1,
-        labels: andon::sample::Labels::default(),
-        stale_after: Duration::from_secs(3600),
     };
     let watch = |index: u32| Watch {
         rule: Arc::new(Rule {

@@ -16,6 +16,7 @@ use andon::{
     agent::{self, Start},
     clock::{Clock, Synchronised},
     config::{self, Env, Loaded, Paths},
+    rules,
     sample::Reading,
     source::{Feed, modbus},
 };
@@ -37,8 +38,9 @@ impl Pollers {
     pub fn start(dir: &Path, ports: &[u16], shape: Shape) -> Self {
         configure(dir, ports, shape);
         let Loaded {
-            settings, tag_ids, ..
+            settings, plant, ..
         } = config::load(&paths(dir), &Env(BTreeMap::new())).expect("a configuration");
+        let tags = Arc::new(rules::tag_ids(&plant));
         let runtime = crate::runtime();
         let (polls, wake) = (Arc::new(AtomicU64::new(0)), Arc::new(Notify::new()));
         let clock = Clock::system(Synchronised::Assume);
@@ -51,7 +53,7 @@ impl Pollers {
             let (feed, queue) = Feed::new(QUEUE, Arc::clone(&wake));
             queues.push(queue);
             let stop = CancellationToken::new();
-            let (tags, clock) = (tag_ids.clone(), clock.clone());
+            let (tags, clock) = (tags.clone(), clock.clone());
             runtime.spawn(modbus::run(source, tags, clock, feed, stop));
         }
         let counted = Arc::clone(&polls);

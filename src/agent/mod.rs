@@ -162,7 +162,7 @@ impl Loop {
                 () = stop.cancelled() => break Ok(()),
                 Some(ended) = tasks.join_next() => break Err(task_ended(ended)),
                 () = self.store.ended() => break Err(AgentError::TaskEnded("store")),
-                Some(signal) = self.sources.supervise() => self.concerns.say(signal),
+                Some(signal) = self.sources.supervise(self.engine.plant()) => self.concerns.say(signal),
                 Some(signal) = self.signals.recv() => self.concerns.say(signal),
                 arrived = self.orders.recv() => order = arrived,
                 // Nobody waits for the answer; the log and an alert tell of a mistake.

@@ -1,6 +1,6 @@
 //! Reading the configuration again while the agent runs: everything that still has its place goes on.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{AgentError, Loop, complaints::SOURCE_RULE, credentials, sources::Sources, start};
 use crate::{
@@ -23,7 +23,7 @@ impl Loop {
     /// Reads the configuration; a refused one changes nothing but an alert that says so.
     pub(super) async fn reload(&mut self) -> Result<Result<Reloaded, Vec<String>>, AgentError> {
         let now = self.clock.now();
-        let loaded = match config::load(&self.start.paths, &self.start.env) {
+        let mut loaded = match config::load(&self.start.paths, &self.start.env) {
             Ok(loaded) => loaded,
             Err(problems) => {
                 for problem in problems.iter().filter(|problem| !problem.warning) {
@@ -38,9 +38,8 @@ impl Loop {
         self.sources.stop().await;
         self.last_commit().await?;
         let now = self.clock.now();
-        let decided = self
-            .engine
-            .step(now, Input::Plant(Arc::clone(&loaded.plant)));
+        let plant = std::mem::take(&mut loaded.plant);
+        let decided = self.engine.step(now, Input::Plant(plant));
         self.recorder.routes = loaded.settings.parts.routes.clone();
         self.recorder.fallbacks = start::fallbacks_of(&loaded);
         self.recorder.site = start::site(&loaded, &self.recorder.site.agent);
@@ -51,7 +50,8 @@ impl Loop {
             .await;
         self.commit(&decided.events, now).await?;
         self.sources = Sources::start(
-            &loaded,
+            &loaded.settings,
+            self.engine.plant(),
             &self.clock,
             &self.wake,
             self.credentials.seen(),

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{complaints::Voice, core::Core, discovery::Discovery};
 use crate::{
-    alert::{event::Event, signal::Signal},
+    alert::{event::Event, plant::Plant, signal::Signal},
     clock::{Clock, Mono, Now},
-    config::Loaded,
+    config::Settings,
     health::credentials::source_peer,
     link::certificate::Seen,
+    rules,
     sample::Bad,
     source::{
         Batch, Drain, Feed, Heard, TagIds,
@@ -35,7 +36,6 @@ pub(super) struct Sources {
     tasks: JoinSet<()>,
     by_task: HashMap<Id, usize>,
     lines: Vec<Line>,
-    tag_ids: Arc<TagIds>,
     clock: Clock,
     wake: Arc<Notify>,
     stop: CancellationToken,
@@ -75,13 +75,14 @@ impl Kind {
 impl Sources {
     /// Starts all of them. What those of the same name have counted before a reload goes on.
     pub(super) fn start(
-        loaded: &Loaded,
+        settings: &Settings,
+        plant: &Plant,
         clock: &Clock,
         wake: &Arc<Notify>,
         seen: &Seen,
         before: Option<&Self>,
     ) -> Self {
-        let parts = &loaded.settings.parts;
+        let parts = &settings.parts;
         let kinds = parts.modbus.iter().cloned().map(Kind::Modbus);
         let kinds = kinds.chain(parts.mqtt.iter().cloned().map(|mut config| {
             config.broker.witness = Some(seen.witness(&source_peer(&config.name)));
@@ -91,11 +92,11 @@ impl Sources {
             tasks: JoinSet::new(),
             by_task: HashMap::new(),
             lines: Vec::new(),
-            tag_ids: Arc::clone(&loaded.tag_ids),
             clock: clock.clone(),
             wake: Arc::clone(wake),
             stop: CancellationToken::new(),
         };
+        let tags = Arc::new(rules::tag_ids(plant));
         for kind in kinds {
             let at = sources.lines.len();
             // Replaced at once: a line has its queue from the task that feeds it.
@@ -103,13 +104,13 @@ impl Sources {
             let counted = before.and_then(|before| before.tally(kind.name()));
             let tally = counted.cloned().unwrap_or_default();
             sources.lines.push(Line {
-                discovery: Discovery::new(&loaded.plant, kind.name(), kind.max_machines()),
+                discovery: Discovery::new(plant, kind.name(), kind.max_machines()),
                 kind,
                 batches,
                 voice: Voice::new(&tally),
                 tally,
             });
-            sources.spawn(at, Duration::ZERO);
+            sources.spawn(at, Arc::clone(&tags), Duration::ZERO);
         }
         sources
     }
@@ -144,8 +145,8 @@ impl Sources {
         self.lines[origin.0].discovery.all_are(at, bad, engine)
     }
 
-    /// Waits until a source ends by itself and starts it again; never returns if none does.
-    pub(super) async fn supervise(&mut self) -> Option<Signal> {
+    /// Waits until a source ends by itself and starts it again with the tags of this plant; never returns if none does.
+    pub(super) async fn supervise(&mut self, plant: &Plant) -> Option<Signal> {
         let Some(ended) = self.tasks.join_next_with_id().await else {
             return std::future::pending().await;
         };
@@ -154,7 +155,7 @@ impl Sources {
             Err(error) => (error.id(), Some(error)),
         };
         let at = self.by_task.remove(&id)?;
-        (!self.stop.is_cancelled()).then(|| self.restart(at, error.as_ref()))
+        (!self.stop.is_cancelled()).then(|| self.restart(at, error.as_ref(), plant))
     }
 
     /// What there is to say of them now.
@@ -190,7 +191,7 @@ impl Sources {
         }
     }
 
-    fn restart(&mut self, at: usize, error: Option<&JoinError>) -> Signal {
+    fn restart(&mut self, at: usize, error: Option<&JoinError>, plant: &Plant) -> Signal {
         let line = &mut self.lines[at];
         let name = line.kind.name().to_owned();
         let (wait, signal) = line.voice.failed(&name);
@@ -201,17 +202,13 @@ impl Sources {
             "a source failed and starts again in {} s: {what}",
             wait.as_secs()
         );
-        self.spawn(at, wait);
+        self.spawn(at, Arc::new(rules::tag_ids(plant)), wait);
         signal
     }
 
-    fn spawn(&mut self, at: usize, wait: Duration) {
+    fn spawn(&mut self, at: usize, tags: Arc<TagIds>, wait: Duration) {
         let (mut feed, batches) = Feed::new(QUEUE, Arc::clone(&self.wake));
-        let (tags, clock, stop) = (
-            self.tag_ids.clone(),
-            self.clock.clone(),
-            self.stop.child_token(),
-        );
+        let (clock, stop) = (self.clock.clone(), self.stop.child_token());
         let line = &mut self.lines[at];
         line.batches = batches;
         line.voice.started(self.clock.now().mono);
@@ -275,7 +272,6 @@ mod tests {
             tasks: JoinSet::new(),
             by_task: HashMap::new(),
             lines: vec![line],
-            tag_ids: Arc::default(),
             clock: Clock::system(Synchronised::Assume),
             wake: Arc::default(),
             stop: CancellationToken::new(),
@@ -304,7 +300,7 @@ mod tests {
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
         let signal = tracing::subscriber::with_default(subscriber.finish(), || {
-            sources.restart(0, Some(&error))
+            sources.restart(0, Some(&error), &Plant::default())
         });
         let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         assert!(logged.contains("it panicked"), "{logged}");

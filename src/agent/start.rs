@@ -59,11 +59,12 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         keep_as_last_good(&loaded);
     }
     loaded.let_texts_go();
-    let settings = &loaded.settings;
     let store = opened.store;
     let durable = record::durable(&opened.restored, &store).await?;
     let seed = seed();
-    let (engine, ends) = Engine::restore(Arc::clone(&loaded.plant), &durable, now, &boot, seed);
+    // The core alone has the plant, or it would have to copy it to put a discovered machine there.
+    let plant = std::mem::take(&mut loaded.plant);
+    let (engine, ends) = Engine::restore(plant, &durable, now, &boot, seed);
     let mut engine = Core::new(engine);
     let recording = start.record.as_ref().and_then(|(path, most)| {
         let began = recording::Began {
@@ -75,6 +76,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         recording::of_run(&mut engine, began, &loaded, &boot, path, *most)
     });
 
+    let settings = &loaded.settings;
     let (jobs, jobs_in) = mpsc::channel(QUEUE);
     let (signals_out, signals) = mpsc::channel(QUEUE);
     let (fallbacks_out, fallbacks) = mpsc::channel(QUEUE);
@@ -152,7 +154,7 @@ pub(super) async fn build(start: Start) -> Result<(Loop, Tasks), AgentError> {
         withdrew: false,
     };
     let mut agent = Loop {
-        sources: Sources::start(&loaded, &clock, &wake, &seen, None),
+        sources: Sources::start(settings, engine.plant(), &clock, &wake, &seen, None),
         engine,
         recorder,
         store,
@@ -245,7 +247,7 @@ pub(super) fn keep_as_last_good(loaded: &Loaded) {
 /// To whom is delivered, and of whom one at least must stay active.
 pub(super) fn receivers(loaded: &Loaded) -> Receivers {
     let parts = &loaded.settings.parts;
-    let steps = loaded.plant.policies.iter();
+    let steps = loaded.settings.policies.iter();
     let steps = steps.flat_map(|policy| policy.steps.iter().map(|step| step.to.clone()));
     Receivers {
         site: loaded.settings.agent.site.to_string().into(),

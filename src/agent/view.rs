@@ -218,17 +218,17 @@ impl Loop {
             .collect();
         let mut silent = vec![0_usize; machines.len()];
         for (index, tag) in plant.tags.iter().enumerate() {
-            let MachineIx(machine) = tag.machine;
+            let (MachineIx(machine), kind) = (tag.machine, &tag.kind);
             let Some(state) = self.engine.tag(TagId(index as u32), now) else {
                 continue;
             };
             silent[machine as usize] +=
                 usize::from(state.bad.is_some_and(|(why, _)| why.is_silence()));
             machines[machine as usize].tags.push(TagView {
-                tag: tag.name.to_string(),
+                tag: kind.name.to_string(),
                 value: state
                     .value
-                    .map(|value| quantity(value, tag.decimals, &tag.unit, &tag.labels)),
+                    .map(|value| quantity(value, kind.decimals, &kind.unit, &kind.labels)),
                 retained: state.retained,
                 good_seconds: state.good.map(tenths),
                 age_seconds: tenths(state.age),

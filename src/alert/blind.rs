@@ -35,22 +35,20 @@ const REVIEW_AFTER: Duration = Duration::from_secs(1);
 const NAMED_WATCHES: usize = 10;
 
 /// What is known of a tag.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct TagState {
     /// The last good value.
     pub(super) value: Option<Value>,
     /// A broker had kept that for us: it may be older than it was heard.
     pub(super) retained: bool,
-    /// When that was heard, of a tag that is bad; of another one it is what was heard last.
-    pub(super) measured: Mono,
     /// When a sample was last heard, good or bad; the start, if never.
     pub(super) heard: Mono,
     /// The last time stamp of the payload's own, and when that was heard.
     pub(super) stamp: Option<(Wall, Mono)>,
     /// How many samples came with a stamp that was not newer than the last.
-    pub(super) late: u64,
-    /// Why it is bad, if it is.
-    pub(super) bad: Option<Blindness>,
+    pub(super) late: u32,
+    /// Why it is bad, if it is. Most are not, so it takes room of its own: a plant has tens of thousands of tags.
+    pub(super) bad: Option<Box<Blindness>>,
     /// Its machine was forgotten; only its place is left.
     pub(super) gone: bool,
 }
@@ -63,6 +61,8 @@ pub(super) struct Blindness {
     pub(super) since: Wall,
     /// For `blind_after`: starts anew where something wider was blind and this part of it stays so.
     pub(super) from: Mono,
+    /// When the last good value was heard; the start, if there is none.
+    pub(super) measured: Mono,
     /// The width of what covered it at the last review.
     pub(super) width: Option<Width>,
 }
@@ -72,7 +72,6 @@ impl TagState {
         Self {
             value: None,
             retained: false,
-            measured: start,
             heard: start,
             stamp: None,
             late: 0,
@@ -83,16 +82,16 @@ impl TagState {
 
     /// When the last good value was heard, if there is one.
     pub(super) fn good_at(&self) -> Mono {
-        match self.bad {
-            Some(_) => self.measured,
+        match &self.bad {
+            Some(blindness) => blindness.measured,
             None => self.heard,
         }
     }
 }
 
 impl Engine {
-    /// A tag has no value any more, for this reason.
-    pub(super) fn goes_blind(&mut self, tag: TagId, why: Bad, now: Now) {
+    /// A tag has no value any more, for this reason. If it had one, that was `measured` then.
+    pub(super) fn goes_blind(&mut self, tag: TagId, why: Bad, measured: Mono, now: Now) {
         let state = &mut self.tags[tag.0 as usize];
         match &mut state.bad {
             Some(blindness) if blindness.why == why => {}
@@ -105,12 +104,13 @@ impl Engine {
                 }
             }
             None => {
-                state.bad = Some(Blindness {
+                state.bad = Some(Box::new(Blindness {
                     why,
                     since: now.wall,
                     from: now.mono,
+                    measured,
                     width: None,
-                });
+                }));
                 self.set_timer(Timer::Stale(tag), None);
                 for watch in self.watches_of(tag) {
                     self.freeze(watch, now.mono);
@@ -129,7 +129,7 @@ impl Engine {
 
     /// The time after which silence means something is over, or a sample has come since and it is not.
     pub(super) fn may_be_stale(&mut self, tag: TagId, at: Now) {
-        let state = self.tags[tag.0 as usize];
+        let state = &self.tags[tag.0 as usize];
         if state.bad.is_some() {
             return;
         }
@@ -141,11 +141,11 @@ impl Engine {
         } else {
             Bad::Stale
         };
-        self.tags[tag.0 as usize].measured = state.heard;
-        self.goes_blind(tag, why, at);
+        let heard = state.heard;
+        self.goes_blind(tag, why, heard, at);
         if let Some(blindness) = &mut self.tags[tag.0 as usize].bad {
             // It has been silent since it was last heard, not since we noticed.
-            blindness.since = at.wall - at.mono.since(state.heard);
+            blindness.since = at.wall - at.mono.since(heard);
         }
     }
 
@@ -228,7 +228,7 @@ impl Engine {
         names.dedup();
         let first = tags
             .iter()
-            .filter_map(|tag| self.tags[tag.0 as usize].bad)
+            .filter_map(|tag| self.tags[tag.0 as usize].bad.as_ref())
             .min_by_key(|blindness| blindness.from)?;
         let (machine, place) = self.subject_face(subject);
         let message = format!(
@@ -311,22 +311,18 @@ impl Engine {
             }
         }
         for (subject, watch) in active {
-            let states: Vec<TagState> = tags_of
-                .get(&subject)
-                .into_iter()
-                .flatten()
-                .map(|&index| self.tags[index])
-                .collect();
-            let sees = |state: &TagState| state.bad.is_none() && state.value.is_some();
-            let unknown = !states.is_empty()
-                && !states.iter().any(sees)
-                && !states.iter().all(|state| state.bad.is_some());
-            if unknown {
+            let tags = tags_of.get(&subject).map_or(&[][..], Vec::as_slice);
+            let mut states = tags.iter().map(|&index| &self.tags[index]);
+            let any_sees = states
+                .clone()
+                .any(|state| state.bad.is_none() && state.value.is_some());
+            let all_bad = states.all(|state| state.bad.is_some());
+            if !tags.is_empty() && !any_sees && !all_bad {
                 // The agent has just started.
                 continue;
             }
             self.watches[watch].ladder.set(false);
-            if states.is_empty() {
+            if tags.is_empty() {
                 let why = Some("not configured any more, not measured as normal".into());
                 self.end(
                     watch,
@@ -337,7 +333,7 @@ impl Engine {
                         ..Extra::default()
                     },
                 );
-            } else if states.iter().any(sees) {
+            } else if any_sees {
                 self.end(watch, EventKind::Resolved, at, Extra::default());
             } else {
                 let why = Some(

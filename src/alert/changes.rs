@@ -46,7 +46,7 @@ impl Engine {
             .map(|watch| {
                 let live = &self.watches[watch];
                 (
-                    live.key,
+                    self.key_of(watch),
                     live.open().is_some(),
                     self.save_watch(watch, &mark),
                 )

@@ -57,6 +57,7 @@ impl Engine {
             machine.may_be_off
                 && self.tags[index]
                     .bad
+                    .as_ref()
                     .is_some_and(|blindness| blindness.why.is_silence())
         };
         for index in 0..self.tags.len() {
@@ -114,7 +115,11 @@ impl Engine {
             Subject::Machine(machine) => plant.machines[machine.0 as usize].id.clone(),
             Subject::Tag(tag) => {
                 let tag = &plant.tags[tag.0 as usize];
-                format!("{}.{}", plant.machines[tag.machine.0 as usize].id, tag.name).into()
+                format!(
+                    "{}.{}",
+                    plant.machines[tag.machine.0 as usize].id, tag.kind.name
+                )
+                .into()
             }
         }
     }
@@ -160,7 +165,10 @@ impl Engine {
             ),
             Subject::Tag(tag) => {
                 let definition = &plant.tags[tag.0 as usize];
-                (of_machine(definition.machine), definition.name.to_string())
+                (
+                    of_machine(definition.machine),
+                    definition.kind.name.to_string(),
+                )
             }
         }
     }

@@ -211,9 +211,8 @@ impl Engine {
         self.grow(now);
         for index in before..self.plant.watches.len() {
             let watch = WatchIx(index as u32);
-            let live = &self.watches[watch];
             // Its rule was gone for a while, and what was told of it then goes on under the same name.
-            let key = (live.rule.clone(), live.subject.clone());
+            let key = (self.rule_of(watch).clone(), self.subject_of(watch).clone());
             if let Some(signal) = self.signals.remove(&key) {
                 self.dirty.remove(&signal);
                 let was = self.watches[signal].leave();
@@ -274,10 +273,12 @@ impl Engine {
     fn leave(&mut self, watch: WatchIx) {
         self.set_timer(Timer::Delay(watch), None);
         self.set_timer(Timer::Escalation(watch), None);
-        let was = self.watches[watch].leave();
-        self.signals.remove(&(was.rule, was.subject));
+        let key = self.key_of(watch);
+        let names = (self.rule_of(watch).clone(), self.subject_of(watch).clone());
+        self.watches[watch].leave();
+        self.signals.remove(&names);
         self.dirty.remove(&watch);
-        self.removed.push(was.key);
+        self.removed.push(key);
     }
 
     /// What would come of introducing a machine to be cast in this mould.

@@ -24,7 +24,7 @@ use super::{
     shelving::Shelves,
     signal::Signal,
     state::SavedWatch,
-    timers::{Timer, Timers},
+    timers::{NEVER, Timer, Timers},
     watch::{LiveWatch, Watches},
 };
 use crate::{
@@ -140,10 +140,12 @@ impl Engine {
 
     /// An engine over a plant, without any history: what [`Engine::restore`] fills.
     pub(super) fn empty(plant: Arc<Plant>, now: Now, ids: Ids) -> Self {
+        let mut watches_from = Vec::with_capacity(plant.tags.len() + 1);
+        watches_from.push(0);
         let mut engine = Self {
             now,
             tags: Vec::with_capacity(plant.tags.len()),
-            watches_from: vec![0],
+            watches_from,
             rest: Vec::with_capacity(plant.watches.len()),
             watch_of_tag: Vec::with_capacity(plant.watches.len()),
             rest_of_watch: Vec::with_capacity(plant.watches.len()),
@@ -151,8 +153,8 @@ impl Engine {
             signals: BTreeMap::new(),
             machines: Machines::new(&plant),
             shelves: Shelves::default(),
-            timers: Timers::default(),
-            next_due: Mono::from_nanos(i64::MAX),
+            timers: Timers::for_tags(plant.tags.len()),
+            next_due: NEVER,
             ids,
             events: Vec::new(),
             dirty: BTreeSet::new(),
@@ -169,19 +171,20 @@ impl Engine {
     pub(super) fn grow(&mut self, now: Mono) {
         let plant = Arc::clone(&self.plant);
         let (tags, watches) = (self.tags.len(), self.rest_of_watch.len());
-        let mut of_tag: Vec<Vec<u32>> = vec![Vec::new(); plant.tags.len() - tags];
         self.watches.reserve(plant.watches.len() - watches);
+        let mut by_tag = Vec::with_capacity(plant.watches.len() - watches);
         for (index, watch) in (watches as u32..).zip(&plant.watches[watches..]) {
-            let machine = &plant.machines[watch.machine.0 as usize];
-            let (rule, levels) = (watch.rule.id.clone(), watch.rule.levels.len());
-            let mut live = LiveWatch::new(&plant.site, rule, machine.id.clone(), levels);
-            live.gone = machine.is_gone();
-            self.watches.push(live);
-            of_tag[watch.tag.0 as usize - tags].push(index);
+            self.watches.push(LiveWatch {
+                gone: plant.machines[watch.machine.0 as usize].is_gone(),
+                ..LiveWatch::default()
+            });
+            by_tag.push((watch.tag, index));
         }
+        by_tag.sort_unstable();
         self.rest_of_watch.resize(plant.watches.len(), 0);
-        for list in of_tag {
-            for watch in list {
+        let mut by_tag = by_tag.into_iter().peekable();
+        for tag in (tags as u32..plant.tags.len() as u32).map(TagId) {
+            while let Some((_, watch)) = by_tag.next_if(|(of, _)| *of == tag) {
                 self.rest_of_watch[watch as usize] = self.watch_of_tag.len() as u32;
                 self.watch_of_tag.push(watch);
                 self.rest.push((f64::NAN, f64::NAN));
@@ -216,12 +219,7 @@ impl Engine {
                 self.sees_again(sample.tag, now);
                 value
             }
-            Reading::Bad(why) => {
-                if tag.bad.is_none() {
-                    tag.measured = heard_before;
-                }
-                return self.goes_blind(sample.tag, why, now);
-            }
+            Reading::Bad(why) => return self.goes_blind(sample.tag, why, heard_before, now),
         };
         if self.tags[index].value.replace(value).is_none() {
             // A blind alert from before a restart waits for the first value.
@@ -299,7 +297,7 @@ impl Engine {
                 Timer::Escalation(watch) => self.escalate(watch, at),
             }
         }
-        self.next_due = self.timers.next().unwrap_or(Mono::from_nanos(i64::MAX));
+        self.next_due = self.timers.next().unwrap_or(NEVER);
     }
 
     fn delay_is_over(&mut self, watch: WatchIx, at: Now) {
@@ -374,7 +372,7 @@ impl Engine {
     /// Sets a timer and keeps `next_due` true.
     pub(super) fn set_timer(&mut self, timer: Timer, due: Option<Mono>) {
         self.timers.set(timer, due);
-        self.next_due = self.timers.next().unwrap_or(Mono::from_nanos(i64::MAX));
+        self.next_due = self.timers.next().unwrap_or(NEVER);
     }
 
     /// Arms the timer that notices silence.
@@ -384,7 +382,7 @@ impl Engine {
     }
 
     pub(super) fn stale_after(&self, tag: TagId) -> Duration {
-        self.plant.tags[tag.0 as usize].stale_after
+        self.plant.tags[tag.0 as usize].kind.stale_after
     }
 
     fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {

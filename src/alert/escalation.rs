@@ -107,11 +107,10 @@ impl Engine {
 
     /// The policy for a watch at this severity: the first that matches.
     pub(super) fn policy_for(&self, watch: WatchIx, severity: Severity) -> Option<&Policy> {
-        let live = &self.watches[watch];
         let face = self.face(watch);
         let alert = Traits {
             severity,
-            rule: &live.rule,
+            rule: self.rule_of(watch),
             machine: &face.machine,
             class: face.class.as_deref(),
             labels: &face.labels,

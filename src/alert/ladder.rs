@@ -20,9 +20,9 @@ use std::time::Duration;
 use super::plant::Rule;
 use crate::clock::Mono;
 
-/// The phases of all levels of a watch, the mildest first.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ladder(Vec<Phase>);
+/// The phases of all levels of a watch, the mildest first; none while all are idle, as nearly all of a plant's tens of thousands are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Ladder(Box<[Phase]>);
 
 /// Where one level stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,7 +47,7 @@ pub(super) enum Delay {
 }
 
 /// What one change did to a ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     /// The worst active level before.
     pub(super) before: Option<usize>,
@@ -60,19 +60,16 @@ pub(super) struct Turn {
 }
 
 impl Ladder {
-    /// All levels idle.
-    pub(super) fn idle(levels: usize) -> Self {
-        Self(vec![Phase::Idle; levels])
-    }
-
     /// With these phases, as they were saved.
     pub(super) fn from_phases(phases: Vec<Phase>) -> Self {
-        Self(phases)
+        let mut ladder = Self(phases.into());
+        ladder.rest();
+        ladder
     }
 
-    /// The phases, the mildest level first.
-    pub(super) fn phases(&self) -> &[Phase] {
-        &self.0
+    /// The phase of a level.
+    pub(super) fn phase(&self, level: usize) -> Phase {
+        self.0.get(level).copied().unwrap_or(Phase::Idle)
     }
 
     /// The worst active level.
@@ -84,7 +81,7 @@ impl Ladder {
 
     /// Whether nothing is active and nothing runs.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.iter().all(|phase| *phase == Phase::Idle)
+        self.0.is_empty()
     }
 
     /// When the next delay is over.
@@ -99,7 +96,7 @@ impl Ladder {
     /// Judges a good value. Stopped delays go on with what remained where the value agrees with them, and end where not.
     pub(super) fn judge(&mut self, rule: &Rule, value: f64, now: Mono) -> Turn {
         let falling = matches!(self.0.first(), Some(Phase::Falling(_)));
-        let mut turn = self.change(|index, phase| {
+        let mut turn = self.change(rule.levels.len(), |index, phase| {
             let level = &rule.levels[index];
             match phase {
                 Phase::Idle if !level.condition.holds(value) => Phase::Idle,
@@ -119,17 +116,19 @@ impl Ladder {
 
     /// Judges a good value that may be old: what has begun goes on or ends with it, and nothing begins.
     pub(super) fn confirm(&mut self, rule: &Rule, value: f64, now: Mono) -> Turn {
-        self.change(|index, phase| goes_on(phase, rule, index, value, now))
+        self.change(rule.levels.len(), |index, phase| {
+            goes_on(phase, rule, index, value, now)
+        })
     }
 
-    /// Sets all levels at once: for signals, whose sender judges.
+    /// Sets the one level of a signal, whose sender judges.
     pub(super) fn set(&mut self, active: bool) -> Turn {
-        self.change(|_, _| if active { Phase::Active } else { Phase::Idle })
+        self.change(1, |_, _| if active { Phase::Active } else { Phase::Idle })
     }
 
     /// Ends every delay that is over at `now`.
     pub(super) fn elapse(&mut self, now: Mono) -> Turn {
-        self.change(|_, phase| match phase {
+        self.change(self.0.len(), |_, phase| match phase {
             Phase::Rising(Delay::Running(due)) if due <= now => Phase::Active,
             Phase::Falling(Delay::Running(due)) if due <= now => Phase::Idle,
             other => other,
@@ -163,7 +162,14 @@ impl Ladder {
         }
     }
 
-    fn change(&mut self, next: impl Fn(usize, Phase) -> Phase) -> Turn {
+    /// Makes of the phase of each of so many levels the next.
+    fn change(&mut self, levels: usize, next: impl Fn(usize, Phase) -> Phase) -> Turn {
+        if self.is_idle() {
+            if (0..levels).all(|index| next(index, Phase::Idle) == Phase::Idle) {
+                return Turn::default();
+            }
+            self.0 = vec![Phase::Idle; levels].into();
+        }
         let before = self.worst();
         let mut changed = false;
         let mut worse_is_active = false;
@@ -178,11 +184,19 @@ impl Ladder {
             changed |= new != old;
             self.0[index] = new;
         }
+        self.rest();
         Turn {
             before,
             after: self.worst(),
             came_back: false,
             changed,
+        }
+    }
+
+    /// Keeps nothing where all are idle.
+    fn rest(&mut self) {
+        if self.0.iter().all(|phase| *phase == Phase::Idle) {
+            self.0 = Box::default();
         }
     }
 }
@@ -244,7 +258,7 @@ mod tests {
 
     /// Plays values (or `None` for a tick) at seconds and writes down the worst level after each.
     fn play(rule: &Rule, steps: &[(i64, Option<f64>)]) -> Vec<Option<usize>> {
-        let mut ladder = Ladder::idle(rule.levels.len());
+        let mut ladder = Ladder::default();
         let mut worst = Vec::new();
         for &(second, value) in steps {
             ladder.elapse(at(second));
@@ -320,7 +334,7 @@ mod tests {
     #[test]
     fn a_delay_that_was_stopped_goes_on_with_what_remained_only_if_the_value_agrees() {
         let rule = rule(&[(85.0, 30)], 2.0, 0);
-        let mut ladder = Ladder::idle(1);
+        let mut ladder = Ladder::default();
         ladder.judge(&rule, 90.0, at(0));
         assert!(ladder.stop(at(10)));
         assert_eq!(ladder.due(), None);
@@ -334,7 +348,7 @@ mod tests {
     #[test]
     fn coming_back_while_falling_is_one_more_occurrence() {
         let rule = rule(&[(85.0, 0)], 2.0, 30);
-        let mut ladder = Ladder::idle(1);
+        let mut ladder = Ladder::default();
         ladder.judge(&rule, 90.0, at(0));
         ladder.judge(&rule, 80.0, at(1));
         assert!(!ladder.clone().judge(&rule, 84.0, at(2)).came_back);

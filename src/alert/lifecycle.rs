@@ -238,7 +238,7 @@ impl Engine {
         );
         let live = &self.watches[watch];
         // A latched alert whose condition is long gone was only waiting for this.
-        if live.face.is_none() && live.ladder.worst().is_none() && !live.frozen {
+        if live.face().is_none() && live.ladder.worst().is_none() && !live.frozen {
             self.nothing_is_active(watch, now);
         }
     }

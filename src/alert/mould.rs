@@ -114,7 +114,7 @@ impl Plant {
             name: Arc::clone(&found.name),
             class: Some(Arc::clone(&found.class)),
             standing: Standing::Discovered,
-            found: Some(found),
+            found: Some(Box::new(found)),
             ..Machine::default()
         });
         MachineIx((self.machines.len() - 1) as u32)
@@ -140,7 +140,7 @@ impl Plant {
             let ix = match (ids.get(&*machine.id), found) {
                 (Some(&ix), found) => {
                     let known = &mut self.machines[ix.0 as usize];
-                    known.found = known.found.take().or(found);
+                    known.found = known.found.take().or(found.map(Box::new));
                     ix
                 }
                 (None, Some(found)) => {
@@ -203,7 +203,7 @@ impl Machine {
         (!nothing && !self.is_gone()).then(|| SavedMachine {
             id: self.id.to_string(),
             labels: self.captured.iter().map(pair).collect(),
-            found: self.found.as_ref().map(found),
+            found: self.found.as_deref().map(found),
         })
     }
 }

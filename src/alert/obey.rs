@@ -163,7 +163,7 @@ impl Engine {
     }
 
     fn covered_by(&self, watch: WatchIx, target: &Target) -> bool {
-        target_covers(target, self.machine_of(watch), &self.watches[watch].rule)
+        target_covers(target, self.machine_of(watch), self.rule_of(watch))
     }
 
     /// The watch of an open alert.
@@ -178,9 +178,12 @@ impl Engine {
                 .episode
                 .as_ref()
                 .is_some_and(|episode| episode.number == *number),
-            AlertRef::Key { dedup_key, .. } => live.key == *dedup_key,
+            // The key of a watch is worked out, so not where it never had an alert.
+            AlertRef::Key { dedup_key, .. } => {
+                live.episode.is_some() && self.key_of(*watch) == *dedup_key
+            }
             AlertRef::Watch { machine, rule } => {
-                live.rule == *rule && self.machine_of(*watch) == machine
+                self.rule_of(*watch) == rule && self.machine_of(*watch) == machine
             }
         };
         let fitting: Vec<(WatchIx, &LiveWatch)> = self.watches.iter().filter(fits).collect();
@@ -215,7 +218,7 @@ impl Engine {
                 let watch = watches()
                     .find(of)
                     .ok_or_else(|| Refusal::UnknownAlert(format!("A-{number}")))?;
-                let rule = self.watches[watch].rule.clone();
+                let rule = self.rule_of(watch).clone();
                 Ok(Target::Watch {
                     machine: self.machine_of(watch).clone(),
                     rule,
@@ -232,7 +235,7 @@ impl Engine {
             }
             Target::Watch { machine, rule } => {
                 let known = |watch: WatchIx| {
-                    self.watches[watch].rule == rule && *self.machine_of(watch) == machine
+                    *self.rule_of(watch) == rule && *self.machine_of(watch) == machine
                 };
                 if watches().any(known) || self.shelves.covers(&machine, &rule) {
                     return Ok(Target::Watch { machine, rule });

@@ -70,8 +70,8 @@ pub struct Machine {
     pub may_be_off: bool,
     /// Whether it is configured.
     pub standing: Standing,
-    /// That it was discovered, if it was.
-    pub found: Option<Found>,
+    /// That it was discovered, if it was. Configured machines are not, so it takes room of its own.
+    pub found: Option<Box<Found>>,
 }
 
 /// A connection that yields samples.
@@ -95,14 +95,21 @@ pub struct Unit {
 /// A named value of a machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tag {
-    /// `spindle_temp`
-    pub name: Arc<str>,
+    /// What it has in common with those of other machines, who share it: there are tens of thousands of tags, of few kinds.
+    pub kind: Arc<TagKind>,
     /// The machine it belongs to.
     pub machine: MachineIx,
     /// The source it comes from.
     pub source: SourceIx,
     /// The Modbus unit it comes from, if it does.
     pub modbus_unit: Option<UnitIx>,
+}
+
+/// What a tag is, whichever machine it is of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagKind {
+    /// `spindle_temp`
+    pub name: Arc<str>,
     /// Engineering unit for people: `°C`; may be empty.
     pub unit: Arc<str>,
     /// Decimals to show, 0 to 9.

@@ -150,11 +150,14 @@ impl Engine {
         if let Some(live) = live {
             engine.take_live(live);
         }
-        let named = |(watch, live): (WatchIx, &LiveWatch)| {
-            ((live.rule.clone(), live.subject.clone()), watch)
+        let named = |(watch, _): (WatchIx, &LiveWatch)| {
+            let (rule, subject) = (engine.rule_of(watch), engine.subject_of(watch));
+            ((rule.clone(), subject.clone()), watch)
         };
+        let all = engine.watches.iter().map(named);
+        // Nothing is looked for in it at a first start, and it would take as much room as all watches.
         let index: HashMap<(Arc<str>, Arc<str>), WatchIx> =
-            engine.watches.iter().map(named).collect();
+            all.filter(|_| !durable.watches.is_empty()).collect();
         let mut orphans = Vec::new();
         for saved in &durable.watches {
             let passage = Passage::new(&saved.mark, &durable.mark, now, boot);
@@ -209,8 +212,8 @@ impl Engine {
             ..Face::default()
         };
         let live = &mut self.watches[watch];
-        live.face = Some(Box::new(face));
-        live.ladder = Ladder::idle(1);
+        live.show(Some(face));
+        live.ladder = Ladder::default();
         let why = Some("rule removed, not measured as normal".into());
         self.end(
             watch,
@@ -232,8 +235,8 @@ impl Engine {
         for index in 0..self.tags.len() {
             let tag = &self.plant.tags[index];
             let machine = &self.plant.machines[tag.machine.0 as usize].id;
-            if let Some(state) = saved.get(&(&**machine, &*tag.name)) {
-                self.tags[index] = *state;
+            if let Some(state) = saved.get(&(&**machine, &*tag.kind.name)) {
+                self.tags[index] = state.clone();
                 if state.bad.is_some() {
                     self.set_timer(Timer::Stale(TagId(index as u32)), None);
                 } else {
@@ -269,10 +272,10 @@ impl Engine {
         );
         live.frozen = saved.frozen;
         // A rule that is back describes its watch itself; what was said of it while it was gone counts no more.
-        live.face = match self.plant.watches.get(index) {
+        live.show(match self.plant.watches.get(index) {
             Some(_) => None,
-            None => saved.face.as_ref().map(read_face).map(Box::new),
-        };
+            None => saved.face.as_ref().map(read_face),
+        });
         live.episode = saved
             .episode
             .as_ref()

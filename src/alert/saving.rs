@@ -35,24 +35,22 @@ impl Engine {
                 .collect(),
             None => vec![String::new()],
         };
-        let levels = names
-            .into_iter()
-            .zip(live.ladder.phases().iter().map(|phase| save_phase(*phase)))
-            .collect();
+        let level = |(at, name)| (name, save_phase(live.ladder.phase(at)));
+        let levels = names.into_iter().enumerate().map(level).collect();
         SavedWatch {
-            rule: live.rule.to_string(),
-            subject: live.subject.to_string(),
+            rule: self.rule_of(watch).to_string(),
+            subject: self.subject_of(watch).to_string(),
             levels,
             frozen: live.frozen,
             episode: live.episode.as_deref().map(save_episode),
-            face: live.face.as_deref().map(save_face),
+            face: live.face().map(save_face),
             mark: mark.clone(),
         }
     }
 
     pub(super) fn save_tag(&self, index: usize) -> SavedTag {
         let (tag, state) = (&self.plant.tags[index], &self.tags[index]);
-        let blindness = |bad: Blindness| SavedBlindness {
+        let blindness = |bad: &Blindness| SavedBlindness {
             why: bad.why.word().into_owned(),
             since: bad.since.as_millis(),
             from: bad.from.as_nanos(),
@@ -60,15 +58,15 @@ impl Engine {
         };
         SavedTag {
             machine: self.plant.machines[tag.machine.0 as usize].id.clone(),
-            tag: tag.name.clone(),
+            tag: tag.kind.name.clone(),
             value: state.value.map(SavedValue::from),
             retained: state.retained,
             measured: state.value.map(|_| state.good_at().as_nanos()),
             heard: state.heard.as_nanos(),
             stamp: state.stamp.map(|(stamp, _)| stamp.as_millis()),
             stamped: state.stamp.map(|(_, heard)| heard.as_nanos()),
-            late: state.late,
-            bad: state.bad.map(blindness),
+            late: state.late.into(),
+            bad: state.bad.as_deref().map(blindness),
         }
     }
 
@@ -124,6 +122,7 @@ pub(super) fn read_tag(saved: &SavedTag) -> TagState {
         why: Bad::from_word(&bad.why).unwrap_or(Bad::Malformed),
         since: Wall::from_millis(bad.since),
         from: Mono::from_nanos(bad.from),
+        measured: Mono::from_nanos(saved.measured.unwrap_or(saved.heard)),
         width: bad
             .width
             .and_then(|width| Width::ALL.get(usize::from(width)).copied()),
@@ -131,14 +130,13 @@ pub(super) fn read_tag(saved: &SavedTag) -> TagState {
     TagState {
         value: saved.value.map(Value::from),
         retained: saved.retained,
-        measured: Mono::from_nanos(saved.measured.unwrap_or(saved.heard)),
         heard: Mono::from_nanos(saved.heard),
         stamp: saved.stamp.map(|stamp| {
             let heard = saved.stamped.unwrap_or(saved.heard);
             (Wall::from_millis(stamp), Mono::from_nanos(heard))
         }),
-        late: saved.late,
-        bad: saved.bad.as_ref().map(blindness),
+        late: saved.late.try_into().unwrap_or(u32::MAX),
+        bad: saved.bad.as_ref().map(blindness).map(Box::new),
         gone: false,
     }
 }

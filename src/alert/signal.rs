@@ -80,7 +80,7 @@ impl Engine {
         };
         let watch = self.signal_watch(&signal.rule, &signal.subject);
         let live = &mut self.watches[watch];
-        live.face = Some(Box::new(signal.face));
+        live.show(Some(signal.face));
         let began = live.ladder.set(true).before.is_none();
         let open = live.open().map(|episode| episode.severity);
         match open {
@@ -110,8 +110,7 @@ impl Engine {
         if let Some(&watch) = self.signals.get(&key) {
             return watch;
         }
-        let (site, rule, subject) = (&self.plant.site, key.0.clone(), key.1.clone());
-        let live = LiveWatch::new(site, rule, subject, 1);
+        let live = LiveWatch::of_signal(key.0.clone(), key.1.clone());
         let watch = self.watches.push_signal(live);
         self.signals.insert(key, watch);
         watch

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     engine::Engine,
-    event::{Alert, By, Escalation, Event, EventKind, Measured, State},
-    plant::{Severity, WatchIx},
+    event::{Alert, By, DedupKey, Escalation, Event, EventKind, Measured, State},
+    plant::{MachineIx, Severity, WatchIx},
     watch::Face,
 };
 use crate::clock::{Now, Wall};
@@ -24,13 +24,14 @@ impl Engine {
     /// What a watch is about, whether its description comes from the plant or from a signal.
     pub(super) fn face(&self, watch: WatchIx) -> Face {
         let live = &self.watches[watch];
-        if let Some(face) = &live.face {
+        if let Some(face) = live.face() {
             return Face::clone(face);
         }
         let Some(definition) = self.plant.watches.get(watch.0 as usize) else {
+            let subject = self.subject_of(watch);
             return Face {
-                machine: live.subject.clone(),
-                machine_name: live.subject.clone(),
+                machine: subject.clone(),
+                machine_name: subject.clone(),
                 ..Face::default()
             };
         };
@@ -47,14 +48,38 @@ impl Engine {
 
     /// The machine that a watch is about.
     pub(super) fn machine_of(&self, watch: WatchIx) -> &Arc<str> {
-        let live = &self.watches[watch];
-        if let Some(face) = &live.face {
-            return &face.machine;
+        match self.watches[watch].face() {
+            Some(face) => &face.machine,
+            None => self.subject_of(watch),
         }
-        match self.plant.watches.get(watch.0 as usize) {
-            Some(definition) => &self.plant.machines[definition.machine.0 as usize].id,
-            None => &live.subject,
+    }
+
+    /// The id of the rule of a watch.
+    pub(super) fn rule_of(&self, watch: WatchIx) -> &Arc<str> {
+        match &self.watches[watch].signal {
+            Some(signal) => &signal.rule,
+            None => &self.plant.watches[watch.0 as usize].rule.id,
         }
+    }
+
+    /// What a watch is about: the id of a machine, or of what a signal is about. With its rule that names it.
+    pub(super) fn subject_of(&self, watch: WatchIx) -> &Arc<str> {
+        match &self.watches[watch].signal {
+            Some(signal) => &signal.subject,
+            None => {
+                let MachineIx(machine) = self.plant.watches[watch.0 as usize].machine;
+                &self.plant.machines[machine as usize].id
+            }
+        }
+    }
+
+    /// The name of a watch to the outside. It is worked out where it is needed: kept, it would be most of a watch.
+    pub(super) fn key_of(&self, watch: WatchIx) -> DedupKey {
+        DedupKey::new(
+            &self.plant.site,
+            self.rule_of(watch),
+            self.subject_of(watch),
+        )
     }
 
     /// Whether a watch is silenced.
@@ -63,7 +88,7 @@ impl Engine {
             return false;
         }
         self.shelves
-            .covers(self.machine_of(watch), &self.watches[watch].rule)
+            .covers(self.machine_of(watch), self.rule_of(watch))
     }
 
     /// The alert of a watch as it is seen from outside at this instant.
@@ -75,9 +100,9 @@ impl Engine {
             .plant
             .watches
             .get(watch.0 as usize)
-            .filter(|_| live.face.is_none());
+            .filter(|_| live.face().is_none());
         let measured = definition.map(|definition| {
-            let tag = &self.plant.tags[definition.tag.0 as usize];
+            let tag = &self.plant.tags[definition.tag.0 as usize].kind;
             Measured {
                 tag: tag.name.clone(),
                 unit: tag.unit.clone(),
@@ -96,8 +121,8 @@ impl Engine {
         Some(Alert {
             id: episode.id,
             number: episode.number,
-            dedup_key: live.key,
-            rule: live.rule.clone(),
+            dedup_key: self.key_of(watch),
+            rule: self.rule_of(watch).clone(),
             machine: face.machine,
             machine_name: face.machine_name,
             class: face.class,

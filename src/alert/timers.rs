@@ -23,20 +23,32 @@ pub(super) enum Timer {
     Escalation(WatchIx),
 }
 
+/// Later than any deadline.
+pub(super) const NEVER: Mono = Mono::from_nanos(i64::MAX);
+
 /// The deadlines of all timers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     by_due: BTreeSet<(Mono, Timer)>,
-    due_of: HashMap<Timer, Mono>,
+    /// When each tag may be stale, by its index, or [`NEVER`]: nearly every tag has this timer, and a map of them would take four
+    /// times as much.
+    stale: Vec<Mono>,
+    /// When the others are due.
+    others: HashMap<Timer, Mono>,
 }
 
 impl Timers {
+    /// None is set; there is room for those of so many tags.
+    pub(super) fn for_tags(count: usize) -> Self {
+        Self {
+            stale: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
     /// Sets a timer, moves it, or takes it away.
     pub(super) fn set(&mut self, timer: Timer, due: Option<Mono>) {
-        let old = match due {
-            Some(due) => self.due_of.insert(timer, due),
-            None => self.due_of.remove(&timer),
-        };
+        let old = self.note(timer, due);
         if old == due {
             return;
         }
@@ -50,7 +62,34 @@ impl Timers {
 
     /// When this timer is due.
     pub(super) fn due(&self, timer: Timer) -> Option<Mono> {
-        self.due_of.get(&timer).copied()
+        match timer {
+            Timer::Stale(tag) => {
+                let due = self.stale.get(tag.0 as usize).copied();
+                due.filter(|due| *due != NEVER)
+            }
+            _ => self.others.get(&timer).copied(),
+        }
+    }
+
+    /// Writes down when a timer is due, and says when it was before.
+    fn note(&mut self, timer: Timer, due: Option<Mono>) -> Option<Mono> {
+        let old = self.due(timer);
+        match (timer, due) {
+            (Timer::Stale(tag), due) => {
+                let at = tag.0 as usize;
+                if self.stale.len() <= at {
+                    self.stale.resize(at + 1, NEVER);
+                }
+                self.stale[at] = due.unwrap_or(NEVER);
+            }
+            (timer, Some(due)) => {
+                self.others.insert(timer, due);
+            }
+            (timer, None) => {
+                self.others.remove(&timer);
+            }
+        }
+        old
     }
 
     /// The earliest deadline of all.
@@ -62,7 +101,7 @@ impl Timers {
     pub(super) fn pop(&mut self, now: Mono) -> Option<(Mono, Timer)> {
         let &(due, timer) = self.by_due.first().filter(|(due, _)| *due <= now)?;
         self.by_due.pop_first();
-        self.due_of.remove(&timer);
+        self.note(timer, None);
         Some((due, timer))
     }
 }

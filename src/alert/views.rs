@@ -42,14 +42,15 @@ impl Engine {
     /// A tag of the plant; none if its machine was forgotten.
     pub fn tag(&self, tag: TagId, now: Now) -> Option<TagView> {
         let state = self.tags.get(tag.0 as usize).filter(|tag| !tag.gone)?;
-        let bad = state.bad.map(|blindness| (blindness.why, blindness.since));
+        let bad = state.bad.as_ref();
+        let bad = bad.map(|blindness| (blindness.why, blindness.since));
         Some(TagView {
             value: state.value,
             retained: state.retained,
             good: state.value.map(|_| now.mono.since(state.good_at())),
             age: now.mono.since(state.heard),
             bad,
-            late: state.late,
+            late: state.late.into(),
         })
     }
 
@@ -64,9 +65,9 @@ impl Engine {
     /// For each machine of the plant the rules whose watches on it are frozen, because their tag is bad.
     pub fn not_watched(&self) -> Vec<Vec<Arc<str>>> {
         let mut rules = vec![Vec::new(); self.plant.machines.len()];
-        for (watch, live) in self.watches.iter().filter(|(_, live)| live.frozen) {
+        for (watch, _) in self.watches.iter().filter(|(_, live)| live.frozen) {
             if let Some(definition) = self.plant.watches.get(watch.0 as usize) {
-                rules[definition.machine.0 as usize].push(live.rule.clone());
+                rules[definition.machine.0 as usize].push(definition.rule.id.clone());
             }
         }
         rules

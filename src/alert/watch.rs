@@ -11,7 +11,7 @@ use std::{
 use ulid::Ulid;
 
 use super::{
-    event::{By, DedupKey},
+    event::By,
     ladder::{Delay, Ladder},
     plant::{Severity, WatchIx},
 };
@@ -72,25 +72,31 @@ impl IndexMut<WatchIx> for Watches {
     }
 }
 
-/// A watch, live: of a rule, or of a signal.
-#[derive(Clone, Debug, PartialEq)]
+/// A watch, live: of a rule, or of a signal. A plant has tens of thousands of them, so here is only what is its own and cannot be
+/// asked of the plant; its names are in [`super::telling`].
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct LiveWatch {
-    /// Its name to the outside.
-    pub(super) key: DedupKey,
-    /// The id of its rule.
-    pub(super) rule: Arc<str>,
-    /// What it is about: the id of a machine, or of what a signal is about.
-    pub(super) subject: Arc<str>,
-    /// The phases of its levels; empty for a signal.
+    /// The phases of its levels.
     pub(super) ladder: Ladder,
     /// Its tag is bad: it neither raises nor clears.
     pub(super) frozen: bool,
-    /// The alert that is open, or was last. Most watches have none: a plant has tens of thousands of watches.
+    /// The alert that is open, or was last. Most watches have none, so it takes room of its own.
     pub(super) episode: Option<Box<Episode>>,
-    /// What a signal says of itself; a rule's watch is described by the plant.
-    pub(super) face: Option<Box<Face>>,
+    /// What a signal is called and says of itself; a rule's watch is named and described by the plant.
+    pub(super) signal: Option<Box<OfSignal>>,
     /// Its machine was forgotten, or another watch is it now; only its place is left.
     pub(super) gone: bool,
+}
+
+/// What only the watch of a signal has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct OfSignal {
+    /// The id of the rule that it counts as.
+    pub(super) rule: Arc<str>,
+    /// What it is about.
+    pub(super) subject: Arc<str>,
+    /// What it says of itself.
+    pub(super) face: Option<Face>,
 }
 
 /// One episode, from triggered to resolved, reopenings included.
@@ -176,32 +182,41 @@ pub struct Face {
 }
 
 impl LiveWatch {
-    /// A watch at rest.
-    pub(super) fn new(site: &str, rule: Arc<str>, subject: Arc<str>, levels: usize) -> Self {
-        let key = DedupKey::new(site, &rule, &subject);
-        Self {
-            key,
+    /// The watch of a signal, at rest.
+    pub(super) fn of_signal(rule: Arc<str>, subject: Arc<str>) -> Self {
+        let signal = OfSignal {
             rule,
             subject,
-            ladder: Ladder::idle(levels),
-            frozen: false,
-            episode: None,
             face: None,
-            gone: false,
+        };
+        Self {
+            signal: Some(Box::new(signal)),
+            ..Self::default()
+        }
+    }
+
+    /// What a signal says of itself.
+    pub(super) fn face(&self) -> Option<&Face> {
+        self.signal.as_ref()?.face.as_ref()
+    }
+
+    /// Takes what a signal says of itself.
+    pub(super) fn show(&mut self, face: Option<Face>) {
+        if let Some(signal) = &mut self.signal {
+            signal.face = face;
         }
     }
 
     /// Leaves only the place of it, and hands over what it was.
     pub(super) fn leave(&mut self) -> Self {
-        let place = Self {
-            key: self.key,
-            rule: self.rule.clone(),
-            subject: self.subject.clone(),
-            ladder: Ladder::idle(self.ladder.phases().len()),
-            frozen: false,
-            episode: None,
+        let signal = self.signal.as_ref().map(|signal| OfSignal {
             face: None,
+            ..OfSignal::clone(signal)
+        });
+        let place = Self {
+            signal: signal.map(Box::new),
             gone: true,
+            ..Self::default()
         };
         std::mem::replace(self, place)
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
+    apart::apart,
     file,
     section::{Problems, Read},
     tree::{Node, Place},
@@ -134,6 +135,20 @@ impl FileSet {
 
     /// The last value of the key `rules`. Whatever is wrong with the files is reported when they are read for good.
     fn named_rules(&self) -> Vec<(PathBuf, Place)> {
+        let named = |trees: &Vec<Node>| {
+            let node = trees.iter().rev().find_map(|tree| tree.get("rules"))?;
+            let paths = Vec::<PathBuf>::read(node).unwrap_or_default();
+            Some((paths, node.place.clone()))
+        };
+        let Some((paths, place)) = apart(|| self.trees(), named) else {
+            return Vec::new();
+        };
+        let named = paths.into_iter().map(|path| (path, place.clone()));
+        named.collect()
+    }
+
+    /// The trees of all files of the configuration, as far as they can be read, with their variables filled in. Nothing is reported.
+    pub(super) fn trees(&self) -> Vec<Node> {
         let files = self.files.iter().filter(|file| file.role == Role::Config);
         let mut trees: Vec<Node> = files
             .filter_map(|file| file::parse(&file.name(), &file.text).ok())
@@ -143,14 +158,7 @@ impl FileSet {
         for tree in &mut trees {
             vars.fill(tree, &ignored);
         }
-        let Some(node) = trees.iter().rev().find_map(|tree| tree.get("rules")) else {
-            return Vec::new();
-        };
-        let paths = Vec::<PathBuf>::read(node).unwrap_or_default();
-        paths
-            .into_iter()
-            .map(|path| (path, node.place.clone()))
-            .collect()
+        trees
     }
 }
 

@@ -62,7 +62,7 @@ pub const AGENT: &str = "andon";
 
 /// Reads all machines, in the order in which they were written.
 pub fn machines(root: &Section<'_>) -> Vec<MachineConfig> {
-    let mut machines = Vec::new();
+    let (mut machines, mut classes) = (Vec::new(), BTreeSet::<Arc<str>>::new());
     for (id, section) in root.named("machine") {
         if id == AGENT {
             section.problems().error(
@@ -73,11 +73,19 @@ pub fn machines(root: &Section<'_>) -> Vec<MachineConfig> {
         }
         let id: Arc<str> = id.into();
         let class: Option<Id> = section.optional("class");
+        // Thousands of machines are of few classes.
+        let class = class.map(|Id(class)| match classes.get(&class) {
+            Some(known) => Arc::clone(known),
+            None => {
+                classes.insert(Arc::clone(&class));
+                class
+            }
+        });
         let labels = section.pairs::<Arc<str>>("labels");
         let machine = Machine {
             name: section.get("name", id.clone()),
             id,
-            class: class.map(|class| class.0),
+            class,
             labels: labels
                 .into_iter()
                 .map(|(name, value)| (Arc::from(name), value))
@@ -118,7 +126,7 @@ impl<'a> Profiles<'a> {
     /// Finds them; their tags are read by who uses them.
     pub fn find(root: &Section<'a>) -> Self {
         Self {
-            profiles: root.named("profile"),
+            profiles: root.named("profile").collect(),
             used: RefCell::default(),
         }
     }

@@ -5,6 +5,7 @@
 //! to anything; a part that cannot be reached never refuses a configuration.
 
 pub mod agent;
+mod apart;
 mod bind;
 pub mod env;
 mod fallback;
@@ -34,6 +35,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use self::{
     agent::Agent,
+    apart::apart,
     files::Role,
     names::{Kind, Names},
     section::{Problem, Problems, Section},
@@ -49,7 +51,7 @@ pub use self::{
 use crate::{
     alert::plant::Plant,
     rules::{self, Compiled},
-    source::{TagIds, modbus::quirks},
+    source::modbus::quirks,
 };
 
 /// The embedded default: what holds where no file says otherwise.
@@ -62,10 +64,8 @@ pub const DEFAULT_NAME: &str = "default";
 pub struct Loaded {
     /// What the program needs.
     pub settings: Settings,
-    /// What the core watches.
+    /// What the core watches, until that takes it.
     pub plant: Arc<Plant>,
-    /// From names into the plant, for sources.
-    pub tag_ids: Arc<TagIds>,
     /// What a person should look at.
     pub warnings: Vec<Problem>,
     /// Tells it apart from others, as [`FileSet::hash`] does.
@@ -79,8 +79,7 @@ pub struct Loaded {
 pub struct Texts {
     /// The files.
     pub files: FileSet,
-    tree: Node,
-    rules_tree: Node,
+    env: Env,
     secrets: BTreeSet<String>,
 }
 
@@ -94,12 +93,19 @@ impl Loaded {
 impl Texts {
     /// The merged configuration as text, with the place of each value; secrets are `***`.
     pub fn show(&self) -> String {
-        show::show(&self.tree, names::CONFIG, &self.secrets)
+        self.show_of(|trees| &trees.config, names::CONFIG)
     }
 
     /// The same for the rules.
     pub fn show_rules(&self) -> String {
-        show::show(&self.rules_tree, names::RULES, &self.secrets)
+        self.show_of(|trees| &trees.rules, names::RULES)
+    }
+
+    fn show_of(&self, which: fn(&Trees) -> &Node, kinds: &[Kind]) -> String {
+        let trees = Trees::read(&self.files, &self.env, &Problems::new());
+        trees.map_or_else(String::new, |trees| {
+            show::show(which(&trees), kinds, &self.secrets)
+        })
     }
 }
 
@@ -158,21 +164,15 @@ fn peek(paths: &Paths, env: &Env, variable: &str, [section, key]: [&str; 2]) -> 
     if let Some(set) = env.get(variable) {
         return Some(set.to_owned());
     }
-    let ignored = Problems::new();
-    let files = FileSet::read(paths, &ignored).files;
-    let layers = files.iter().filter(|file| file.role == Role::Config);
-    let mut trees: Vec<Node> = layers
-        .filter_map(|file| file::parse(&file.name(), &file.text).ok())
-        .collect();
-    let vars = Vars::collect(trees.iter(), &ignored);
-    for tree in &mut trees {
-        vars.fill(tree, &ignored);
-    }
-    let mut trees = trees.iter().rev();
-    trees.find_map(|tree| match &tree.get(section)?.get(key)?.value {
-        tree::Value::Text(text) => Some(text.clone()),
-        _ => None,
-    })
+    let files = FileSet::read(paths, &Problems::new());
+    let text = |trees: &Vec<Node>| {
+        let mut trees = trees.iter().rev();
+        trees.find_map(|tree| match &tree.get(section)?.get(key)?.value {
+            tree::Value::Text(text) => Some(text.clone()),
+            _ => None,
+        })
+    };
+    apart(|| files.trees(), text)
 }
 
 fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<Problem>> {
@@ -200,61 +200,92 @@ fn finish(files: FileSet, env: &Env, problems: Problems) -> Result<Loaded, Vec<P
 
 /// Reads everything and reports every mistake; none if the files cannot be read as TOML at all.
 fn check(files: FileSet, env: &Env, problems: &Problems) -> Option<Loaded> {
-    let (mut trees, mut rule_trees) = parse(&files, problems)?;
-    // The default, the main file, and then all others.
-    Agent::only_in_the_main_file(trees.get(2..).unwrap_or_default(), problems);
-    let vars = Vars::collect(trees.iter(), problems);
-    for tree in trees.iter_mut().chain(&mut rule_trees) {
-        vars.fill(tree, problems);
-    }
-    let mut layers = split(trees, names::CONFIG, problems);
-    layers.extend(env::layers(env, problems));
-    let tree = merged(&layers, names::CONFIG, problems)?;
-    let rule_layers = split(rule_trees, names::RULES, problems);
-    let rules_tree = merged(&rule_layers, names::RULES, problems)?;
+    let read = || {
+        let found = Problems::new();
+        (Trees::read(&files, env, &found), found)
+    };
+    let loaded = apart(read, |(trees, found)| {
+        problems.add_all(found);
+        trees.as_ref().map(|trees| made_of(trees, env, problems))
+    });
+    loaded.map(|(settings, plant)| Loaded {
+        settings,
+        plant: Arc::new(plant),
+        warnings: Vec::new(),
+        hash: files.hash(),
+        texts: Some(Texts {
+            files,
+            env: env.clone(),
+            secrets: problems.secret_paths(),
+        }),
+    })
+}
 
-    let rule_ids = rules::ids(&rules_tree);
+/// What the program needs of the trees.
+fn made_of(trees: &Trees, env: &Env, problems: &Problems) -> (Settings, Plant) {
+    let rule_ids = rules::ids(&trees.rules);
     let read = |tree: &Node, problems: &Problems| {
         Settings::read(Section::root(tree, problems), env, &rule_ids)
     };
-    let (settings, inventory) = read(&tree, problems);
+    let (settings, inventory) = read(&trees.config, problems);
     let off_delay = settings.alerts.off_delay;
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
-    let rules = read_rules(&rules_tree, problems);
-    let Compiled { plant, tag_ids } = rules::compile(&settings, &inventory, &rules, problems);
+    let rules = read_rules(&trees.rules, problems);
+    let Compiled { plant, .. } = rules::compile(&settings, &inventory, &rules, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
-        &layers,
+        &trees.layers,
         names::CONFIG,
-        &tree,
+        &trees.config,
         problems,
         &|tree, problems| {
             read(tree, problems);
         },
     );
     hidden(
-        &rule_layers,
+        &trees.rule_layers,
         names::RULES,
-        &rules_tree,
+        &trees.rules,
         problems,
         &|tree, problems| {
             read_rules(tree, problems);
         },
     );
-    Some(Loaded {
-        settings,
-        plant: Arc::new(plant),
-        tag_ids: Arc::new(tag_ids),
-        warnings: Vec::new(),
-        hash: files.hash(),
-        texts: Some(Texts {
-            files,
-            tree,
-            rules_tree,
-            secrets: problems.secret_paths(),
-        }),
-    })
+    (settings, plant)
+}
+
+/// All files as trees.
+struct Trees {
+    layers: Vec<Node>,
+    /// All layers in one.
+    config: Node,
+    rule_layers: Vec<Node>,
+    /// All of these in one.
+    rules: Node,
+}
+
+impl Trees {
+    fn read(files: &FileSet, env: &Env, problems: &Problems) -> Option<Self> {
+        let (mut trees, mut rule_trees) = parse(files, problems)?;
+        // The default, the main file, and then all others.
+        Agent::only_in_the_main_file(trees.get(2..).unwrap_or_default(), problems);
+        let vars = Vars::collect(trees.iter(), problems);
+        for tree in trees.iter_mut().chain(&mut rule_trees) {
+            vars.fill(tree, problems);
+        }
+        let mut layers = split(trees, names::CONFIG, problems);
+        layers.extend(env::layers(env, problems));
+        let config = merged(&layers, names::CONFIG, problems)?;
+        let rule_layers = split(rule_trees, names::RULES, problems);
+        let rules = merged(&rule_layers, names::RULES, problems)?;
+        Some(Self {
+            layers,
+            config,
+            rule_layers,
+            rules,
+        })
+    }
 }
 
 fn parse(files: &FileSet, problems: &Problems) -> Option<(Vec<Node>, Vec<Node>)> {

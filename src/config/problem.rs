@@ -68,6 +68,17 @@ impl Problems {
         self.found.borrow_mut().extend(others);
     }
 
+    /// Adds all that was collected elsewhere.
+    pub(super) fn add_all(&self, others: &Self) {
+        self.extend(others.found.borrow().iter().cloned());
+        let known = others.known.borrow();
+        self.known.borrow_mut().extend(known.iter().cloned());
+        let secrets = others.secrets.borrow();
+        self.secrets.borrow_mut().extend(secrets.iter().cloned());
+        let off = others.off.borrow().clone();
+        self.off.borrow_mut().extend(off);
+    }
+
     /// How many mistakes there are so far, warnings aside: whether reading a part found one.
     pub fn errors(&self) -> usize {
         let found = self.found.borrow();

@@ -144,11 +144,23 @@ impl<'a> Section<'a> {
         self.enter(node, self.path_of(key), self.shape_of(key))
     }
 
-    /// Enters each entry of a table of named things (`[[machine]]` by its id), in the order in which they were written.
-    pub fn named(&self, key: &'static str) -> Vec<(String, Section<'a>)> {
-        let Some(node) = self.ask(key) else {
-            return Vec::new();
+    /// Enters each entry of a table of named things (`[[machine]]` by its id), in the order in which they were written: one after the
+    /// other, as there may be ten thousand.
+    pub fn named(&self, key: &'static str) -> impl Iterator<Item = (String, Section<'a>)> {
+        let entries = self
+            .ask(key)
+            .map_or(&[][..], |node| self.entries(key, node));
+        let section = move |(name, node): &'a (String, Node)| {
+            let (path, shape) = (
+                format!("{}.{name}", self.path_of(key)),
+                format!("{}.*", self.shape_of(key)),
+            );
+            Some((name.clone(), self.enter(node, path, shape)?))
         };
+        entries.iter().filter_map(section)
+    }
+
+    fn entries(&self, key: &str, node: &'a Node) -> &'a [(String, Node)] {
         let Value::Table(entries) = &node.value else {
             let message = format!(
                 "must be a list of tables, `[[{}]]`, not {}",
@@ -157,16 +169,9 @@ impl<'a> Section<'a> {
             );
             self.problems
                 .error(Some(&node.place), &self.path_of(key), message);
-            return Vec::new();
+            return &[];
         };
-        let section = |(name, node): &'a (String, Node)| {
-            let (path, shape) = (
-                format!("{}.{name}", self.path_of(key)),
-                format!("{}.*", self.shape_of(key)),
-            );
-            Some((name.clone(), self.enter(node, path, shape)?))
-        };
-        entries.iter().filter_map(section).collect()
+        entries
     }
 
     /// Enters each table of a list of unnamed tables (`tags = [{ .. }]`).

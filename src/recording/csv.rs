@@ -68,8 +68,8 @@ fn row(recorded: &Recorded, time: &str, mono: i64, sample: &Sample) -> String {
         "{time},{},{},{},{value},{},{},{},{}\r\n",
         seconds(mono),
         cell(machine),
-        cell(&tag.name),
-        cell(&tag.unit),
+        cell(&tag.kind.name),
+        cell(&tag.kind.unit),
         cell(quality),
         stamp.unwrap_or_default(),
         match sample.retained {

@@ -76,16 +76,17 @@ pub(super) mod found {
     struct Owned(#[serde(with = "FoundShape")] Found);
 
     pub(in crate::recording) fn serialize<S: Serializer>(
-        found: &Option<Found>,
+        found: &Option<Box<Found>>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        found.as_ref().map(Lent).serialize(to)
+        found.as_deref().map(Lent).serialize(to)
     }
 
     pub(in crate::recording) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
-    ) -> Result<Option<Found>, D::Error> {
-        Ok(Option::<Owned>::deserialize(from)?.map(|Owned(found)| found))
+    ) -> Result<Option<Box<Found>>, D::Error> {
+        let owned = Option::<Owned>::deserialize(from)?;
+        Ok(owned.map(|Owned(found)| Box::new(found)))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{mould, told::is_empty};
 use crate::{
     alert::plant::{
         self, Category, Condition, Found, Level, Machine, MachineIx, Mould, Plant, Policy, Rule,
-        Severity, Source, SourceIx, Standing, Step, Tag, Times, Unit, UnitIx, Watch, When,
+        Severity, Source, SourceIx, Standing, Step, Tag, TagKind, Times, Unit, UnitIx, Watch, When,
     },
     sample::{Labels, TagId},
 };
@@ -115,7 +115,7 @@ struct MachineShape {
         with = "mould::found",
         skip_serializing_if = "Option::is_none"
     )]
-    found: Option<Found>,
+    found: Option<Box<Found>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,13 +136,20 @@ struct UnitShape {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Tag")]
 struct TagShape {
-    name: Arc<str>,
+    #[serde(flatten, with = "kind")]
+    kind: Arc<TagKind>,
     #[serde(with = "MachineIxShape")]
     machine: MachineIx,
     #[serde(with = "SourceIxShape")]
     source: SourceIx,
     #[serde(with = "modbus_unit")]
     modbus_unit: Option<UnitIx>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TagKind")]
+struct TagKindShape {
+    name: Arc<str>,
     unit: Arc<str>,
     decimals: u8,
     #[serde(default, with = "labels", skip_serializing_if = "Labels::is_empty")]
@@ -298,6 +305,23 @@ mod modbus_unit {
         from: D,
     ) -> Result<Option<UnitIx>, D::Error> {
         Ok(Option::<u32>::deserialize(from)?.map(UnitIx))
+    }
+}
+
+/// Tags that are alike share their kind; here each has its own.
+mod kind {
+    use serde::{Deserializer, Serializer};
+
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(kind: &Arc<TagKind>, to: S) -> Result<S::Ok, S::Error> {
+        TagKindShape::serialize(kind, to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<TagKind>, D::Error> {
+        TagKindShape::deserialize(from).map(Arc::new)
     }
 }
 

@@ -175,15 +175,16 @@ impl Trial {
         let plant = self.engine.plant();
         for (at, tag) in (self.listed as u32..).zip(&plant.tags[self.listed..]) {
             let machine = plant.machines[tag.machine.0 as usize].id.clone();
-            self.ids.insert((machine, tag.name.clone()), TagId(at));
+            self.ids.insert((machine, tag.kind.name.clone()), TagId(at));
         }
         self.listed = plant.tags.len();
         let recorded = self.recorded.plant();
         for tag in &recorded.tags[self.map.len()..] {
             let machine = &recorded.machines[tag.machine.0 as usize];
-            let id = self.ids.get(&(machine.id.clone(), tag.name.clone()));
+            let id = self.ids.get(&(machine.id.clone(), tag.kind.name.clone()));
             if id.is_none() && !machine.is_gone() {
-                self.unknown.insert(format!("{}/{}", machine.id, tag.name));
+                self.unknown
+                    .insert(format!("{}/{}", machine.id, tag.kind.name));
             }
             self.map.push(id.copied());
         }

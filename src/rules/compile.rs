@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Lost, RuleConfig, Rules, Target, check, moulds, read, tags};
 use crate::{
-    alert::plant::{Level, Machine, MachineIx, Mould, Plant, Rule, Tag, Watch},
+    alert::plant::{Level, Machine, MachineIx, Mould, Plant, Rule, Tag, TagKind, Watch},
     config::{
         Inventory, Settings,
         machine::{Limit, MachineConfig},
@@ -99,7 +99,7 @@ impl Binder<'_> {
             let Some(id) = self.tag_of(&machine.machine, config) else {
                 continue;
             };
-            let tag = &tags[id.0 as usize];
+            let tag = &tags[id.0 as usize].kind;
             self.check_unit(tag, &machine.machine, config);
             let named = match &config.label {
                 Some(label) => self.named_level(tag, &machine.machine, config, label),
@@ -184,7 +184,7 @@ impl Binder<'_> {
         found.copied()
     }
 
-    pub(super) fn check_unit(&self, tag: &Tag, machine: &Machine, config: &RuleConfig) {
+    pub(super) fn check_unit(&self, tag: &TagKind, machine: &Machine, config: &RuleConfig) {
         let Some(unit) = config.unit.as_ref().filter(|unit| unit.value != tag.unit) else {
             return;
         };
@@ -205,7 +205,7 @@ impl Binder<'_> {
     /// The one level of a rule that compares with a label, with the number that this tag has for it.
     pub(super) fn named_level(
         &self,
-        tag: &Tag,
+        tag: &TagKind,
         machine: &Machine,
         config: &RuleConfig,
         label: &str,
@@ -230,7 +230,7 @@ impl Binder<'_> {
     fn own_levels(
         &self,
         machine: &MachineConfig,
-        tag: &Tag,
+        tag: &TagKind,
         config: &RuleConfig,
         levels: &[Level],
     ) -> Option<Vec<Level>> {
@@ -336,7 +336,7 @@ pub(super) fn built(config: &RuleConfig, levels: Vec<Level>) -> Rule {
 }
 
 /// The number behind a label of a tag.
-fn number_of(label: &str, tag: &Tag, machine: &Machine) -> Result<f64, String> {
+fn number_of(label: &str, tag: &TagKind, machine: &Machine) -> Result<f64, String> {
     let (machine, name) = (&machine.id, &tag.name);
     tag.labels.number(label).ok_or_else(|| {
         if tag.labels.is_empty() {

@@ -16,7 +16,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 pub use self::{
     compile::{Compiled, compile},
     read::{PLACEHOLDERS, read},
-    tags::{Lost, SourceTags},
+    tags::{Lost, SourceTags, tag_ids},
 };
 use crate::{
     alert::plant::Level,

@@ -24,9 +24,9 @@ impl Binder<'_> {
         let watch = |rule: &RuleConfig| {
             let wanted = &rule.tag.value;
             let mut tags = (0..).zip(&mould.tags);
-            let Some((place, tag)) = tags.find(|(_, tag)| tag.name == *wanted) else {
+            let Some((place, tag)) = tags.find(|(_, tag)| tag.kind.name == *wanted) else {
                 if !self.lost.may_be(wanted) {
-                    let known = mould.tags.iter().map(|tag| &*tag.name);
+                    let known = mould.tags.iter().map(|tag| &*tag.kind.name);
                     let known = known.chain(self.lost.tags());
                     let message = format!(
                         "{} has no tag \"{wanted}\"{}",
@@ -37,10 +37,10 @@ impl Binder<'_> {
                 }
                 return None;
             };
-            self.check_unit(tag, &machine, rule);
+            self.check_unit(&tag.kind, &machine, rule);
             let written = rule.levels.iter().map(|level| level.value.clone());
             let levels = match &rule.label {
-                Some(label) => self.named_level(tag, &machine, rule, label)?,
+                Some(label) => self.named_level(&tag.kind, &machine, rule, label)?,
                 None => written.collect(),
             };
             Some((Arc::new(built(rule, levels)), place))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    alert::plant::{MachineIx, Mould, Plant, Source, SourceIx, Tag, Unit, UnitIx},
+    alert::plant::{MachineIx, Mould, Plant, Source, SourceIx, Tag, TagKind, Unit, UnitIx},
     config::{
         section::Problems,
         tree::{Node, Place, Value},
@@ -88,6 +88,7 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
     let mut units: HashMap<(SourceIx, u8), UnitIx> = HashMap::new();
     let mut owners: HashMap<TagId, Arc<str>> = HashMap::new();
     let mut tag_ids = TagIds::new();
+    let mut kinds = Kinds::default();
     for (source_ix, source) in (0..).map(SourceIx).zip(sources) {
         plant.sources.push(Source {
             name: source.name.clone(),
@@ -117,13 +118,23 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
                 })
             });
             let id = TagId(index(plant.tags.len()));
-            plant.tags.push(tag(spec, machine, source_ix, modbus_unit));
+            plant.tags.push(Tag {
+                kind: kinds.of(spec),
+                machine,
+                source: source_ix,
+                modbus_unit,
+            });
             owners.insert(id, source.name.clone());
             tag_ids.insert(key, id);
         }
         for spec in &source.moulds {
             // Whose they are is filled in when a machine is there.
-            let of_nobody = |of| tag(of, MachineIx(0), source_ix, None);
+            let of_nobody = |of| Tag {
+                kind: kinds.of(of),
+                machine: MachineIx(0),
+                source: source_ix,
+                modbus_unit: None,
+            };
             plant.moulds.push(Mould {
                 source: source_ix,
                 class: spec.class.clone(),
@@ -135,16 +146,42 @@ pub(super) fn add(plant: &mut Plant, sources: &[SourceTags], problems: &Problems
     tag_ids
 }
 
-fn tag(spec: &TagSpec, machine: MachineIx, source: SourceIx, modbus_unit: Option<UnitIx>) -> Tag {
-    Tag {
-        name: spec.tag.clone(),
-        machine,
-        source,
-        modbus_unit,
-        unit: spec.unit.clone(),
-        decimals: spec.decimals,
-        labels: spec.labels.clone(),
-        stale_after: spec.stale_after,
+/// The way from names into a plant, for sources: made where one begins and not kept, as it takes more room than its tags do.
+pub fn tag_ids(plant: &Plant) -> TagIds {
+    let tags = (0..).map(TagId).zip(&plant.tags);
+    let named = |(id, tag): (TagId, &Tag)| {
+        let machine = &plant.machines[tag.machine.0 as usize].id;
+        ((machine.clone(), tag.kind.name.clone()), id)
+    };
+    tags.map(named).collect()
+}
+
+/// The kinds of tags so far, by their names.
+#[derive(Default)]
+struct Kinds(HashMap<Arc<str>, Vec<Arc<TagKind>>>);
+
+/// So many kinds of one name are compared with another tag of that name; what is more is not shared.
+const KINDS_OF_NAME: usize = 16;
+
+impl Kinds {
+    /// What a source promises, the same one for all tags that are alike.
+    fn of(&mut self, spec: &TagSpec) -> Arc<TagKind> {
+        let kind = TagKind {
+            name: spec.tag.clone(),
+            unit: spec.unit.clone(),
+            decimals: spec.decimals,
+            labels: spec.labels.clone(),
+            stale_after: spec.stale_after,
+        };
+        let known = self.0.entry(spec.tag.clone()).or_default();
+        if let Some(known) = known.iter().find(|known| ***known == kind) {
+            return Arc::clone(known);
+        }
+        let kind = Arc::new(kind);
+        if known.len() < KINDS_OF_NAME {
+            known.push(Arc::clone(&kind));
+        }
+        kind
     }
 }
 

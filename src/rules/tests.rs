@@ -115,7 +115,7 @@ fn a_class_rule_becomes_one_watch_for_each_machine_with_its_own_limits() {
             (
                 &*watch.rule.id,
                 watch.machine,
-                &*plant.tags[watch.tag.0 as usize].name,
+                &*plant.tags[watch.tag.0 as usize].kind.name,
             )
         })
         .collect();
@@ -176,10 +176,11 @@ fn machines_without_limits_of_their_own_share_one_rule() {
 fn every_index_of_a_plant_points_at_what_the_names_say() {
     let compiled = compiled(PLANT, RULES, Path::new("r.toml")).unwrap();
     let plant = &compiled.plant;
-    assert_eq!(compiled.tag_ids.len(), plant.tags.len());
-    for ((machine, tag), id) in compiled.tag_ids.iter() {
+    let ids = super::tag_ids(plant);
+    assert_eq!(ids.len(), plant.tags.len());
+    for ((machine, tag), id) in &ids {
         let found = &plant.tags[id.0 as usize];
-        assert_eq!(found.name, *tag);
+        assert_eq!(found.kind.name, *tag);
         assert_eq!(plant.machines[found.machine.0 as usize].id, *machine);
         let source = &plant.sources[found.source.0 as usize];
         match found.modbus_unit {
@@ -249,7 +250,7 @@ fn rules_for_a_class_are_bound_to_what_its_machines_will_be_like() {
     };
     let source = &loaded.plant.sources[mould.source.0 as usize];
     assert_eq!((&*source.name, &*mould.class), ("presses", "press"));
-    let tags: Vec<&str> = mould.tags.iter().map(|tag| &*tag.name).collect();
+    let tags: Vec<&str> = mould.tags.iter().map(|tag| &*tag.kind.name).collect();
     assert_eq!(tags, ["force", "state"]);
     let watches = mould.watches.iter();
     let watches = watches.map(|(rule, tag)| (&*rule.id, *tag, rule.levels[0].condition));

@@ -493,7 +493,7 @@ fn silence_of_a_machine_that_may_be_off_is_no_alert_but_its_broken_sensor_is() {
 fn never_heard_counts_from_the_start_and_stale_from_the_last_sample() {
     let mut plant = plant();
     for tag in &mut plant.tags {
-        tag.stale_after = secs(30);
+        Arc::make_mut(&mut tag.kind).stale_after = secs(30);
     }
     let mut story = Story::of(plant);
     for second in 1..100 {
@@ -738,9 +738,9 @@ fn the_last_good_value_of_a_bad_tag_is_kept_with_its_age_and_the_reason_with_its
         tags: plant()
             .tags
             .into_iter()
-            .map(|tag| Tag {
-                stale_after: secs(60),
-                ..tag
+            .map(|mut tag| {
+                Arc::make_mut(&mut tag.kind).stale_after = secs(60);
+                tag
             })
             .collect(),
         ..plant()

@@ -21,12 +21,14 @@ pub(crate) fn hall(stale_after: u64) -> Plant {
         address: "10.0.0.2".into(),
     });
     let tag = |name: &str| Tag {
-        name: name.into(),
+        kind: Arc::new(TagKind {
+            name: name.into(),
+            stale_after: secs(stale_after),
+            ..TagKind::clone(&plant.tags[0].kind)
+        }),
         machine: MachineIx(0),
         source: SourceIx(1),
         modbus_unit: None,
-        stale_after: secs(stale_after),
-        ..plant.tags[0].clone()
     };
     let strong = Rule {
         id: "overforce".into(),

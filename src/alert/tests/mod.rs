@@ -5,6 +5,7 @@ pub(crate) mod discovery;
 pub(crate) mod properties;
 mod restarts;
 mod retained;
+mod sizes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +15,7 @@ use super::{
     event::{By, Event},
     plant::{
         Condition, Level, Machine, MachineIx, Plant, Policy, Rule, Severity, Source, SourceIx,
-        Step, Tag, Unit, UnitIx, Watch, When,
+        Step, Tag, TagKind, Unit, UnitIx, Watch, When,
     },
     state::Durable,
 };
@@ -54,14 +55,16 @@ fn plant() -> Plant {
         ..Machine::default()
     };
     let tag = |name: &str, machine: u32| Tag {
-        name: name.into(),
+        kind: Arc::new(TagKind {
+            name: name.into(),
+            unit: "°C".into(),
+            decimals: 1,
+            stale_after: secs(10_000_000),
+            ..TagKind::default()
+        }),
         machine: MachineIx(machine),
         source: SourceIx(0),
         modbus_unit: Some(UnitIx(machine)),
-        unit: "°C".into(),
-        decimals: 1,
-        labels: crate::sample::Labels::default(),
-        stale_after: secs(10_000_000),
     };
     Plant {
         site: "plant-7".into(),

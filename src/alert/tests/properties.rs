@@ -132,7 +132,7 @@ pub(crate) fn busy_plant(stale_after: u64) -> Plant {
     };
     plant.watches.push(watch(low, 1, 3));
     for tag in &mut plant.tags {
-        tag.stale_after = secs(stale_after);
+        Arc::make_mut(&mut tag.kind).stale_after = secs(stale_after);
     }
     plant
 }

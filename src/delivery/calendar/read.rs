@@ -18,7 +18,7 @@ const WORDS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 impl Calendar {
     /// Reads every `[[hours]]`; their times are meant in `zone`.
     pub fn read(root: &Section<'_>, zone: TimeZone) -> Self {
-        let hours = root.named("hours").into_iter().map(|(id, section)| {
+        let hours = root.named("hours").map(|(id, section)| {
             let hours = read_one(id.into(), &section);
             section.finish();
             hours

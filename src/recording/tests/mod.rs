@@ -334,7 +334,7 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
     let mut plant = hall(300);
     plant.machines[0].labels = [("hall".into(), "2".into())].into();
     plant.machines[0].captured = [("line".into(), "l1".into())].into();
-    plant.machines[0].found = Some(Found {
+    plant.machines[0].found = Some(Box::new(Found {
         source: "broker".into(),
         class: "press".into(),
         name: "Press 1".into(),
@@ -342,10 +342,11 @@ fn every_part_of_a_plant_and_of_a_command_comes_back() {
         number: 7,
         mould: Some(MouldIx(0)),
         first_tag: TagId(3),
-    });
+    }));
     plant.machines[1].standing = Standing::Forgotten;
     plant.tags[1].modbus_unit = None;
-    plant.tags[1].labels = Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
+    Arc::make_mut(&mut plant.tags[1].kind).labels =
+        Labels::new(vec![(1.0, "open".into()), (0.0, "shut".into())]);
     plant.policies[0].when = When {
         category: Category::ALL.to_vec(),
         label: [("hall".into(), vec!["2".into()])].into(),

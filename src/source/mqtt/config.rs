@@ -23,8 +23,8 @@ pub struct MqttConfig {
     pub name: Arc<str>,
     /// How it is reached.
     pub broker: Broker,
-    /// What is listened to.
-    pub subscriptions: Vec<Subscription>,
+    /// What is listened to; shared, as the configuration, the source and its intake each have it.
+    pub subscriptions: Vec<Arc<Subscription>>,
     /// Nodes and devices of Sparkplug that are listened to.
     pub watches: Vec<Watch>,
     /// What its nodes are told and asked.
@@ -55,7 +55,7 @@ impl MqttConfig {
         for section in section.list_of_some("subscribe", "must list at least one topic") {
             match Watch::is(&section) {
                 true => watches.extend(Watch::read(section, context)),
-                false => subscriptions.extend(Subscription::read(section, context)),
+                false => subscriptions.extend(Subscription::read(section, context).map(Arc::new)),
             }
         }
         if section.raw("sparkplug").is_some() && watches.is_empty() {
@@ -197,7 +197,7 @@ fn spec(machine: Arc<str>, tag: &MqttTag, stale_after: Duration) -> TagSpec {
 }
 
 /// Many brokers share subscriptions in 3.1.1 too, but nothing says that they must, or that they say so when they don't.
-fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subscription]) {
+fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Arc<Subscription>]) {
     let shared = subscriptions.iter().filter(|of| of.template.is_shared());
     for of in shared.filter(|_| broker.version == Version::V3) {
         let path = format!("{}.topic", of.path);
@@ -210,7 +210,7 @@ fn warn_of_sharing(section: &Section<'_>, broker: &Broker, subscriptions: &[Subs
 
 /// A message at a topic of two subscriptions may come once for each. At one level these follow each other; at two a later message may
 /// come between, and the older one would be taken once more after it.
-fn warn_of_overlaps(subscriptions: &[Subscription], watches: &[Watch], problems: &Problems) {
+fn warn_of_overlaps(subscriptions: &[Arc<Subscription>], watches: &[Watch], problems: &Problems) {
     let plain = subscriptions.iter().map(|of| {
         (
             of.template.filter(),

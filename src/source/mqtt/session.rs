@@ -17,7 +17,7 @@ use std::{
 use super::{
     config::MqttConfig,
     machines::{Dispute, Machines, mistake},
-    meaning::{Copies, Known, Meaning, Stranger, Tags, Topics, Whose},
+    meaning::{Copies, Known, Meaning, Stranger, Topic, Topics, Whose},
     payload::Contents,
     subscription::Subscription,
     topic::{MACHINE, shown, to_id},
@@ -40,7 +40,6 @@ const UNKNOWN: usize = 100;
 pub(super) struct Intake {
     topics: Topics,
     reader: Reader,
-    all: Vec<TagId>,
 }
 
 /// What reads a message whose meaning is known.
@@ -54,11 +53,13 @@ struct Reader {
 
 #[derive(Debug)]
 struct Listening {
-    subscription: Subscription,
-    /// By machine: the index of each tag, in the order of the subscription's tags.
-    tags: HashMap<Arc<str>, Tags>,
+    subscription: Arc<Subscription>,
+    /// The places of its machines in the order of their ids, to find one by.
+    by_id: Box<[u32]>,
+    /// The index of each tag of each machine, in the order of the subscription; none where nobody asked for it.
+    tags: Box<[Option<TagId>]>,
     /// The place of each tag among all that its class has, for machines that are discovered.
-    places: Tags,
+    places: Box<[Option<TagId>]>,
     faults: Trouble,
 }
 
@@ -105,12 +106,14 @@ pub(super) enum Remark {
 impl Intake {
     pub(super) fn new(config: &MqttConfig, ids: &TagIds) -> Self {
         let mut places: HashMap<Arc<str>, u32> = HashMap::new();
-        let mut listening = |subscription: &Subscription| {
-            let tags_of = |machine: &Arc<str>| {
-                let id = |tag: &Arc<str>| ids.get(&(Arc::clone(machine), Arc::clone(tag))).copied();
-                let tags = subscription.tags.iter().map(|tag| id(&tag.tag));
-                (Arc::clone(machine), tags.collect::<Tags>())
-            };
+        let mut listening = |subscription: &Arc<Subscription>| {
+            let tags = subscription.machine_tags().map(|(machine, tag)| {
+                let names = (Arc::clone(machine), Arc::clone(&tag.tag));
+                ids.get(&names).copied()
+            });
+            let machines = &subscription.machines;
+            let mut by_id: Box<[u32]> = (0..machines.len() as u32).collect();
+            by_id.sort_unstable_by_key(|&at| &machines[at as usize]);
             let count = subscription.tags.len() as u32;
             let first = subscription.discovers.as_ref().map(|class| {
                 let next = places.entry(Arc::clone(class)).or_default();
@@ -119,34 +122,32 @@ impl Intake {
             let place = |at: u32| first.map(|first| TagId(first + at));
             Listening {
                 places: (0..count).map(place).collect(),
-                tags: subscription.machines.iter().map(tags_of).collect(),
-                subscription: subscription.clone(),
+                by_id,
+                tags: tags.collect(),
+                subscription: Arc::clone(subscription),
                 faults: Trouble::default(),
             }
         };
-        let subscriptions: Vec<_> = config.subscriptions.iter().map(&mut listening).collect();
-        let all: BTreeSet<TagId> = subscriptions
-            .iter()
-            .flat_map(|listening| listening.tags.values())
-            .flat_map(|tags| tags.iter().flatten().copied())
-            .collect();
         Self {
             topics: Topics::default(),
             reader: Reader {
-                subscriptions,
+                subscriptions: config.subscriptions.iter().map(&mut listening).collect(),
                 strangers: BTreeSet::new(),
                 machines: Machines::default(),
                 steady: Steady::default(),
             },
-            all: all.into_iter().collect(),
         }
     }
 
     /// A reading for every tag of the source: the connection is down, or another one.
     pub(super) fn all_bad(&mut self, bad: Bad) -> Vec<Sample> {
         self.topics.begin();
-        let sample = |tag: &TagId| Sample::new(*tag, Reading::Bad(bad));
-        self.all.iter().map(sample).collect()
+        let tags = self.reader.subscriptions.iter().flat_map(|of| &of.tags);
+        let mut all: Vec<TagId> = tags.flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        let sample = |tag| Sample::new(tag, Reading::Bad(bad));
+        all.into_iter().map(sample).collect()
     }
 
     /// Takes a message by every subscription that its topic matches.
@@ -167,14 +168,14 @@ impl Intake {
 
     /// What the last message at this topic gave found no room: what looks like a copy of it is to be taken.
     pub(super) fn dropped(&mut self, topic: &str) {
-        let Some(known) = self.topics.at(topic) else {
+        let Some(Known::Other(topic)) = self.topics.at(topic) else {
             return;
         };
-        if let Some(copies) = &mut known.copies {
+        if let Some(copies) = &mut topic.copies {
             copies.forget();
         }
-        for meaning in &known.meanings {
-            if let Whose::Labelled(said) = &meaning.whose {
+        for meaning in &topic.meanings {
+            if let Whose::Labelled(_, said) = &meaning.whose {
                 self.reader.machines.untell(said);
             }
         }
@@ -200,16 +201,16 @@ impl Reader {
             };
             let mut captures = captures.clone();
             captures.retain(|(name, _)| *name != MACHINE);
-            let tags = machine.as_ref().and_then(|id| listening.tags.get(id));
-            let (tags, whose) = match (tags, named, &subscription.discovers) {
-                (Some(tags), ..) if captures.is_empty() => (tags, Whose::Configured),
-                (Some(tags), ..) => {
+            let place = machine.as_ref().and_then(|id| listening.place_of(id));
+            let whose = match (place, named, &subscription.discovers) {
+                (Some(place), ..) if captures.is_empty() => Whose::Configured(place),
+                (Some(place), ..) => {
                     let who = Who {
                         id: machine.unwrap_or_default(),
                         ..Who::default()
                     };
                     let said = self.machines.learn(who, &captures, now);
-                    (tags, Whose::Labelled(Box::new(said)))
+                    Whose::Labelled(place, Box::new(said))
                 }
                 (None, Some((_, name)), Some(class)) => {
                     if let Some(why) = mistake(name, machine.as_deref()) {
@@ -223,7 +224,7 @@ impl Reader {
                         ..Who::default()
                     };
                     let said = self.machines.learn(who, &captures, now);
-                    (&listening.places, Whose::Discovered(Box::new(said)))
+                    Whose::Discovered(Box::new(said))
                 }
                 (None, named, _) => {
                     let named = named.map(|(_, name)| Stranger::new(name, None));
@@ -233,50 +234,39 @@ impl Reader {
             };
             meanings.push(Meaning {
                 subscription: at,
-                tags: Arc::clone(tags),
                 whose,
             });
         }
-        Known {
+        Known::from(Topic {
             stranger: stranger.filter(|_| meanings.is_empty()),
             meanings: meanings.into(),
             copies: Copies::of(filters.len(), shortest),
-        }
+        })
     }
 
     fn take(&mut self, known: &mut Known, message: &Message, connection: u64) -> Taken {
         let mut taken = Taken::default();
-        if let Some(copies) = &mut known.copies
+        let topic = match known {
+            &mut Known::Plain {
+                subscription,
+                machine,
+            } => {
+                let whose = Whose::Configured(machine);
+                self.mean(subscription, &whose, message, &mut taken);
+                return taken;
+            }
+            Known::Other(topic) => topic,
+        };
+        if let Some(copies) = &mut topic.copies
             && copies.is_copy(message, connection)
         {
             taken.copy = true;
             return taken;
         }
-        for meaning in &known.meanings {
-            let listening = &mut self.subscriptions[meaning.subscription as usize];
-            let retained = match (message.retain, listening.subscription.retained) {
-                (false, _) => Retained::No,
-                (true, Some(retained)) => retained,
-                (true, None) => continue,
-            };
-            let now = self.steady.at(message.at);
-            let before = taken.samples.len();
-            listening.take(&meaning.tags, message, retained, now, &mut taken);
-            let (Whose::Labelled(said) | Whose::Discovered(said)) = &meaning.whose else {
-                continue;
-            };
-            let dispute = self.machines.hear(said, message.at.mono);
-            taken.remarks.extend(dispute.map(Remark::Disputed));
-            if let Whose::Discovered(said) = &meaning.whose {
-                let who = Arc::clone(self.machines.who(said));
-                let samples = taken.samples.split_off(before);
-                taken.heard.push((who, samples));
-            } else {
-                let told = self.machines.tell(said);
-                taken.heard.extend(told.map(|who| (who, Vec::new())));
-            }
+        for of in &topic.meanings {
+            self.mean(of.subscription, &of.whose, message, &mut taken);
         }
-        if let Some(Stranger { name, why }) = known.stranger.as_deref() {
+        if let Some(Stranger { name, why }) = &topic.stranger {
             taken.unknown = true;
             if self.strangers.len() < UNKNOWN && !self.strangers.contains(&**name) {
                 self.strangers.insert(name.to_string());
@@ -288,12 +278,58 @@ impl Reader {
         }
         taken
     }
+
+    /// What a message means to one subscription.
+    fn mean(&mut self, subscription: u32, whose: &Whose, message: &Message, taken: &mut Taken) {
+        let listening = &mut self.subscriptions[subscription as usize];
+        let retained = match (message.retain, listening.subscription.retained) {
+            (false, _) => Retained::No,
+            (true, Some(retained)) => retained,
+            (true, None) => return,
+        };
+        let now = self.steady.at(message.at);
+        let before = taken.samples.len();
+        listening.take(whose, message, retained, now, taken);
+        let (Whose::Labelled(_, said) | Whose::Discovered(said)) = whose else {
+            return;
+        };
+        let dispute = self.machines.hear(said, message.at.mono);
+        taken.remarks.extend(dispute.map(Remark::Disputed));
+        if let Whose::Discovered(said) = whose {
+            let who = Arc::clone(self.machines.who(said));
+            let samples = taken.samples.split_off(before);
+            taken.heard.push((who, samples));
+        } else {
+            let told = self.machines.tell(said);
+            taken.heard.extend(told.map(|who| (who, Vec::new())));
+        }
+    }
 }
 
 impl Listening {
+    /// The place of a machine among those of the subscription.
+    fn place_of(&self, id: &str) -> Option<u32> {
+        let machines = &self.subscription.machines;
+        let of = |at: &u32| (*machines[*at as usize]).cmp(id);
+        let found = self.by_id.binary_search_by(of).ok();
+        found.map(|at| self.by_id[at])
+    }
+
+    /// Its tags of a machine.
+    fn tags_of(&self, whose: &Whose) -> &[Option<TagId>] {
+        match whose {
+            Whose::Configured(machine) | Whose::Labelled(machine, _) => {
+                let count = self.subscription.tags.len();
+                let first = *machine as usize * count;
+                &self.tags[first..first + count]
+            }
+            Whose::Discovered(_) => &self.places,
+        }
+    }
+
     fn take(
         &mut self,
-        tags: &Tags,
+        whose: &Whose,
         message: &Message,
         retained: Retained,
         now: Wall,
@@ -315,6 +351,7 @@ impl Listening {
             }
         });
         taken.fault = taken.fault.take().or(fault);
+        let tags = self.tags_of(whose);
         let samples = contents.readings.into_iter().filter_map(|of| {
             Some(Sample {
                 tag: (*tags.get(of.tag)?)?,

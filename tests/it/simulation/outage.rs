@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use andon::{
     alert::plant::{
-        Condition, Level, Machine, MachineIx, Plant, Rule, Severity, Source, SourceIx, Tag, Times,
-        Watch,
+        Condition, Level, Machine, MachineIx, Plant, Rule, Severity, Source, SourceIx, Tag,
+        TagKind, Times, Watch,
     },
     clock::Mono,
     delivery::{route::Routes, schedule::DestinationPlan},
@@ -66,14 +66,15 @@ fn scene() -> Scene {
             ..Machine::default()
         });
         plant.tags.push(Tag {
-            name: "temp".into(),
+            kind: Arc::new(TagKind {
+                name: "temp".into(),
+                decimals: 1,
+                stale_after: secs(10_000_000),
+                ..TagKind::default()
+            }),
             machine: MachineIx(index),
             source: SourceIx(0),
             modbus_unit: None,
-            unit: "".into(),
-            decimals: 1,
-            labels: andon::sample::Labels::default(),
-            stale_after: secs(10_000_000),
         });
         plant.watches.push(Watch {
             rule: Arc::clone(&rule),

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use andon::{
     alert::plant::{
         Condition, Level, Machine, MachineIx, Plant, Policy, Rule, Severity, Source, SourceIx,
-        Step, Tag, Times, Unit, UnitIx, Watch, When,
+        Step, Tag, TagKind, Times, Unit, UnitIx, Watch, When,
     },
     delivery::{
         route::{Route, Routes},
@@ -119,14 +119,15 @@ fn plant(variant: u8) -> Arc<Plant> {
         });
         for name in ["temp", "pressure"] {
             plant.tags.push(Tag {
-                name: name.into(),
+                kind: Arc::new(TagKind {
+                    name: name.into(),
+                    decimals: 1,
+                    stale_after: secs(if index == 2 { 600 } else { 10_000_000 }),
+                    ..TagKind::default()
+                }),
                 machine: MachineIx(index),
                 source: SourceIx(0),
                 modbus_unit: Some(UnitIx(index)),
-                unit: "".into(),
-                decimals: 1,
-                labels: andon::sample::Labels::default(),
-                stale_after: secs(if index == 2 { 600 } else { 10_000_000 }),
             });
         }
         let watch = |rule: &Arc<Rule>, tag| Watch {
