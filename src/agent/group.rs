@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{
     AgentError, LOOK, Loop,
     journal::line,
-    sources::{QUEUE, Run},
+    sources::{Origin, QUEUE},
 };
 use crate::{
     alert::{
@@ -19,7 +19,7 @@ use crate::{
     clock::Now,
     delivery::dispatch::Job,
     sample::Bad,
-    source::{Batch, Heard},
+    source::{Batch, Heard, Receipt},
 };
 
 /// At most about so many samples wait, with the receipts of their messages, for the next commit of delays alone: a broker sends no more
@@ -35,9 +35,9 @@ type Reply = oneshot::Sender<Answer>;
 enum Arrived {
     Input(Input),
     /// A source has heard something of a machine by its name.
-    Heard(Run, Heard),
+    Heard(Origin, Heard),
     /// This holds for every tag of the machines that a source discovered.
-    Discovered(Run, Bad),
+    Discovered(Origin, Bad),
     Command(Box<Command>, Reply),
 }
 
@@ -50,7 +50,7 @@ fn forgotten(command: &Command) -> Option<(Arc<str>, Arc<str>)> {
 }
 
 /// Brings what came together into its order.
-fn unpack(run: Run, batch: Batch, into: &mut Vec<(Now, Arrived)>) {
+fn unpack(origin: Origin, batch: Batch, into: &mut Vec<(Now, Arrived)>) {
     let at = batch.at;
     let sample = |sample| (at, Arrived::Input(Input::Sample(sample)));
     let mut samples = batch.samples.into_iter();
@@ -59,10 +59,10 @@ fn unpack(run: Run, batch: Batch, into: &mut Vec<(Now, Arrived)>) {
         let before = heard.before.saturating_sub(taken);
         into.extend(samples.by_ref().take(before).map(sample));
         taken += before;
-        into.push((at, Arrived::Heard(run, heard)));
+        into.push((at, Arrived::Heard(origin, heard)));
     }
     into.extend(samples.map(sample));
-    let rest = batch.discovered.map(|bad| Arrived::Discovered(run, bad));
+    let rest = batch.discovered.map(|bad| Arrived::Discovered(origin, bad));
     into.extend(rest.map(|rest| (at, rest)));
 }
 
@@ -114,12 +114,12 @@ impl Loop {
         let mut arrived = Vec::new();
         let held = &mut self.held;
         let waiting = &mut self.waiting;
-        self.sources.drain(QUEUE, |run, batch| {
-            if let Some(receipt) = batch.receipt {
-                held.push((run, receipt));
+        self.sources.drain(QUEUE, |origin, mut batch| {
+            if let Some(receipt) = batch.receipt.take() {
+                held.push(receipt);
                 *waiting += batch.count();
             }
-            unpack(run, batch, &mut arrived);
+            unpack(origin, batch, &mut arrived);
         });
         while let Ok(signal) = self.signals.try_recv() {
             self.concerns.say(signal);
@@ -141,11 +141,11 @@ impl Loop {
         let mut answers = Vec::new();
         for (at, what) in arrived {
             match what {
-                Arrived::Heard(run, heard) => {
-                    events.extend(self.sources.hear(at, run, &heard, &mut self.engine));
+                Arrived::Heard(origin, heard) => {
+                    events.extend(self.sources.hear(at, origin, &heard, &mut self.engine));
                 }
-                Arrived::Discovered(run, bad) => {
-                    events.extend(self.sources.all_are(at, run, bad, &mut self.engine));
+                Arrived::Discovered(origin, bad) => {
+                    events.extend(self.sources.all_are(at, origin, bad, &mut self.engine));
                 }
                 Arrived::Input(input) => events.extend(self.engine.step(at, input).events),
                 Arrived::Command(command, reply) => {
@@ -186,9 +186,7 @@ impl Loop {
             return Ok(());
         }
         self.waiting = 0;
-        for (run, receipt) in std::mem::take(&mut self.held) {
-            self.sources.acknowledge(run, receipt);
-        }
+        self.held.drain(..).for_each(Receipt::give);
         Ok(())
     }
 
@@ -215,9 +213,7 @@ impl Loop {
         for event in &events {
             tracing::info!("{}", line(event));
         }
-        for (source, receipt) in std::mem::take(&mut self.held) {
-            self.sources.acknowledge(source, receipt);
-        }
+        self.held.drain(..).for_each(Receipt::give);
         Ok(())
     }
 

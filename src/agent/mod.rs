@@ -4,6 +4,7 @@
 //! only then lets anything out: deliveries, answers, acknowledgements to brokers, views. Everything that can wake it is
 //! in the one `select` of [`Loop::run`].
 
+mod alarm;
 mod audience;
 mod complaints;
 mod concerns;
@@ -33,12 +34,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    concerns::Concerns,
-    core::Core,
-    credentials::Credentials,
-    journal::Journal,
-    record::Recorder,
-    sources::{Run, Sources},
+    alarm::Alarm, concerns::Concerns, core::Core, credentials::Credentials, journal::Journal,
+    record::Recorder, sources::Sources,
 };
 use crate::{
     alert::signal::Signal,
@@ -132,7 +129,7 @@ pub(crate) struct Loop {
     journal: Journal,
     watchdog: Watchdog,
     /// Receipts of messages whose effect is not on disk yet, in order.
-    held: Vec<(Run, Receipt)>,
+    held: Vec<Receipt>,
     /// How many samples they are for.
     waiting: usize,
     /// When the state was last committed.
@@ -156,8 +153,10 @@ impl Loop {
         self.turn(None).await?;
         self.told_of_backup().await?;
         let reload = Arc::clone(&self.start.reload);
+        let mut alarm = Alarm::new(self.clock.now().mono);
         let ended = loop {
-            let wait = self.wait();
+            let now = self.clock.now().mono;
+            alarm.set(now, self.wait(now));
             let mut order = None;
             tokio::select! {
                 () = stop.cancelled() => break Ok(()),
@@ -170,7 +169,7 @@ impl Loop {
                 () = reload.notified() => order = Some(Order::Reload(oneshot::channel().0)),
                 Some(taken_up) = self.taken_up.1.recv() => self.take_up(taken_up).await?,
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = alarm.rang() => {}
             }
             self.turn(order).await?;
         };
@@ -179,8 +178,7 @@ impl Loop {
     }
 
     /// How long nothing is due.
-    fn wait(&self) -> Duration {
-        let now = self.clock.now().mono;
+    fn wait(&self, now: Mono) -> Duration {
         let mut wait = self
             .engine
             .next_deadline()

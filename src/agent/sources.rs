@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::Notify,
     task::{Id, JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use crate::{
     rules,
     sample::Bad,
     source::{
-        Batch, Drain, Feed, Heard, Receipt, TagIds,
+        Batch, Drain, Feed, Heard, TagIds,
         modbus::{self, config::ModbusConfig},
         mqtt::{self, config::MqttConfig},
         tally::Tally,
@@ -27,15 +27,9 @@ use crate::{
 
 /// How many batches of one source may wait for the loop.
 pub(super) const QUEUE: usize = 256;
-/// How many receipts may wait for one source.
-const RECEIPTS: usize = 1024;
-
-/// One run of one source: a receipt of an earlier one must not acknowledge what this one has received since.
+/// Which of the sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    line: usize,
-    number: u32,
-}
+pub(super) struct Origin(usize);
 
 /// All sources of a configuration.
 pub(super) struct Sources {
@@ -47,12 +41,10 @@ pub(super) struct Sources {
     stop: CancellationToken,
 }
 
-/// One source and the loop's ends of its queues.
+/// One source and the loop's end of its queue.
 struct Line {
     kind: Kind,
     batches: Drain,
-    receipts: Option<mpsc::Sender<Receipt>>,
-    run: u32,
     tally: Tally,
     voice: Voice,
     discovery: Discovery,
@@ -107,7 +99,7 @@ impl Sources {
         let tags = Arc::new(rules::tag_ids(plant));
         for kind in kinds {
             let at = sources.lines.len();
-            // Replaced at once: a line has its queues from the task that feeds them.
+            // Replaced at once: a line has its queue from the task that feeds it.
             let (_, batches) = Feed::new(1, Arc::clone(wake));
             let counted = before.and_then(|before| before.tally(kind.name()));
             let tally = counted.cloned().unwrap_or_default();
@@ -115,8 +107,6 @@ impl Sources {
                 discovery: Discovery::new(plant, kind.name(), kind.max_machines()),
                 kind,
                 batches,
-                receipts: None,
-                run: 0,
                 voice: Voice::new(&tally),
                 tally,
             });
@@ -126,13 +116,9 @@ impl Sources {
     }
 
     /// Takes what waits, at most `limit` batches of each source.
-    pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(Run, Batch)) {
+    pub(super) fn drain(&mut self, limit: usize, mut take: impl FnMut(Origin, Batch)) {
         for (at, line) in self.lines.iter_mut().enumerate() {
-            let run = Run {
-                line: at,
-                number: line.run,
-            };
-            line.batches.take(limit, |batch| take(run, batch));
+            line.batches.take(limit, |batch| take(Origin(at), batch));
         }
     }
 
@@ -140,29 +126,23 @@ impl Sources {
     pub(super) fn hear(
         &mut self,
         at: Now,
-        run: Run,
+        origin: Origin,
         heard: &Heard,
         engine: &mut Core,
     ) -> Vec<Event> {
-        let line = &mut self.lines[run.line];
+        let line = &mut self.lines[origin.0];
         line.discovery.hear(at, heard, engine, &line.tally)
     }
 
     /// Takes what holds for every tag of the machines that a source discovered.
-    pub(super) fn all_are(&self, at: Now, run: Run, bad: Bad, engine: &mut Core) -> Vec<Event> {
-        self.lines[run.line].discovery.all_are(at, bad, engine)
-    }
-
-    /// Tells a source that everything a message caused is on disk.
-    pub(super) fn acknowledge(&self, run: Run, receipt: Receipt) {
-        let line = self.lines.get(run.line);
-        if let Some(line) = line.filter(|line| line.run == run.number)
-            && let Some(receipts) = &line.receipts
-            && receipts.try_send(receipt).is_err()
-        {
-            // The source is gone or far behind: the broker sends the message again, which is an occurrence and no harm.
-            tracing::debug!("a receipt was not taken");
-        }
+    pub(super) fn all_are(
+        &self,
+        at: Now,
+        origin: Origin,
+        bad: Bad,
+        engine: &mut Core,
+    ) -> Vec<Event> {
+        self.lines[origin.0].discovery.all_are(at, bad, engine)
     }
 
     /// Waits until a source ends by itself and starts it again with the tags of this plant; never returns if none does.
@@ -231,7 +211,6 @@ impl Sources {
         let (clock, stop) = (self.clock.clone(), self.stop.child_token());
         let line = &mut self.lines[at];
         line.batches = batches;
-        line.run = line.run.wrapping_add(1);
         line.voice.started(self.clock.now().mono);
         line.tally.restart();
         feed.tally = line.tally.clone();
@@ -240,14 +219,10 @@ impl Sources {
                 tokio::time::sleep(wait).await;
                 modbus::run(config, tags, clock, feed, stop).await;
             }),
-            Kind::Mqtt(config) => {
-                let (receipts, given) = mpsc::channel(RECEIPTS);
-                line.receipts = Some(receipts);
-                self.tasks.spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    mqtt::run(config, tags, clock, feed, given, stop).await;
-                })
-            }
+            Kind::Mqtt(config) => self.tasks.spawn(async move {
+                tokio::time::sleep(wait).await;
+                mqtt::run(config, tags, clock, feed, stop).await;
+            }),
         };
         self.by_task.insert(task.id(), at);
     }
@@ -258,7 +233,7 @@ mod tests {
     use super::*;
     use crate::{clock::Synchronised, link::mqtt::Version, source::mqtt::config::Broker};
 
-    fn line(receipts: mpsc::Sender<Receipt>, batches: Drain) -> Line {
+    fn line(batches: Drain) -> Line {
         Line {
             kind: Kind::Mqtt(MqttConfig {
                 name: "cell-broker".into(),
@@ -286,8 +261,6 @@ mod tests {
                 max_machines: 1000,
             }),
             batches,
-            receipts: Some(receipts),
-            run: 7,
             tally: Tally::default(),
             voice: Voice::new(&Tally::default()),
             discovery: Discovery::default(),
@@ -321,9 +294,8 @@ mod tests {
         let task = tokio::spawn(async move { panic!("{secret} is refused") });
         let error = task.await.unwrap_err();
         assert!(error.to_string().contains("canary"), "nothing to hide");
-        let (receipts, _given) = mpsc::channel(4);
         let (_feed, batches) = Feed::new(1, Arc::default());
-        let mut sources = sources(line(receipts, batches));
+        let mut sources = sources(line(batches));
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
@@ -334,17 +306,5 @@ mod tests {
         assert!(logged.contains("it panicked"), "{logged}");
         assert!(!logged.contains("canary"), "{logged}");
         assert!(!format!("{signal:?}").contains("canary"), "{signal:?}");
-    }
-
-    #[test]
-    fn a_receipt_of_an_earlier_run_acknowledges_nothing_of_this_one() {
-        let (receipts, mut given) = mpsc::channel(4);
-        let (_feed, batches) = Feed::new(1, Arc::default());
-        let sources = sources(line(receipts, batches));
-        let run = |number| Run { line: 0, number };
-        sources.acknowledge(run(6), Receipt(1));
-        sources.acknowledge(run(7), Receipt(2));
-        assert_eq!(given.try_recv(), Ok(Receipt(2)));
-        assert!(given.try_recv().is_err());
     }
 }

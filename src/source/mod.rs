@@ -20,6 +20,7 @@ use self::tally::Tally;
 use crate::{
     clock::Now,
     config::tree::Place,
+    link::mqtt::{Acker, Token},
     sample::{Bad, Labels, Sample, TagId},
 };
 
@@ -59,7 +60,7 @@ pub struct MouldSpec {
 pub type TagIds = HashMap<(Arc<str>, Arc<str>), TagId>;
 
 /// Samples that arrived together.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The instant of arrival, stamped where they were received.
     pub at: Now,
@@ -69,7 +70,7 @@ pub struct Batch {
     pub heard: Vec<Heard>,
     /// The reading of every tag of the machines that were discovered through the source, after the samples.
     pub discovered: Option<Bad>,
-    /// What the source wants back once everything that these samples caused is on disk.
+    /// What is to be given once everything that these samples caused is on disk.
     pub receipt: Option<Receipt>,
 }
 
@@ -92,9 +93,24 @@ impl Batch {
     }
 }
 
-/// Names a message that waits for its acknowledgement; only the source that made it knows what it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt(pub u64);
+/// What acknowledges the messages of a batch. Dropped it acknowledges nothing, and the broker sends them again.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    acker: Acker,
+    token: Token,
+}
+
+impl Receipt {
+    /// Of messages that came over this link.
+    pub fn new(acker: Acker, token: Token) -> Self {
+        Self { acker, token }
+    }
+
+    /// Everything that the messages caused is on disk. One of a connection that is gone says nothing.
+    pub fn give(self) {
+        self.acker.ack(self.token);
+    }
+}
 
 /// For each batch that may wait for the loop, so many samples may: what one payload brings is up to its sender.
 const SAMPLES: usize = 32;

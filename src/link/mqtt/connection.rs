@@ -1,11 +1,11 @@
 //! One connection from its first packet to its end. Nothing of it is used for the next one.
 
-use std::{collections::VecDeque, io, ops::ControlFlow, pin::Pin, time::Duration};
+use std::{collections::VecDeque, io, ops::ControlFlow, time::Duration};
 
 use tokio::{
     select,
     sync::mpsc,
-    time::{Interval, MissedTickBehavior, Sleep, interval, sleep, timeout},
+    time::{Interval, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -76,9 +76,6 @@ struct State {
     /// The input may hold more.
     more: bool,
     pulse: Pulse,
-    /// Ends the waiting of acknowledgements for each other, if there is one.
-    alarm: Pin<Box<Sleep>>,
-    alarmed: bool,
     /// When the broker accepted the connection.
     since: Mono,
     /// Since when it says goodbye.
@@ -128,7 +125,7 @@ impl Connection<'_> {
             accepted,
         } = opened;
         let (now, options) = (self.clock.now().mono, self.options);
-        let mut live = Live::new(self.number, options, now, self.begun, &accepted);
+        let mut live = Live::new(self.number, options, self.begun, &accepted);
         let subscribing = Subscribing::new(options.filters.len(), now);
         for (pkid, filters) in subscribing.packets() {
             let filters: Vec<_> = filters.iter().map(|ix| &options.filters[*ix]).collect();
@@ -157,8 +154,6 @@ impl Connection<'_> {
                 options.timing.patience,
                 now,
             ),
-            alarm: Box::pin(sleep(options.timing.gather)),
-            alarmed: false,
             since: now,
             leaving: None,
         }
@@ -201,13 +196,6 @@ impl Connection<'_> {
                 ControlFlow::Continue(())
             }
             () = self.shared.wake.notified() => ControlFlow::Continue(()),
-            () = &mut state.alarm, if state.alarmed => {
-                state.alarmed = false;
-                if let Some(live) = self.shared.lock().as_mut() {
-                    live.batch.rang(self.clock.now().mono);
-                }
-                ControlFlow::Continue(())
-            }
             _ = tick.tick() => self.look(state),
             () = self.stop.cancelled(), if state.leaving.is_none() => {
                 self.leave(state);
@@ -279,15 +267,6 @@ impl Connection<'_> {
                 }
             }
         };
-        if state.full {
-            live.batch.hurry();
-            state.alarmed = false;
-        } else if group.iter().any(|message| message.token.is_some())
-            && live.batch.arrived(live.acks.len(), at.mono)
-        {
-            state.alarm.set(sleep(self.options.timing.gather));
-            state.alarmed = true;
-        }
         drop(shared);
         if !group.is_empty() {
             state.outbox.push_front(Event::Messages(group));
@@ -338,12 +317,10 @@ impl Connection<'_> {
     /// Gives the socket what others want to send.
     fn collect(&self, state: &mut State) {
         if let Some(live) = self.shared.lock().as_mut()
-            && (live.batch.is_due() || !live.out.is_empty())
+            && !live.out.is_empty()
         {
             let now = self.clock.now().mono;
             state.pulse.sends(state.socket.is_flushed(), now);
-            // First what was there first: who hears that a publish has arrived knows the same of acknowledgements before it.
-            live.batch.leave(|written| state.socket.send(written));
             state.socket.send(&live.out);
             live.out.clear();
         }
@@ -382,7 +359,6 @@ impl Connection<'_> {
         state.leaving = Some(now.mono);
         // From now on nobody else sends anything over it.
         if let Some(mut live) = self.shared.lock().take() {
-            live.batch.leave(|written| state.socket.send(written));
             if let Some(status) = self.status {
                 let status = status.at(now.wall.max(self.begun));
                 // Where it does not leave any more, closing breaks off and the last will says it.

@@ -21,11 +21,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Mono, Now, Wall};
+use crate::clock::{Clock, Now, Wall};
 
 mod acks;
 mod backoff;
-mod batch;
 mod connection;
 mod notices;
 mod opening;
@@ -48,7 +47,6 @@ pub use options::{Credentials, Filter, Options, Qos, Timing, Version};
 pub use status::Status;
 
 use acks::Acks;
-use batch::Batch;
 use publishing::{Done, Publishing};
 use wire::{Accepted, Outgoing};
 
@@ -90,20 +88,16 @@ impl MqttLink {
         self.events.recv().await
     }
 
-    /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
-    /// (MQTT 3.1.1, 4.6), or a moment later, with others ([`Timing::gather`]). A token of an earlier connection is dropped: the broker sends those messages again.
-    pub fn ack(&self, token: Token) {
-        if let Some(live) = self.shared.lock().as_mut()
-            && live.connection == token.connection
-        {
-            live.acks.done(token.first, token.last);
-            while let Some(ack) = live.acks.next() {
-                live.batch.add(ack);
-            }
-            if live.batch.is_due() {
-                self.shared.wake.notify_one();
-            }
+    /// A handle for acknowledging from elsewhere.
+    pub fn acker(&self) -> Acker {
+        Acker {
+            shared: Arc::clone(&self.shared),
         }
+    }
+
+    /// See [`Acker::ack`].
+    pub fn ack(&self, token: Token) {
+        self.shared.ack(token);
     }
 
     /// A handle for publishing over this connection from elsewhere.
@@ -214,6 +208,20 @@ impl Token {
     }
 }
 
+/// Acknowledges what came over a link that somebody else reads. Of a link that is gone it acknowledges nothing.
+#[derive(Clone, Debug)]
+pub struct Acker {
+    shared: Arc<Shared>,
+}
+
+impl Acker {
+    /// Says that messages are dealt with. The broker hears it once all messages that arrived before them are dealt with too
+    /// (MQTT 3.1.1, 4.6). A token of an earlier connection is dropped: the broker sends those messages again.
+    pub fn ack(&self, token: Token) {
+        self.shared.ack(token);
+    }
+}
+
 /// Publishes over a connection that somebody else reads.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -300,6 +308,18 @@ impl Shared {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ack(&self, token: Token) {
+        if let Some(live) = self.lock().as_mut()
+            && live.connection == token.connection
+        {
+            live.acks.done(token.first, token.last);
+            while let Some(ack) = live.acks.next() {
+                ack.write(&mut live.out);
+            }
+            self.wake.notify_one();
+        }
+    }
+
     fn known(&self) -> Wall {
         Wall::from_millis(self.known.load(Ordering::Relaxed))
     }
@@ -311,8 +331,6 @@ struct Live {
     connection: u64,
     version: Version,
     acks: Acks,
-    /// Acknowledgements that may leave and wait for others.
-    batch: Batch,
     publishing: Publishing,
     /// What is to leave. It is bounded by what may be under way.
     out: BytesMut,
@@ -328,19 +346,12 @@ struct Live {
 }
 
 impl Live {
-    fn new(
-        connection: u64,
-        options: &Options,
-        now: Mono,
-        begun: Wall,
-        accepted: &Accepted,
-    ) -> Self {
+    fn new(connection: u64, options: &Options, begun: Wall, accepted: &Accepted) -> Self {
         let most = accepted.max_packet.unwrap_or(options.max_packet);
         Self {
             connection,
             version: options.version,
             acks: Acks::default(),
-            batch: Batch::new(options.max_unacked, now),
             publishing: Publishing::new(accepted.receive_maximum),
             out: BytesMut::new(),
             max_packet: most.min(options.max_packet),

@@ -131,8 +131,6 @@ pub struct Timing {
     pub confirm: Duration,
     /// How long saying goodbye may take.
     pub farewell: Duration,
-    /// How long an acknowledgement may wait for others, to leave with them as one packet.
-    pub gather: Duration,
 }
 
 impl Default for Timing {
@@ -147,7 +145,6 @@ impl Default for Timing {
             short: Duration::from_secs(120),
             confirm: Duration::from_secs(15),
             farewell: Duration::from_secs(2),
-            gather: Duration::from_millis(50),
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! It decides nothing about alerts, and knows nothing of the protocol: the connection is [`crate::link::mqtt`].
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{pin, select, sync::mpsc, task::JoinSet, time::sleep};
+use tokio::{
+    select,
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior, interval, sleep},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -35,7 +35,7 @@ pub use config::MqttConfig;
 
 use crate::{
     clock::{Clock, Now},
-    link::mqtt::{Event, Message, MqttLink, Options, Token},
+    link::mqtt::{Event, Message, MqttLink, Options},
     sample::Bad,
     source::{
         Batch, Feed, LoopGone, Receipt, TagIds,
@@ -52,39 +52,35 @@ const SENTENCES: usize = 32;
 
 /// Runs one source until it is stopped or the loop is gone.
 ///
-/// Messages that came together go to the loop as one batch. Those at QoS 1 have a [`Receipt`] there and are acknowledged when that comes
-/// back through `receipts`, in order of arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the
+/// Messages that came together go to the loop as one batch. Those at QoS 1 have a [`Receipt`] there and are acknowledged when that is
+/// given, in order of arrival. While `max_unacked` wait, nothing more is read; that lasting half a keep-alive, the
 /// connection is given up and the broker sends again. A message at QoS 0 is dropped while the loop has no room.
 pub async fn run(
     config: MqttConfig,
     tags: Arc<TagIds>,
     clock: Clock,
     feed: Feed,
-    receipts: mpsc::Receiver<Receipt>,
     stop: CancellationToken,
 ) {
     let options = config.link();
-    let source = Source::new(config, options, &tags, clock, feed, receipts, stop);
+    let source = Source::new(config, options, &tags, clock, feed, stop);
     drop(tags);
     source.run().await;
 }
 
-/// How long a turn may last in which nothing happens.
-const LOOK_WITHIN: Duration = Duration::from_secs(1);
+/// How often it looks at what has an end.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 struct Source {
     config: MqttConfig,
     options: Options,
     clock: Clock,
     feed: Feed,
-    receipts: mpsc::Receiver<Receipt>,
+    look: Interval,
     tally: Tally,
     stop: CancellationToken,
     link: MqttLink,
     intake: Intake,
-    /// Messages that the loop has and has not committed yet.
-    unacked: HashMap<u64, Token>,
-    next_receipt: u64,
     connected: bool,
     /// The loop was told that nothing is reachable.
     told_unreachable: bool,
@@ -114,10 +110,12 @@ impl Source {
         tags: &TagIds,
         clock: Clock,
         feed: Feed,
-        receipts: mpsc::Receiver<Receipt>,
         stop: CancellationToken,
     ) -> Self {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
+            look,
             link: MqttLink::connect(options.clone(), clock.clone()),
             intake: Intake::new(&config, tags),
             sparkplug: sparkplug::Host::new(&config.watches, &config.sparkplug, tags),
@@ -128,10 +126,7 @@ impl Source {
             losses: Losses::new(feed.tally.clone()),
             tally: feed.tally.clone(),
             feed,
-            receipts,
             stop,
-            unacked: HashMap::new(),
-            next_receipt: 0,
             connected: false,
             told_unreachable: false,
             failures: Trouble::default(),
@@ -150,15 +145,11 @@ impl Source {
         select! {
             biased;
             () = self.stop.cancelled() => Err(Ended),
-            Some(receipt) = self.receipts.recv() => {
-                self.committed(receipt);
-                Ok(())
-            }
             event = self.link.next() => match event {
                 Some(event) => self.take(event).await,
                 None => self.revive().await,
             },
-            () = sleep(LOOK_WITHIN) => Ok(()),
+            _ = self.look.tick() => Ok(()),
         }
     }
 
@@ -249,12 +240,7 @@ impl Source {
                 return Ok(());
             }
             None if gathered.is_empty() => return Ok(()),
-            Some(token) => {
-                self.next_receipt += 1;
-                self.unacked.insert(self.next_receipt, token);
-                Some(Receipt(self.next_receipt))
-            }
-            None => None,
+            token => token.map(|token| Receipt::new(self.link.acker(), token)),
         };
         self.deliver(Batch {
             heard: gathered.heard,
@@ -264,31 +250,17 @@ impl Source {
         .await
     }
 
-    /// Hands a batch to the loop, and takes receipts meanwhile: the loop may be waiting to give one back.
+    /// Hands a batch to the loop.
     async fn deliver(&mut self, batch: Batch) -> Result<(), Ended> {
-        let feed = self.feed.clone();
-        let send = feed.send(batch);
-        pin!(send);
-        loop {
-            select! {
-                sent = &mut send => return Ok(sent?),
-                Some(receipt) = self.receipts.recv() => self.committed(receipt),
-                () = self.stop.cancelled() => return Err(Ended),
-            }
-        }
-    }
-
-    fn committed(&mut self, receipt: Receipt) {
-        // One that is not known is from a connection that is gone.
-        if let Some(token) = self.unacked.remove(&receipt.0) {
-            self.link.ack(token);
+        select! {
+            sent = self.feed.send(batch) => Ok(sent?),
+            () = self.stop.cancelled() => Err(Ended),
         }
     }
 
     async fn disconnected(&mut self, why: &str) -> Result<(), Ended> {
         let (now, news) = (self.clock.now(), self.is_news(why));
         self.connected = false;
-        self.unacked.clear();
         self.requests.abort_all();
         self.tally.falters(format!("not connected: {why}"));
         self.tally

@@ -100,7 +100,7 @@ pub(super) struct Sight {
     pub(super) ended: Vec<usize>,
     /// Whether it has confirmed the agent's subscriptions.
     pub(super) subscribed: bool,
-    /// Acknowledgements of the connection that is open.
+    /// Acknowledgements over all connections.
     pub(super) acknowledged: usize,
 }
 
@@ -151,8 +151,6 @@ impl Sight {
             self.acknowledged += 1;
         } else if line.contains("Sending SUBACK") {
             self.subscribed = true;
-        } else if line.contains("New client connected") {
-            self.acknowledged = 0;
         } else if line.contains(": Client ") {
             // It has closed its connection, or was replaced.
             self.ended.push(self.in_flight.len());

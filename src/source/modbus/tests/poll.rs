@@ -79,7 +79,7 @@ async fn values_arrive_at_once_and_go_on_after_the_device_restarts() {
         "the first poll is made at once, not after {after:?}"
     );
     assert_eq!(batch.samples.len(), 2, "one batch for the unit");
-    assert_eq!(batch.receipt, None);
+    assert!(batch.receipt.is_none());
     poller
         .until(&[
             ("m1/5", number(7)),

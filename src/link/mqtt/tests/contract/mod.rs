@@ -28,8 +28,8 @@ contract! {
         a_lost_session_is_subscribed_to_again
         many_filters_are_asked_for_in_packets_of_eight
         acknowledgements_go_out_in_order_of_arrival
-        acknowledgements_of_a_flow_leave_together
         an_acknowledgement_never_crosses_to_another_connection
+        what_acknowledges_for_a_link_that_is_gone_does_not_for_the_next
         a_message_of_an_old_session_at_qos_2_is_taken_once_and_ended
         messages_just_before_the_broker_hangs_up_are_heard
         what_comes_before_the_answer_to_a_subscription_is_heard

@@ -2,7 +2,7 @@
 
 use super::super::super::{
     testbed::{
-        self, Listener, PATIENCE,
+        Listener,
         fake::{CONNECT, DISCONNECT, Fake, PUBACK, PUBLISH, Packet, packet},
         options,
     },
@@ -48,39 +48,6 @@ pub(super) async fn acknowledgements_go_out_in_order_of_arrival(version: Version
     }
 }
 
-/// They wait for each other, and never for longer than they should.
-pub(super) async fn acknowledgements_of_a_flow_leave_together(version: Version) {
-    let fake = Fake::start(version).await;
-    let flow = async |gather, pkids: &[u16]| {
-        let timing = Timing {
-            gather,
-            ..testbed::quick()
-        };
-        let mut link = Listener::connect(Options {
-            timing,
-            ..options(version, fake.port, &["a"])
-        });
-        let mut peer = fake.listening(1).await;
-        for pkid in pkids {
-            peer.publish(*pkid, "a", b"1", false).await;
-            let heard = link.message().await;
-            link.ack(heard.token.unwrap());
-        }
-        (link, peer)
-    };
-    let (link, mut peer) = flow(PATIENCE * 10, &[1, 2, 3, 4, 5]).await;
-    for pkid in 1..=4 {
-        assert_eq!(peer.expect(PUBACK).await.pkid(), pkid);
-    }
-    let early = timeout(Duration::from_millis(20), peer.packet()).await;
-    assert!(early.is_err(), "the fifth did not wait");
-    let (rest, ()) = tokio::join!(peer.rest(), link.close());
-    let kinds: Vec<u8> = rest.iter().map(|packet| packet.kind).collect();
-    assert_eq!((kinds, rest[0].pkid()), (vec![PUBACK, DISCONNECT], 5));
-    let (_link, mut peer) = flow(Duration::from_millis(20), &[1]).await;
-    assert_eq!(peer.expect(PUBACK).await.pkid(), 1);
-}
-
 pub(super) async fn an_acknowledgement_never_crosses_to_another_connection(version: Version) {
     let fake = Fake::start(version).await;
     let mut link = Listener::connect(options(version, fake.port, &["a"]));
@@ -103,6 +70,27 @@ pub(super) async fn an_acknowledgement_never_crosses_to_another_connection(versi
     let (rest, ()) = tokio::join!(peer.rest(), link.close());
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert_eq!(rest[0].kind, DISCONNECT);
+}
+
+pub(super) async fn what_acknowledges_for_a_link_that_is_gone_does_not_for_the_next(
+    version: Version,
+) {
+    let fake = Fake::start(version).await;
+    let mut old = Listener::connect(options(version, fake.port, &["a"]));
+    let mut peer = fake.listening(1).await;
+    peer.publish(7, "a", b"1", false).await;
+    let (acker, heard) = (old.acker(), old.message().await);
+    drop(old);
+    let mut link = Listener::connect(options(version, fake.port, &["a"]));
+    let mut peer = fake.listening(1).await;
+    peer.publish(7, "a", b"1", true).await;
+    let again = link.message().await;
+    // Each was the first message of the first connection of its link.
+    assert_eq!(heard.token, again.token);
+    acker.ack(heard.token.unwrap());
+    let (rest, ()) = tokio::join!(peer.rest(), link.close());
+    let kinds: Vec<u8> = rest.iter().map(|packet| packet.kind).collect();
+    assert_eq!(kinds, [DISCONNECT]);
 }
 
 pub(super) async fn a_message_of_an_old_session_at_qos_2_is_taken_once_and_ended(version: Version) {
