@@ -5,7 +5,11 @@
 //! measured as normal. Downtime never counts for on- and off-delays. It counts for escalation, shelves and reopening
 //! where it is known; where not, what remained goes on from the last mark, and after two such restarts in a row it is due at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     blind::TagState,
@@ -45,7 +49,8 @@ impl Engine {
         boot: &BootId,
         seed: [u8; 16],
     ) -> (Self, Vec<Event>) {
-        Self::rebuild(plant, durable, None, now, boot, seed)
+        let watches = durable.watches.iter().map(Cow::Borrowed);
+        Self::rebuild(plant, durable, watches, None, now, boot, seed)
     }
 
     /// An engine that goes on exactly where another stopped.
@@ -55,23 +60,23 @@ impl Engine {
         now: Now,
         boot: &BootId,
     ) -> (Self, Vec<Event>) {
-        Self::rebuild(
-            plant,
-            &snapshot.durable,
-            Some(&snapshot.live),
-            now,
-            boot,
-            [0; 16],
-        )
+        let (durable, live) = (&snapshot.durable, Some(&snapshot.live));
+        let watches = durable.watches.iter().map(Cow::Borrowed);
+        Self::rebuild(plant, durable, watches, live, now, boot, [0; 16])
     }
 
     /// The whole state at this instant.
     pub fn snapshot(&self, boot: &BootId) -> Snapshot {
-        let mark = self.mark(boot);
+        let mut snapshot = self.without_watches(boot);
+        let mark = &snapshot.durable.mark;
         let watches = self.watches.iter();
-        let watches = watches
-            .map(|(watch, _)| self.save_watch(watch, &mark))
-            .collect();
+        let watches = watches.map(|(watch, _)| self.save_watch(watch, mark));
+        snapshot.durable.watches = watches.collect();
+        snapshot
+    }
+
+    /// The same, watches aside: saved at once, these are many times what they are.
+    fn without_watches(&self, boot: &BootId) -> Snapshot {
         let live = SavedLive {
             tags: (0..self.tags.len())
                 .filter(|&index| !self.tags[index].gone)
@@ -82,14 +87,14 @@ impl Engine {
         Snapshot {
             durable: Durable {
                 core: Some(self.save_core()),
-                watches,
+                watches: Vec::new(),
                 machines: self
                     .plant
                     .machines
                     .iter()
                     .filter_map(Machine::save)
                     .collect(),
-                mark,
+                mark: self.mark(boot),
             },
             live,
         }
@@ -98,29 +103,43 @@ impl Engine {
     /// A changed configuration: everything stays that still has a place.
     pub(super) fn replace_plant(&mut self, now: Now, plant: Arc<Plant>) {
         let boot = BootId("this one".to_owned());
-        let snapshot = self.snapshot(&boot);
-        self.go_on(plant, &snapshot, now, &boot);
+        let state = self.without_watches(&boot);
+        self.go_on(plant, &state, Vec::new(), now, &boot);
     }
 
     /// Watches of another database go on from what was saved there, instead of what is known of them here.
     pub(super) fn take_up(&mut self, now: Now, watches: Vec<SavedWatch>, boot: &BootId) {
-        let mut snapshot = self.snapshot(boot);
-        let durable = &mut snapshot.durable;
+        let mut state = self.without_watches(boot);
+        let core = state.durable.core.get_or_insert_default();
+        let mut others: Vec<SavedWatch> = Vec::new();
         for saved in watches {
             let number = saved.episode.as_ref().map_or(0, |episode| episode.number);
-            let core = durable.core.get_or_insert_default();
             core.next_number = core.next_number.max(number + 1);
-            durable
-                .watches
-                .retain(|other| (&other.rule, &other.subject) != (&saved.rule, &saved.subject));
-            durable.watches.push(saved);
+            others.retain(|other| (&other.rule, &other.subject) != (&saved.rule, &saved.subject));
+            others.push(saved);
         }
-        let plant = Arc::clone(&self.plant);
-        self.go_on(plant, &snapshot, now, boot);
+        self.go_on(Arc::clone(&self.plant), &state, others, now, boot);
     }
 
-    fn go_on(&mut self, plant: Arc<Plant>, snapshot: &Snapshot, now: Now, boot: &BootId) {
-        let (mut engine, ends) = Self::resume(plant, snapshot, now, boot);
+    /// Goes on over a plant, with what is saved of `others` in place of what is known of these.
+    fn go_on(
+        &mut self,
+        plant: Arc<Plant>,
+        state: &Snapshot,
+        others: Vec<SavedWatch>,
+        now: Now,
+        boot: &BootId,
+    ) {
+        let named: HashSet<(&str, &str)> =
+            others.iter().map(|of| (&*of.rule, &*of.subject)).collect();
+        let own = self.watches.iter().map(|(watch, _)| watch);
+        let own = own.filter(|&watch| {
+            named.is_empty() || !named.contains(&(self.rule_of(watch), self.subject_of(watch)))
+        });
+        let own = own.map(|watch| Cow::Owned(self.save_watch(watch, &state.durable.mark)));
+        let watches = own.chain(others.iter().map(Cow::Borrowed));
+        let (durable, live) = (&state.durable, Some(&state.live));
+        let (mut engine, ends) = Self::rebuild(plant, durable, watches, live, now, boot, [0; 16]);
         let mut events = std::mem::take(&mut self.events);
         events.extend(ends);
         engine.events = events;
@@ -129,9 +148,11 @@ impl Engine {
         *self = engine;
     }
 
-    fn rebuild(
+    /// An engine over a plant with this state; watches come one by one, whatever `durable` has of them.
+    fn rebuild<'s>(
         plant: Arc<Plant>,
         durable: &Durable,
+        watches: impl Iterator<Item = Cow<'s, SavedWatch>>,
         live: Option<&SavedLive>,
         now: Now,
         boot: &BootId,
@@ -154,41 +175,43 @@ impl Engine {
             let (rule, subject) = (engine.rule_of(watch), engine.subject_of(watch));
             ((rule.clone(), subject.clone()), watch)
         };
-        let all = engine.watches.iter().map(named);
+        let mut watches = watches.peekable();
+        let any = watches.peek().is_some();
         // Nothing is looked for in it at a first start, and it would take as much room as all watches.
-        let index: HashMap<(Arc<str>, Arc<str>), WatchIx> =
-            all.filter(|_| !durable.watches.is_empty()).collect();
+        let all = engine.watches.iter().filter(|_| any);
+        let index: HashMap<(Arc<str>, Arc<str>), WatchIx> = all.map(named).collect();
         let mut orphans = Vec::new();
-        for saved in &durable.watches {
+        for saved in watches {
             let passage = Passage::new(&saved.mark, &durable.mark, now, boot);
             let key = (
                 Arc::from(saved.rule.as_str()),
                 Arc::from(saved.subject.as_str()),
             );
             match index.get(&key) {
-                Some(&watch) => engine.load_watch(watch, saved, &passage),
-                None if is_forgotten(saved, now, engine.plant.times.reopen_within) => {
+                Some(&watch) => engine.load_watch(watch, &saved, &passage),
+                None if is_forgotten(&saved, now, engine.plant.times.reopen_within) => {
                     let key = DedupKey::new(&engine.plant.site, &key.0, &key.1);
                     engine.removed.push(key);
                 }
                 None if saved.face.is_some() => {
                     let watch = engine.signal_watch(&key.0, &key.1);
-                    engine.load_watch(watch, saved, &passage);
+                    engine.load_watch(watch, &saved, &passage);
                 }
-                None => orphans.push((key, saved, passage)),
+                None if saved.is_open() => orphans.push((key, saved, passage)),
+                None => {}
             }
         }
         if let Some(core) = &durable.core {
             engine.load_shelves(core, &Passage::new(&durable.mark, &durable.mark, now, boot));
         }
         for ((rule, subject), saved, passage) in orphans {
-            engine.end_orphan(&rule, &subject, saved, &passage, now);
+            engine.end_orphan(&rule, &subject, &saved, &passage, now);
         }
         let events = std::mem::take(&mut engine.events);
         (engine, events)
     }
 
-    /// A watch whose rule or machine is gone: an open alert of it ends, and nobody says that it was measured as normal.
+    /// A watch whose rule or machine is gone: its open alert ends, and nobody says that it was measured as normal.
     fn end_orphan(
         &mut self,
         rule: &Arc<str>,
@@ -197,13 +220,6 @@ impl Engine {
         passage: &Passage,
         now: Now,
     ) {
-        if saved
-            .episode
-            .as_ref()
-            .is_none_or(|episode| episode.ended.is_some())
-        {
-            return;
-        }
         let watch = self.signal_watch(rule, subject);
         self.load_watch(watch, saved, passage);
         let face = Face {

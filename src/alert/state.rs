@@ -49,6 +49,14 @@ pub struct SavedWatch {
     pub mark: Mark,
 }
 
+impl SavedWatch {
+    /// Whether its alert is not over.
+    pub(super) fn is_open(&self) -> bool {
+        let episode = self.episode.as_ref();
+        episode.is_some_and(|episode| episode.ended.is_none())
+    }
+}
+
 /// A level's phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,41 +6,58 @@
 //! had, the work is done all the same.
 
 use std::{
-    sync::mpsc::{RecvError, sync_channel},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Barrier, Mutex, PoisonError},
     thread,
 };
 
+/// The GNU allocator joins small free pieces, and looks whether it can give any back, where a block of at least 64 KiB is freed that is of
+/// the heap, as those below 128 KiB are (`FASTBIN_CONSOLIDATION_THRESHOLD` and `M_MMAP_THRESHOLD` of glibc). A thread that ends frees small
+/// ones last, so it hands over such a block, to be freed after it.
+const LAST: usize = 96 << 10;
+
 /// Uses here what another thread makes, and lets go of when it was used.
-pub(super) fn apart<T: Send, R>(make: impl Fn() -> T + Sync, used: impl FnOnce(&T) -> R) -> R {
-    thread::scope(|scope| {
-        let (give, take) = sync_channel(1);
-        let (give_back, take_back) = sync_channel::<T>(1);
-        let make = &make;
-        let maker = move || {
-            if give.send(make()).is_ok() {
-                drop(take_back.recv());
-            }
-        };
-        let builder = thread::Builder::new().name("configuration".to_owned());
-        let maker = builder.spawn_scoped(scope, maker);
-        match (take.recv(), maker) {
-            (Ok(made), _) => {
-                let used = used(&made);
-                // The other thread waits for it, and the scope for that thread.
-                let _ = give_back.send(made);
-                used
-            }
-            (Err(RecvError), Ok(maker)) => match maker.join() {
-                Err(panic) => std::panic::resume_unwind(panic),
-                Ok(()) => used(&make()),
-            },
-            (Err(RecvError), Err(_)) => used(&make()),
+///
+/// The two wait for each other without a channel: that would have pieces which one of them takes from its memory and the other keeps.
+pub(super) fn apart<T: Send, R>(make: impl Fn() -> T + Sync, used: impl Fn(&T) -> R) -> R {
+    let desk = Mutex::new(None);
+    let lock = || desk.lock().unwrap_or_else(PoisonError::into_inner);
+    let (is_made, is_used) = (Barrier::new(2), Barrier::new(2));
+    let maker = || {
+        let made = catch_unwind(AssertUnwindSafe(&make));
+        *lock() = Some(made);
+        is_made.wait();
+        is_used.wait();
+        let made = lock().take();
+        if let Some(Err(panic)) = made {
+            resume_unwind(panic);
         }
-    })
+        drop(made);
+        Vec::<u8>::with_capacity(LAST)
+    };
+    let result = thread::scope(|scope| {
+        let builder = thread::Builder::new().name("configuration".to_owned());
+        let maker = builder.spawn_scoped(scope, maker).ok()?;
+        is_made.wait();
+        let result = match &*lock() {
+            Some(Ok(made)) => Some(catch_unwind(AssertUnwindSafe(|| used(made)))),
+            _ => None,
+        };
+        is_used.wait();
+        let ended = maker.join().map(drop);
+        ended.map_or_else(|panic| Some(Err(panic)), |()| result)
+    });
+    match result {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => resume_unwind(panic),
+        None => used(&make()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
     use super::*;
 
     /// Says where it is let go.
