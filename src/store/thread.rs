@@ -59,6 +59,9 @@ async fn run(
                 None => break,
             },
         }
+        if commits.is_empty() && jobs.is_empty() {
+            keeper.flow();
+        }
     }
     let _ = keeper.close();
 }
