@@ -59,9 +59,6 @@ async fn run(
                 None => break,
             },
         }
-        if commits.is_empty() && jobs.is_empty() {
-            keeper.flow();
-        }
     }
     let _ = keeper.close();
 }

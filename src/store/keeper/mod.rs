@@ -3,7 +3,6 @@
 //! A full disk costs the ballast first and durability second, a first IO error ends the run, a second one costs durability.
 //! It knows nothing of queues.
 
-mod flow;
 mod shelter;
 
 use std::{
@@ -90,8 +89,6 @@ pub(crate) struct Keeper {
     pub(crate) returns: Arc<AtomicU64>,
     /// How often anything was written.
     pub(crate) writes: Arc<AtomicU64>,
-    /// How often, when it was last looked at how full the log is.
-    looked: u64,
     /// Cancelled by an IO error that ends the run, so that the agent stops even if nobody waits for an answer.
     pub(crate) over: CancellationToken,
 }
@@ -149,7 +146,6 @@ impl Keeper {
             durable: Arc::new(AtomicBool::new(true)),
             returns: Arc::default(),
             writes: Arc::default(),
-            looked: 0,
             over: CancellationToken::new(),
             options,
         };

@@ -12,8 +12,8 @@ const FRAME: u64 = PAGE + 24;
 
 /// What the log holds since it began anew.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written {
-    pub(super) frames: u64,
+struct Written {
+    frames: u64,
     /// How many different pages these are of: each goes into the file once.
     pages: u64,
 }
@@ -28,7 +28,7 @@ impl Written {
     }
 }
 
-pub(super) fn written(dir: &Path) -> Written {
+fn written(dir: &Path) -> Written {
     let log = std::fs::read(dir.join("andon.db-wal")).unwrap();
     let word = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
     assert_eq!(u64::from(word(8)), PAGE);

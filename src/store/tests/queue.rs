@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, mpsc::sync_channel};
 
 use super::*;
-use crate::store::{StoreError, open::FILE};
+use crate::store::StoreError;
 
 #[tokio::test]
 async fn a_commit_overtakes_every_other_job_that_waits() {
@@ -58,49 +58,4 @@ async fn a_panic_in_a_job_ends_the_store_and_is_noticed() {
     assert!(panicked.is_err());
     store.ended().await;
     assert_eq!(open(dir.path()).found, crate::store::Found::Existing);
-}
-
-/// Before SQLite would do it at the end of a commit, and never into a file that a backup is reading.
-#[tokio::test]
-async fn the_log_flows_into_the_file_when_nobody_waits_and_it_is_not_held() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).store;
-    let in_file = |n: i64| {
-        let (file, id) = (
-            std::fs::read(dir.path().join(FILE)).unwrap(),
-            format!("event-{n}."),
-        );
-        file.windows(id.len()).any(|at| at == id.as_bytes())
-    };
-    // Some ten pages each, of 2,048.
-    let write = async |from: i64, to: i64| {
-        for n in from..to {
-            let mut one = event(n, 1, "triggered", &[]);
-            // Twice, as one may lie across two pages.
-            one.body = format!(
-                "{:x<2400} event-{n}. {:x<200} event-{n}. {:x<2400}",
-                "", "", ""
-            );
-            store.commit(commit(n, vec![one])).await.unwrap();
-        }
-        // The answer to the last one comes before.
-        store.while_busy(|| {}).await;
-    };
-    write(0, 60).await;
-    assert!(!in_file(50), "it flows only now and then");
-    let begun = store.begin_backup().await.unwrap();
-    write(60, 160).await;
-    assert!(in_file(50) && !in_file(70));
-    store.end_backup(begun.id).await.unwrap();
-    write(160, 168).await;
-    assert!(in_file(159) && !in_file(167));
-    for n in (168..1000).step_by(8) {
-        write(n, n + 8).await;
-        if in_file(n) {
-            let log = super::bytes::written(dir.path()).frames;
-            assert!((1536..2048).contains(&log), "{log}");
-            return;
-        }
-    }
-    panic!("it never flows");
 }
