@@ -48,11 +48,7 @@ pub use self::{
     secret::Secret,
     settings::{Inventory, Settings},
 };
-use crate::{
-    alert::plant::Plant,
-    rules::{self, Compiled},
-    source::modbus::quirks,
-};
+use crate::{alert::plant::Plant, rules, source::modbus::quirks};
 
 /// The embedded default: what holds where no file says otherwise.
 pub const DEFAULT: &str = include_str!("../../config/andon.toml");
@@ -232,7 +228,7 @@ fn made_of(trees: &Trees, env: &Env, problems: &Problems) -> (Settings, Plant) {
     let read_rules =
         |tree: &Node, problems: &Problems| rules::read(Section::root(tree, problems), off_delay);
     let rules = read_rules(&trees.rules, problems);
-    let Compiled { plant, .. } = rules::compile(&settings, &inventory, &rules, problems);
+    let plant = rules::compile(&settings, &inventory, &rules, problems);
     // A mistake counts even where a later layer hides it: the next edit may bring it to light.
     hidden(
         &trees.layers,

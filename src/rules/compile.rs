@@ -22,22 +22,13 @@ use crate::{
 /// So many values are named in one message.
 const NAMED: usize = 12;
 
-/// A plant and the way from names into it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Compiled {
-    /// What the core runs.
-    pub plant: Plant,
-    /// For sources.
-    pub tag_ids: TagIds,
-}
-
-/// Binds rules to machines and tags. What cannot be bound is reported and left out.
+/// Binds rules to machines and tags: what the core runs. What cannot be bound is reported and left out.
 pub fn compile(
     settings: &Settings,
     inventory: &Inventory,
     rules: &Rules,
     problems: &Problems,
-) -> Compiled {
+) -> Plant {
     let mut plant = Plant {
         site: settings.agent.site.clone(),
         machines: inventory
@@ -75,7 +66,7 @@ pub fn compile(
     }
     moulds::check(&inventory.tags, rules, problems);
     plant.moulds = moulds;
-    Compiled { plant, tag_ids }
+    plant
 }
 
 pub(super) struct Binder<'b> {

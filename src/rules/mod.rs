@@ -14,7 +14,7 @@ mod tests;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub use self::{
-    compile::{Compiled, compile},
+    compile::compile,
     read::{PLACEHOLDERS, read},
     tags::{Lost, SourceTags, tag_ids},
 };
