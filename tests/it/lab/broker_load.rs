@@ -1,6 +1,6 @@
 //! kill -9 at random moments and inside system calls, under a thousand messages a second at QoS 1 from a real publisher through a real
-//! broker: nothing that the broker took is lost, and little is decided again. Then the same broker with its own defaults, which
-//! loses what its queue does not hold, and says so.
+//! broker: nothing that the broker took is lost, and what is decided again lies in the window that was in flight. Then the same broker with
+//! its own defaults, which loses what its queue does not hold, and says so.
 
 use std::{fs, sync::Arc, time::Duration};
 
