@@ -22,6 +22,9 @@ use crate::{
 /// Names the session between a node and the broker: in births, and in the death that the broker sends when it ends (6.4.19, 6.4.25).
 const BD_SEQ: &str = "bdSeq";
 
+/// So many births in a row may have been missed. A number that is further ahead is one of before the node began to count anew.
+const MISSED: u64 = 8;
+
 #[derive(Debug)]
 pub(super) struct Node<T> {
     /// Group and node.
@@ -181,12 +184,13 @@ impl<T> Node<T> {
         });
         if let Life::Alive { bd_seq: born } = self.life {
             match (born, told) {
+                (Some(born), Some(told)) if born == told => self.asking.settled(),
                 // Of an earlier session, whose end the broker noticed late.
-                (Some(born), Some(told)) if born != told => {
+                (Some(born), Some(told)) if !is_next(told, born) => {
                     return desk.done(at, letter, Vec::new());
                 }
-                (Some(_), Some(_)) => self.asking.settled(),
-                // Which session it is of nobody can say. Better blind for a moment than for ever: if the node lives, it answers.
+                // Of one of the next, whose birth was missed, or nobody can say of which. Better blind for a moment than for ever: if the node
+                // lives, it answers.
                 _ => self.asking.want(),
             }
         }
@@ -363,6 +367,11 @@ impl<T> Node<T> {
     fn is_alive(&self) -> bool {
         matches!(self.life, Life::Alive { .. })
     }
+}
+
+/// Whether a session is one of the next after another one: the numbers go from 0 to 255 and round (6.4.19).
+fn is_next(session: u64, other: u64) -> bool {
+    (1..=MISSED).contains(&(session.wrapping_sub(other) & 0xff))
 }
 
 /// The number of the session, if a birth or death has it.

@@ -42,12 +42,30 @@ fn a_death_of_an_earlier_session_is_none() {
     let mut bench = Bench::new();
     bench.hears("NBIRTH/gw-7", node_birth(0, 6));
     bench.born();
-    assert_eq!(bench.hears("NDEATH/gw-7", node_death(6)), []);
+    // Before its number began anew it may have been any.
+    for earlier in [6, 0, 255, 16, 100] {
+        assert_eq!(bench.hears("NDEATH/gw-7", node_death(earlier)), []);
+    }
     assert_eq!(
         bench.hears("DDATA/gw-7/mill-1", temperature(2, 1.0)).len(),
         1
     );
     assert_eq!(bench.asks(), [""; 0]);
+}
+
+/// Its birth was missed, and so was the end of the one that is known.
+#[test]
+fn a_death_of_one_of_the_next_sessions_counts_and_is_questioned() {
+    // The number goes round after 255.
+    for (born, dies) in [(7, 8), (7, 15), (255, 0)] {
+        let mut bench = Bench::new();
+        bench.hears("NBIRTH/gw-7", node_birth(0, born));
+        bench.hears("DBIRTH/gw-7/mill-1", device_birth(1, 20.0));
+        let samples = bench.hears("NDEATH/gw-7", node_death(dies));
+        let all = [UPTIME].into_iter().chain(DEVICE);
+        assert_eq!(readings(&samples), bad(all, Bad::Goodbye), "{born}, {dies}");
+        assert_eq!(bench.asks(), ["spBv1.0/hall/NCMD/gw-7"]);
+    }
 }
 
 #[test]
